@@ -3,6 +3,31 @@
 //! Nothing here reads a clock, opens a file or a socket, spawns a thread or
 //! draws a random number: what varies comes in, what must happen goes out.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::indexing_slicing,
+        clippy::iter_over_hash_type,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod block;
+pub mod chain;
+pub mod encoding;
+pub mod genesis;
+pub mod ledger;
+pub mod machine;
+pub mod pool;
+pub mod pow;
+pub mod rules;
+pub mod slots;
+pub mod transaction;
+pub mod genesis_config;
+pub mod jsonc;
 mod values;
 
 pub use ccoin_crypto::{Address, Hash};

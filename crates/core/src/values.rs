@@ -159,7 +159,13 @@ mod tests {
     #[test]
     fn numbers_stay_exact_in_json() {
         assert_eq!(Amount::new(MAX_INTEGER).map(Amount::get), Ok(MAX_INTEGER));
-        assert_eq!(Amount::new(MAX_INTEGER + 1), Err(ValueError { got: 1 << 53, max: MAX_INTEGER }));
+        assert_eq!(
+            Amount::new(MAX_INTEGER + 1),
+            Err(ValueError {
+                got: 1 << 53,
+                max: MAX_INTEGER
+            })
+        );
         assert_eq!(Amount::MAX.checked_add(1), None);
         assert_eq!(Amount::ZERO.checked_sub(1), None);
         assert!(Timestamp::new(MAX_TIME + 1).is_err());

@@ -5,6 +5,19 @@
 
 mod bytes;
 mod hash;
+mod key_error;
+pub mod merkle;
+mod public_key;
+mod secret_key;
+mod signature;
+mod state_tree;
+mod verifier;
 
 pub use bytes::{BytesError, from_lower_hex};
 pub use hash::{Address, Hash, sha256};
+pub use key_error::KeyError;
+pub use public_key::PublicKey;
+pub use secret_key::SecretKey;
+pub use signature::{MAX_SIGNATURE, Signature, SignatureError};
+pub use state_tree::{Proof, ProofError, StateTree, Value};
+pub use verifier::Verifier;

@@ -1,1 +1,30 @@
-//! Not written yet.
+//! What an account keeps on its host: configuration, data directory, key
+//! files, vote file, token; and how every binary ends.
+//!
+//! It opens files and asks for passphrases; it never opens a socket and
+//! decides nothing about blocks.
+
+mod account;
+mod atomic_file;
+mod config;
+mod data_dir;
+mod edits;
+mod exit;
+mod key_files;
+mod key_lock;
+mod node_file;
+mod passphrase;
+mod token;
+mod votes;
+
+pub use account::{CreatedAccount, NewAccount, create_account};
+pub use config::{Config, ConfigError, Discovery, HttpConfig, P2pConfig, environment};
+pub use data_dir::{DataDir, DataDirError};
+pub use edits::{STARTING_BALANCE, add_miner, set_account_address};
+pub use exit::{ExitCode, Failure, run};
+pub use key_files::{KeyFileError, load_key, write_key};
+pub use key_lock::{KeyLock, KeyLockError};
+pub use node_file::NodeFile;
+pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
+pub use token::{ApiToken, TokenError};
+pub use votes::{VoteFile, VoteFileError, VoteRecord};

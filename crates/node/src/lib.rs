@@ -1,1 +1,37 @@
-//! Not written yet.
+//! A running node: the shell around the machine.
+//!
+//! | long-lived thing | what it owns | ends when |
+//! |---|---|---|
+//! | thread `chain` | the machine | told to stop |
+//! | thread `storage` | block log, pool log, vote file | `chain` has ended, all is written |
+//! | thread `index` | the index | `storage` has ended |
+//! | thread `miner` (validators) | the key, one order at a time | `storage` has ended |
+//! | threads `verifier-N`, one per core | a cache of parsed keys each | the last handle is dropped |
+//! | thread `checkpoint`, now and then | a snapshot of the state | it is written |
+//!
+//! Inputs flow `verifier -> chain -> storage -> view`; nobody waits for the index.
+//! It knows nothing of HTTP and makes no decision that the machine could make.
+
+mod actor;
+mod board;
+mod checkpoints;
+pub mod clock;
+mod error;
+mod handle;
+mod history;
+mod indexer;
+mod miner;
+mod running;
+mod store;
+mod verifier;
+mod view;
+mod writer;
+
+pub use board::{Board, Fate};
+pub use error::NodeError;
+pub use handle::{AccountNow, NodeHandle, SubmitError};
+pub use history::{AccountsPage, History, HistoryError, Status};
+pub use indexer::IndexBehind;
+pub use running::{Ending, NodeSetup, RunningNode};
+pub use store::{create_chain, read_genesis};
+pub use view::{QueueSize, Recent, View};

@@ -1,1 +1,33 @@
-//! Not written yet.
+//! What a node keeps on disk: a log of blocks as the truth, a log of waiting
+//! transactions, checkpoints of the accounts, and an index that can be rebuilt.
+//!
+//! Everything here is synchronous and has one owner; blocks and transactions
+//! are opaque bytes. Nothing here decides which block is good or final.
+
+mod block_log;
+mod checkpoint;
+mod disk;
+mod error;
+mod index;
+mod index_disk;
+mod index_env;
+mod index_key;
+mod lock;
+mod log_reader;
+mod pool_log;
+mod record;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+pub use block_log::{BlockLog, Position};
+pub use checkpoint::{Accounts, CheckpointHead, load_newest, write as write_checkpoint};
+pub use error::{IndexError, StorageError};
+pub use index::{Index, IndexedBlock, TxnLocation};
+pub use lock::ChainLock;
+pub use log_reader::LogReader;
+pub use pool_log::{PoolEntry, PoolLog};
+pub use record::MAX_PAYLOAD;
+
+/// What an account is worth to this crate: 16 bytes that the caller encodes.
+pub type AccountBytes = [u8; 16];

@@ -1,0 +1,53 @@
+//! Request bodies: bounded in size and time, JSON only, parsed once.
+
+use crate::problem::Problem;
+use axum::{
+    body::{Bytes, to_bytes},
+    extract::Request,
+    http::{HeaderMap, header},
+};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Bytes of a body where nothing else is said.
+pub(crate) const LIMIT: usize = 1 << 20;
+
+/// Bytes of an array of transactions.
+pub(crate) const TXNS_LIMIT: usize = 4 << 20;
+
+/// Longest time for a whole body to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The whole body, which must claim to be JSON.
+pub(crate) async fn json_bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    require_json(request.headers())?;
+    let too_large = |_| Problem::body_too_large(format!("at most {limit} bytes are read here"));
+    tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), limit))
+        .await
+        .map_err(|_| Problem::bad_json("the body did not arrive within 10 s"))?
+        .map_err(too_large)
+}
+
+/// `Content-Type: application/json`, with or without parameters.
+pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let essence = kind.split(';').next().unwrap_or("").trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::unsupported_media_type("send Content-Type: application/json")
+        .values(if kind.is_empty() { "none" } else { kind }, "application/json"))
+}
+
+/// Parses one JSON value; duplicate keys are refused.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        // serde reports a second key as a data error; to a reader it is bad JSON.
+        if error.is_data() && !text.starts_with("duplicate field") {
+            Problem::bad_field(text)
+        } else {
+            Problem::bad_json(text)
+        }
+    })
+}

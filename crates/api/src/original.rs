@@ -1,0 +1,109 @@
+//! The paths of 2018, under the node's own address. Their shapes are fixed.
+
+use crate::{
+    Api,
+    body::{LIMIT, json_bytes, parse},
+    problem::Problem,
+    shapes::{BlockShape, BodyForm, Time, TxnStatusShape},
+    v1::{block_number, txn_id},
+    wallet,
+};
+use axum::{
+    Json, Router,
+    extract::{Path, Request, State},
+    http::{Method, header},
+    routing::get,
+};
+use ccoin_core::{AccountNonce, Address, Amount, Height};
+use ccoin_node::Status;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Most accounts of a block that one answer shows.
+const MAX_ACCOUNTS: usize = 1_000;
+
+/// The routes under `/<address>`.
+pub(crate) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/", get(root))
+        .route("/blk/cnt", get(count))
+        .route("/blk/{number}", get(block))
+        .route("/txn", axum::routing::post(wallet::pay))
+        .route("/txn/{id}", get(transaction).post(transaction))
+}
+
+#[derive(Serialize)]
+struct Root {
+    address: Address,
+    height: Height,
+    peers: usize,
+}
+
+async fn root(State(api): State<Api>) -> Json<Root> {
+    Json(Root { address: api.node.address(), height: api.node.view().height(), peers: 0 })
+}
+
+async fn count(State(api): State<Api>) -> Json<Height> {
+    Json(api.node.view().height())
+}
+
+#[derive(Serialize)]
+struct AccountShape {
+    address: Address,
+    nonce: AccountNonce,
+    balance: Amount,
+}
+
+/// A block with all accounts as of that block.
+#[derive(Serialize)]
+struct BlockWithState {
+    #[serde(flatten)]
+    block: BlockShape,
+    state: BTreeMap<Address, AccountShape>,
+}
+
+async fn block(State(api): State<Api>, Path(number): Path<String>) -> Result<Json<BlockWithState>, Problem> {
+    let number = block_number(&number)?;
+    let missing = || Problem::block_not_found(format!("there is no block {number}"));
+    let block = api.node.history().block(number).await?.ok_or_else(missing)?;
+    let (rows, next) = api.node.history().accounts(number, None, MAX_ACCOUNTS).await?;
+    if next.is_some() {
+        return Err(Problem::too_many_accounts(format!("more than {MAX_ACCOUNTS} accounts existed at block {number}"))
+            .hint(format!("read GET /v1/blocks/{number}/state page by page")));
+    }
+    let shape = |address, account: ccoin_core::ledger::Account| {
+        (address, AccountShape { address, nonce: account.nonce, balance: account.balance })
+    };
+    let state = rows.into_iter().map(|(address, account)| shape(address, account)).collect();
+    Ok(Json(BlockWithState { block: BlockShape::new(&block, BodyForm::Full, Time::Seconds), state }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InBlock {
+    block_number: Option<u64>,
+}
+
+async fn transaction(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<TxnStatusShape>, Problem> {
+    let id = txn_id(&id)?;
+    let has_body = request.headers().get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let wanted = if has_body || (request.method() == Method::POST && request.headers().contains_key(header::TRANSFER_ENCODING)) {
+        parse::<InBlock>(&json_bytes(request, LIMIT).await?)?.block_number
+    } else {
+        None
+    };
+    let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
+    let (txn, status) = api.node.history().transaction(id).await?.ok_or_else(missing)?;
+    let height = match &status {
+        Status::Included { height, .. } => Some(height.get()),
+        Status::Pending | Status::Dropped(_) => None,
+    };
+    if wanted.is_some() && wanted != height {
+        return Err(Problem::txn_not_found(format!("transaction {id} is not in that block")));
+    }
+    Ok(Json(TxnStatusShape::new(&txn, &status, Time::Seconds)))
+}

@@ -1,0 +1,243 @@
+//! What goes in and out as JSON. Times: seconds as a decimal number on the original
+//! paths, RFC 3339 with three decimals under /v1.
+
+use crate::problem::Problem;
+use ccoin_core::{
+    AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
+    block::SealedBlock,
+    transaction::{Transaction, VerifiedTransaction},
+};
+use ccoin_crypto::{PublicKey, Signature};
+use ccoin_node::Status;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A time in the notation of the path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Time {
+    /// Seconds since 1970 as a decimal number.
+    Seconds(Timestamp),
+    /// RFC 3339, UTC, three decimals.
+    Rfc3339(Timestamp),
+}
+
+impl Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            // Below the year 9999 these are at most 15 digits: exact in a double.
+            #[allow(clippy::cast_precision_loss)]
+            Self::Seconds(time) => serializer.serialize_f64(time.get() as f64 / 1000.0),
+            Self::Rfc3339(time) => serializer.collect_str(&rfc3339(*time)),
+        }
+    }
+}
+
+/// `2018-04-07T11:46:59.336Z`.
+pub(crate) fn rfc3339(time: Timestamp) -> impl core::fmt::Display {
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(time.get()))
+}
+
+fn from_rfc3339(text: &str) -> Option<Timestamp> {
+    let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let exact = since.subsec_nanos() % 1_000_000 == 0;
+    let millis = u64::try_from(since.as_millis()).ok().filter(|_| exact)?;
+    Timestamp::new(millis).ok()
+}
+
+/// A transaction in the nine fields that it always had.
+#[derive(Debug, Serialize)]
+pub(crate) struct TxnShape {
+    id: TxId,
+    number: AccountNonce,
+    from: Address,
+    to: Address,
+    amount: Amount,
+    data: String,
+    time: Time,
+    signature: Signature,
+    public_key: PublicKey,
+}
+
+impl TxnShape {
+    pub(crate) fn new(txn: &VerifiedTransaction, time: fn(Timestamp) -> Time) -> Self {
+        Self {
+            id: *txn.id(),
+            number: txn.number,
+            from: txn.sender(),
+            to: txn.to,
+            amount: txn.amount,
+            data: txn.data.clone(),
+            time: time(txn.time),
+            signature: txn.signature.clone(),
+            public_key: txn.from.clone(),
+        }
+    }
+}
+
+/// A transaction and what became of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct TxnStatusShape {
+    #[serde(flatten)]
+    txn: TxnShape,
+    status: &'static str,
+    block_number: Option<Height>,
+    block_id: Option<BlockId>,
+    index: Option<usize>,
+    reason: Option<String>,
+}
+
+impl TxnStatusShape {
+    pub(crate) fn new(txn: &VerifiedTransaction, status: &Status, time: fn(Timestamp) -> Time) -> Self {
+        let (place, reason) = match status {
+            Status::Pending => (None, None),
+            Status::Included { height, block, index } => (Some((*height, *block, *index)), None),
+            Status::Dropped(reason) => (None, Some(reason.to_string())),
+        };
+        Self {
+            txn: TxnShape::new(txn, time),
+            status: status.word(),
+            block_number: place.map(|(height, _, _)| height),
+            block_id: place.map(|(_, block, _)| block),
+            index: place.map(|(_, _, index)| index),
+            reason,
+        }
+    }
+}
+
+/// How much of a block's body is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyForm {
+    /// Whole transactions.
+    Full,
+    /// Their ids.
+    Ids,
+    /// Nothing.
+    Left,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum BodyShape {
+    Full(Vec<TxnShape>),
+    Ids(Vec<TxId>),
+}
+
+/// A block without its state.
+#[derive(Debug, Serialize)]
+pub(crate) struct BlockShape {
+    number: Height,
+    id: BlockId,
+    hash_parent: BlockId,
+    hash_state: StateHash,
+    hash_txns: TxnsHash,
+    coinbase: Address,
+    time: Time,
+    reward: Amount,
+    difficulty: u8,
+    nonce: ccoin_core::PowNonce,
+    data: String,
+    signature: Signature,
+    #[serde(rename = "final")]
+    is_final: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<BodyShape>,
+}
+
+impl BlockShape {
+    pub(crate) fn new(block: &SealedBlock, body: BodyForm, time: fn(Timestamp) -> Time) -> Self {
+        let header = block.header();
+        let txns = block.transactions.iter();
+        Self {
+            number: header.number,
+            id: block.id,
+            hash_parent: header.hash_parent,
+            hash_state: header.hash_state,
+            hash_txns: header.hash_txns,
+            coinbase: header.coinbase,
+            time: time(header.time),
+            reward: header.reward,
+            difficulty: header.difficulty,
+            nonce: block.signed.nonce,
+            data: header.data.clone(),
+            signature: block.signed.signature.clone(),
+            is_final: is_final(header.number),
+            body: match body {
+                BodyForm::Full => Some(BodyShape::Full(txns.map(|txn| TxnShape::new(txn, time)).collect())),
+                BodyForm::Ids => Some(BodyShape::Ids(txns.map(|txn| *txn.id()).collect())),
+                BodyForm::Left => None,
+            },
+        }
+    }
+}
+
+/// Until validators vote, block 1 alone is final.
+pub(crate) fn is_final(number: Height) -> bool {
+    number == Height::GENESIS
+}
+
+/// A signed transaction as it comes in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignedTxn<'a> {
+    number: u64,
+    #[serde(borrow)]
+    public_key: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    to: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    amount: &'a RawValue,
+    data: String,
+    #[serde(borrow)]
+    time: std::borrow::Cow<'a, str>,
+    signature: Signature,
+    id: Option<TxId>,
+    from: Option<Address>,
+}
+
+impl SignedTxn<'_> {
+    /// The transaction, with `id` and `from` compared where they are given.
+    pub(crate) fn into_transaction(self, genesis: &BlockId) -> Result<Transaction, Problem> {
+        let number = AccountNonce::new(self.number).map_err(|error| Problem::bad_field(format!("number: {error}")))?;
+        let from: PublicKey = PublicKey::from_text(&self.public_key)
+            .map_err(|error| Problem::bad_field(format!("public_key: {error}")))?;
+        let to = address(&self.to)?;
+        let time = from_rfc3339(&self.time).ok_or_else(|| {
+            Problem::bad_field("time is not RFC 3339 with at most milliseconds")
+                .values(&self.time, "2018-04-07T11:46:59.336Z")
+        })?;
+        let amount = amount(self.amount.get())?;
+        let txn = Transaction { number, from, to, amount, data: self.data, time, signature: self.signature };
+        if let Some(given) = self.from.filter(|given| *given != txn.from.address()) {
+            return Err(Problem::bad_field("from is not the address of public_key").values(given, txn.from.address()));
+        }
+        if let Some(given) = self.id {
+            let id = txn.id(genesis);
+            if given != id {
+                return Err(Problem::bad_field("id does not follow from the fields: for this network it differs").values(given, id));
+            }
+        }
+        Ok(txn)
+    }
+}
+
+/// 40 lower-case hex digits.
+pub(crate) fn address(text: &str) -> Result<Address, Problem> {
+    text.parse().map_err(|error| {
+        Problem::bad_address(format!("not an address: {error}"))
+            .values(text.chars().take(80).collect::<String>(), "40 lower-case hex digits")
+    })
+}
+
+/// A JSON integer from 0 to 2^53 - 1, judged by its text.
+pub(crate) fn amount(text: &str) -> Result<Amount, Problem> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let amount = text.parse().ok().filter(|_| digits).and_then(|number| Amount::new(number).ok());
+    amount.ok_or_else(|| {
+        let got: String = text.chars().take(40).collect();
+        let number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        let problem = if number { Problem::amount_range } else { Problem::bad_field };
+        problem("amount must be a whole number of coins, without quotes, fraction or exponent")
+            .values(got, format!("0 to {}", ccoin_core::MAX_INTEGER))
+    })
+}

@@ -1,0 +1,58 @@
+//! One account, now or as of a block.
+
+use super::{Params, block_number};
+use crate::{Api, problem::Problem, shapes::address};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use ccoin_core::{AccountNonce, Address, Amount, Height};
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AtBlock {
+    block: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Account {
+    address: Address,
+    nonce: AccountNonce,
+    balance: Amount,
+    next_number: u64,
+    pending: usize,
+    block_number: Height,
+}
+
+/// `GET /v1/accounts/{address}?block=n`; an unknown address has zeros. As of a past
+/// block nothing was waiting.
+pub(super) async fn one(
+    State(api): State<Api>,
+    Path(text): Path<String>,
+    Params(at): Params<AtBlock>,
+) -> Result<Json<Account>, Problem> {
+    let address = address(&text)?;
+    let Some(block) = at.block else {
+        let now = api.node.account(&address);
+        return Ok(Json(Account {
+            address,
+            nonce: now.account.nonce,
+            balance: now.account.balance,
+            next_number: now.next_number,
+            pending: now.pending,
+            block_number: now.view.height(),
+        }));
+    };
+    let number = block_number(&block)?;
+    let missing = || Problem::block_not_found(format!("there is no block {number}"));
+    let account = api.node.history().account(address, number).await?.ok_or_else(missing)?;
+    Ok(Json(Account {
+        address,
+        nonce: account.nonce,
+        balance: account.balance,
+        next_number: account.nonce.get() + 1,
+        pending: 0,
+        block_number: number,
+    }))
+}

@@ -1,0 +1,164 @@
+//! Blocks and the accounts as of a block.
+
+use super::{Params, block_number, limit};
+use crate::{
+    Api,
+    problem::Problem,
+    shapes::{BlockShape, BodyForm, Time, address, is_final},
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use ccoin_core::{AccountNonce, Address, Amount, BlockId, Height, block::SealedBlock};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize)]
+struct Block {
+    #[serde(flatten)]
+    block: BlockShape,
+    txn_count: usize,
+}
+
+impl Block {
+    fn new(block: &SealedBlock, body: BodyForm) -> Self {
+        Self { block: BlockShape::new(block, body, Time::Rfc3339), txn_count: block.transactions.len() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListPage {
+    limit: Option<usize>,
+    before: Option<u64>,
+    after: Option<u64>,
+    body: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct List<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+/// `GET /v1/blocks`: newest first; without bodies, or with the ids in them.
+pub(super) async fn list(
+    State(api): State<Api>,
+    Params(page): Params<ListPage>,
+) -> Result<Json<impl Serialize>, Problem> {
+    let limit = limit(page.limit, 100)? as u64;
+    let body = match page.body.as_deref() {
+        None => BodyForm::Left,
+        other => body_form(other)?,
+    };
+    if body == BodyForm::Full {
+        return Err(Problem::bad_field("body of a list").values("full", "ids"));
+    }
+    let height = api.node.view().height().get();
+    let newest = page.before.map_or(height, |before| before.saturating_sub(1).min(height));
+    let oldest = page.after.map_or(1, |after| after.saturating_add(1)).max(newest.saturating_sub(limit - 1).max(1));
+    let mut items = Vec::new();
+    for number in (oldest..=newest).rev() {
+        let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
+        if let Some(block) = api.node.history().block(number).await? {
+            items.push(Block::new(&block, body));
+        }
+    }
+    let more = oldest > page.after.unwrap_or(0) + 1 && oldest > 1;
+    Ok(Json(List { items, next: more.then(|| oldest.to_string()) }))
+}
+
+fn body_form(text: Option<&str>) -> Result<BodyForm, Problem> {
+    match text {
+        None | Some("full") => Ok(BodyForm::Full),
+        Some("ids") => Ok(BodyForm::Ids),
+        Some(other) => Err(Problem::bad_field("body").values(other, "ids or full")),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OneBlock {
+    body: Option<String>,
+}
+
+/// `GET /v1/blocks/{number, id, head or final}`.
+pub(super) async fn one(
+    State(api): State<Api>,
+    Path(block): Path<String>,
+    Params(params): Params<OneBlock>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let body = body_form(params.body.as_deref())?;
+    let number = resolve(&api, &block).await?;
+    let missing = || Problem::block_not_found(format!("there is no block {number}"));
+    let found = api.node.history().block(number).await?.ok_or_else(missing)?;
+    if !is_final(number) {
+        let mut response = Json(Block::new(&found, body)).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return Ok(response);
+    }
+    let tag = format!("\"{}{}\"", found.id, if body == BodyForm::Ids { "-ids" } else { "" });
+    let tag = HeaderValue::from_str(&tag).expect("hex digits are valid in a header");
+    let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(Block::new(&found, body)).into_response()
+    };
+    // "head" and "final" name another block tomorrow.
+    let fixed = block.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let cache = if fixed { "public, max-age=31536000, immutable" } else { "no-cache" };
+    response.headers_mut().insert(header::ETAG, tag);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    Ok(response)
+}
+
+/// The number that a path names a block by.
+async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
+    match block {
+        "head" => Ok(api.node.view().height()),
+        "final" => Ok(Height::GENESIS),
+        id if id.len() == 64 => {
+            let missing = || Problem::block_not_found(format!("there is no block {id} on the chain"));
+            let id: BlockId = id.parse().map_err(|_| missing())?;
+            api.node.history().height_of(id).await?.ok_or_else(missing)
+        }
+        number => block_number(number),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatePage {
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Account {
+    address: Address,
+    nonce: AccountNonce,
+    balance: Amount,
+}
+
+/// `GET /v1/blocks/{n}/state`: accounts as of a block, in address order.
+pub(super) async fn state(
+    State(api): State<Api>,
+    Path(block): Path<String>,
+    Params(page): Params<StatePage>,
+) -> Result<Json<impl Serialize>, Problem> {
+    let limit = limit(page.limit, 1_000)?;
+    let number = resolve(&api, &block).await?;
+    if number > api.node.view().height() || number == Height::ZERO {
+        return Err(Problem::block_not_found(format!("there is no block {number}")));
+    }
+    let after = page.after.as_deref().map(address).transpose()?;
+    let (rows, next) = api.node.history().accounts(number, after, limit).await?;
+    let items = rows
+        .into_iter()
+        .map(|(address, account)| Account { address, nonce: account.nonce, balance: account.balance })
+        .collect();
+    Ok(Json(List { items, next: next.map(|address: Address| address.to_string()) }))
+}

@@ -1,0 +1,150 @@
+//! Where the node stands, and what waits.
+
+use super::{Params, limit};
+use crate::{
+    Api,
+    problem::Problem,
+    shapes::{Time, TxnShape},
+};
+use axum::{Json, extract::State};
+use ccoin_core::{Address, BlockId, Height, machine::NodeState, slots::Schedule};
+use ccoin_node::{Recent, clock};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize)]
+struct BlockSummary {
+    number: Height,
+    id: BlockId,
+    time: Time,
+    coinbase: Address,
+}
+
+impl BlockSummary {
+    fn new(id: BlockId, header: &ccoin_core::block::Header) -> Self {
+        Self { number: header.number, id, time: Time::Rfc3339(header.time), coinbase: header.coinbase }
+    }
+}
+
+#[derive(Serialize)]
+struct QueueSummary {
+    txns: usize,
+    bytes: usize,
+}
+
+#[derive(Serialize)]
+pub(super) struct Status {
+    address: Address,
+    node_type: &'static str,
+    version: &'static str,
+    network_id: u32,
+    genesis_id: BlockId,
+    height: Height,
+    head: BlockSummary,
+    #[serde(rename = "final")]
+    last_final: BlockSummary,
+    seconds_since_final: u64,
+    leader: Option<Address>,
+    state: char,
+    state_word: &'static str,
+    peers: usize,
+    queue: QueueSummary,
+    ready: bool,
+    not_ready: Vec<String>,
+}
+
+pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
+    let view = api.node.view();
+    let genesis = api.node.genesis();
+    let schedule = Schedule::new(&genesis.config);
+    let now = clock::now();
+    let first = &genesis.signed().header;
+    let head: &Recent = view.head();
+    let not_ready = not_ready(view.state);
+    Json(Status {
+        address: api.node.address(),
+        node_type: if api.node.is_validator() { "validator" } else { "basic" },
+        version: env!("CARGO_PKG_VERSION"),
+        network_id: genesis.config.network_id,
+        genesis_id: genesis.id,
+        height: view.height(),
+        head: BlockSummary::new(head.id(), head.header()),
+        last_final: BlockSummary::new(genesis.id, first),
+        seconds_since_final: now.get().saturating_sub(first.time.get()) / 1000,
+        leader: schedule.leader(schedule.slot(now)),
+        state: view.state.letter(),
+        state_word: view.state.word(),
+        peers: 0,
+        queue: QueueSummary { txns: view.queue.txns, bytes: view.queue.bytes },
+        ready: not_ready.is_empty(),
+        not_ready,
+    })
+}
+
+fn not_ready(state: NodeState) -> Vec<String> {
+    match state {
+        NodeState::Ready => Vec::new(),
+        other => vec![format!("the node is {}", other.word())],
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QueuePage {
+    limit: Option<usize>,
+    after: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Waiting {
+    #[serde(flatten)]
+    txn: TxnShape,
+    arrived: Time,
+    /// Whether a smaller number of the same sender is still missing.
+    gap: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Queue {
+    txns: usize,
+    bytes: usize,
+    items: Vec<Waiting>,
+    next: Option<String>,
+}
+
+/// `GET /v1/queue`: waiting transactions in the order of their arrival.
+pub(super) async fn queue(
+    State(api): State<Api>,
+    Params(page): Params<QueuePage>,
+) -> Result<Json<Queue>, Problem> {
+    let limit = limit(page.limit, 100)?;
+    let queue = api.node.view().queue;
+    let rows = api.node.board().page(page.after.unwrap_or(0), limit);
+    let next = rows.last().filter(|_| rows.len() == limit).map(|(order, ..)| order.to_string());
+    let items = rows
+        .iter()
+        .map(|(_, arrived, txn)| Waiting {
+            gap: txn.number.get() >= api.node.account(&txn.sender()).next_number,
+            txn: TxnShape::new(txn, Time::Rfc3339),
+            arrived: Time::Rfc3339(*arrived),
+        })
+        .collect();
+    Ok(Json(Queue { txns: queue.txns, bytes: queue.bytes, items, next }))
+}
+
+#[derive(Serialize)]
+pub(crate) struct Health {
+    status: &'static str,
+}
+
+/// `GET /healthz`: the process answers.
+pub(crate) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// `GET /readyz`: the node works.
+pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
+    match not_ready(api.node.view().state).pop() {
+        None => Ok(Json(Health { status: "ready" })),
+        Some(reason) => Err(Problem::not_ready(reason)),
+    }
+}

@@ -1,0 +1,175 @@
+//! Signed transactions: submit one or many, ask about one.
+
+use super::{Params, txn_id};
+use crate::{
+    Api,
+    body::{TXNS_LIMIT, json_bytes, parse},
+    problem::Problem,
+    shapes::{SignedTxn, Time, TxnStatusShape},
+};
+use axum::{
+    Json,
+    extract::{Path, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use ccoin_core::{BlockId, TxId, transaction::{Transaction, VerifiedTransaction}};
+use ccoin_node::{Fate, Status};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// Most transactions of one request.
+const MAX_ARRAY: usize = 1_000;
+
+/// Longest wait for a block.
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wait {
+    wait: Option<String>,
+    timeout: Option<u64>,
+}
+
+/// `POST /v1/txns`: a signed transaction, or an array of them.
+pub(super) async fn submit(
+    State(api): State<Api>,
+    Params(wait): Params<Wait>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let patience = patience(&api, &wait)?;
+    let bytes = json_bytes(request, TXNS_LIMIT).await?;
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        if patience.is_some() {
+            return Err(Problem::bad_field("wait is for a single transaction"));
+        }
+        return submit_array(&api, &bytes).await;
+    }
+    let txn = parse::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
+    let accepted = api.node.submit(vec![txn]).await.pop();
+    let txn = accepted.ok_or_else(|| Problem::internal("no answer"))??;
+    let id = *txn.id();
+    let status = match patience {
+        None => StatusCode::ACCEPTED,
+        Some(patience) => {
+            included(&api, id, patience).await?;
+            StatusCode::OK
+        }
+    };
+    let mut response = (status, Json(find(&api, id).await?)).into_response();
+    let location = HeaderValue::from_str(&format!("/v1/txns/{id}")).expect("hex is a valid header");
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+/// How long to wait for inclusion, if at all.
+fn patience(api: &Api, wait: &Wait) -> Result<Option<Duration>, Problem> {
+    match wait.wait.as_deref() {
+        None if wait.timeout.is_some() => return Err(Problem::bad_field("timeout needs wait")),
+        None => return Ok(None),
+        Some("included") => {}
+        Some("final") => {
+            return Err(Problem::bad_field("validators of this version do not vote: no later block becomes final")
+                .values("final", "included"));
+        }
+        Some(other) => return Err(Problem::bad_field("wait").values(other, "included")),
+    }
+    let config = &api.node.genesis().config;
+    let usual = config.block_mining.interval_ms + 2 * config.consensus.slot_ms + 10_000;
+    let timeout = wait.timeout.map_or(Duration::from_millis(usual), Duration::from_secs);
+    if wait.timeout.is_some() && (timeout.is_zero() || timeout > MAX_TIMEOUT) {
+        return Err(Problem::bad_field("timeout in seconds").values(timeout.as_secs(), "1 to 600"));
+    }
+    Ok(Some(timeout.min(MAX_TIMEOUT)))
+}
+
+/// Waits until the transaction is in a block, or can never be.
+async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem> {
+    let mut view = api.node.watch();
+    let decided = async {
+        loop {
+            view.borrow_and_update();
+            if !matches!(api.node.board().fate(&id), Some(Fate::Pending(_))) {
+                return Ok(());
+            }
+            view.changed().await.map_err(|_| Problem::not_ready("the node is stopping"))?;
+        }
+    };
+    tokio::time::timeout(patience, decided).await.map_err(|_| {
+        Problem::wait_timeout(format!("no block has taken it within {} s; it stays queued", patience.as_secs()))
+            .hint(format!("ask GET /v1/txns/{id}"))
+    })?
+}
+
+async fn find(api: &Api, id: TxId) -> Result<TxnStatusShape, Problem> {
+    let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
+    let (txn, status) = api.node.history().transaction(id).await?.ok_or_else(missing)?;
+    Ok(TxnStatusShape::new(&txn, &status, Time::Rfc3339))
+}
+
+/// `GET /v1/txns/{id}`.
+pub(super) async fn one(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<TxnStatusShape>, Problem> {
+    find(&api, txn_id(&id)?).await.map(Json)
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item {
+    Taken { id: TxId, status: &'static str },
+    Refused { id: Option<TxId>, problem: Problem },
+}
+
+#[derive(Serialize)]
+struct Items {
+    items: Vec<Item>,
+}
+
+/// Each transaction of an array is judged by itself.
+async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
+    let rows: Vec<&RawValue> = parse(bytes)?;
+    if rows.len() > MAX_ARRAY {
+        return Err(Problem::body_too_large("too many transactions in one array").values(rows.len(), MAX_ARRAY));
+    }
+    let genesis = api.node.genesis().id;
+    let parsed: Vec<_> = rows.iter().map(|row| parse_row(row, &genesis)).collect();
+    let txns = parsed.iter().filter_map(|row| row.as_ref().ok()).cloned().collect();
+    let mut verdicts = api.node.submit(txns).await.into_iter();
+    let mut items = Vec::with_capacity(parsed.len());
+    for row in parsed {
+        items.push(match row {
+            Err(problem) => Item::Refused { id: None, problem },
+            Ok(txn) => match verdicts.next() {
+                Some(Ok(txn)) => Item::Taken { id: *txn.id(), status: word(api, &txn) },
+                Some(Err(error)) => Item::Refused { id: Some(txn.id(&genesis)), problem: error.into() },
+                None => Item::Refused { id: None, problem: Problem::internal("no answer") },
+            },
+        });
+    }
+    Ok((StatusCode::ACCEPTED, Json(Items { items })).into_response())
+}
+
+/// Whatever memory does not hold any more is in a block: it has been accepted.
+fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
+    match api.node.board().fate(txn.id()) {
+        Some(Fate::Pending(_)) => "pending",
+        Some(Fate::Dropped(..)) => "dropped",
+        Some(Fate::Included { .. }) | None => "included",
+    }
+}
+
+fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> {
+    parse::<SignedTxn<'_>>(row.get().as_bytes())?.into_transaction(genesis)
+}
+
+/// `POST /v1/txns/check`: what would happen, without doing it.
+pub(super) async fn check(State(api): State<Api>, request: Request) -> Result<Json<impl Serialize>, Problem> {
+    let bytes = json_bytes(request, TXNS_LIMIT).await?;
+    let txn = parse::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
+    let id = txn.id(&api.node.genesis().id);
+    let status = match api.node.check(txn).await? {
+        ccoin_core::pool::Accepted::New => "acceptable",
+        ccoin_core::pool::Accepted::Known => Status::Pending.word(),
+    };
+    Ok(Json(Item::Taken { id, status }))
+}

@@ -1,0 +1,271 @@
+//! The newest blocks as a tree, and which of its leaves is the head.
+//!
+//! Only executed blocks enter. The window is bounded: what lies further back is
+//! settled and only storage knows it.
+
+use crate::{
+    BlockId, Height, Timestamp,
+    genesis::Genesis,
+    rules::{Applied, Place},
+    slots::{Schedule, Slot},
+};
+use ccoin_crypto::Address;
+use core::cmp::Reverse;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// Most blocks of the head's branch that are kept.
+const WINDOW_BLOCKS: usize = 1_024;
+
+/// Most bytes that the kept blocks and what they changed may hold, estimated.
+const WINDOW_BYTES: usize = 64 << 20;
+
+/// Blocks that are kept however large they are.
+const WINDOW_LEAST: usize = 4;
+
+/// Tree nodes that one changed account keeps alive in an older state, in bytes.
+const BYTES_PER_CHANGE: usize = 1_200;
+
+/// Position of a block among all leaves, as far as the past decides it: kept in
+/// checkpoints, because a restart must not forget it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Distinct slots of timely blocks up to this one.
+    weight: u64,
+    /// Distinct slots of all blocks up to this one.
+    slots: u64,
+    last_timely_slot: Slot,
+    last_slot: Slot,
+    /// Per miner in genesis order: time of its newest block after block 1, or 0.
+    last_by_miner: Vec<Timestamp>,
+}
+
+/// (weight, slots, number, earlier time, smaller id): the greatest one is the head.
+type Rank = (u64, u64, Height, Reverse<Timestamp>, Reverse<BlockId>);
+
+/// A block of the window.
+#[derive(Debug)]
+struct Entry {
+    applied: Arc<Applied>,
+    standing: Standing,
+    cost: usize,
+}
+
+/// A change of head.
+#[derive(Clone, Debug, Default)]
+pub struct Switch {
+    /// Blocks of the old branch, newest first; their transactions return to the pool.
+    pub left: Vec<Arc<Applied>>,
+    /// Blocks of the new branch, oldest first.
+    pub entered: Vec<Arc<Applied>>,
+}
+
+/// The window of blocks.
+#[derive(Debug)]
+pub struct Chain {
+    schedule: Schedule,
+    entries: BTreeMap<BlockId, Entry>,
+    /// The head's branch, oldest first, without gaps; never empty.
+    main: VecDeque<Arc<Applied>>,
+    head: Arc<Applied>,
+    cost: usize,
+}
+
+impl Chain {
+    /// A chain of one block: genesis, or the block of a checkpoint with its standing.
+    #[must_use]
+    pub fn new(root: Arc<Applied>, standing: Option<Standing>, genesis: &Genesis) -> Self {
+        let schedule = Schedule::new(&genesis.config);
+        let standing = standing.unwrap_or_else(|| Standing {
+            weight: 0,
+            slots: 0,
+            last_timely_slot: 0,
+            last_slot: 0,
+            last_by_miner: vec![Timestamp::ZERO; schedule.miners()],
+        });
+        let entry = Entry {
+            applied: Arc::clone(&root),
+            standing,
+            cost: 0,
+        };
+        Self {
+            schedule,
+            entries: BTreeMap::from([(root.block.id, entry)]),
+            main: VecDeque::from([Arc::clone(&root)]),
+            head: root,
+            cost: 0,
+        }
+    }
+
+    /// The best block.
+    #[must_use]
+    pub fn head(&self) -> &Arc<Applied> {
+        &self.head
+    }
+
+    /// The kept part of the head's branch, oldest first.
+    #[must_use]
+    pub fn main(&self) -> &VecDeque<Arc<Applied>> {
+        &self.main
+    }
+
+    /// A block of the window, on any branch.
+    #[must_use]
+    pub fn get(&self, id: &BlockId) -> Option<&Arc<Applied>> {
+        self.entries.get(id).map(|entry| &entry.applied)
+    }
+
+    /// What fork choice must not forget about a block.
+    #[must_use]
+    pub fn standing(&self, id: &BlockId) -> Option<&Standing> {
+        self.entries.get(id).map(|entry| &entry.standing)
+    }
+
+    /// What the rules need to know about the parent of a block that `signer` makes.
+    #[must_use]
+    pub fn place(&self, parent: &BlockId, signer: &Address) -> Option<Place> {
+        let entry = self.entries.get(parent)?;
+        let last_by_signer = self
+            .schedule
+            .index(signer)
+            .and_then(|index| entry.standing.last_by_miner.get(index))
+            .copied()
+            .filter(|time| *time > Timestamp::ZERO);
+        let header = entry.applied.block.header();
+        Some(Place {
+            parent_number: header.number,
+            parent_time: header.time,
+            last_by_signer,
+        })
+    }
+
+    /// Adds an executed block whose parent is here; `timely` says whether it was
+    /// made or accepted before the end of its slot plus the tolerated skew.
+    /// Returns the change of head, if it is the best block now.
+    pub fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<Switch> {
+        let header = applied.block.header();
+        let parent = self.entries.get(&header.hash_parent)?;
+        let standing = self.next_standing(&parent.standing, header, timely);
+        let bytes: usize = applied
+            .block
+            .transactions
+            .iter()
+            .map(|txn| txn.size())
+            .sum();
+        let cost = bytes.saturating_add(applied.changes.len().saturating_mul(BYTES_PER_CHANGE));
+        let better = Some(self.rank(&applied, &standing)) > self.head_rank();
+        self.cost = self.cost.saturating_add(cost);
+        self.entries.insert(
+            applied.block.id,
+            Entry {
+                applied: Arc::clone(&applied),
+                standing,
+                cost,
+            },
+        );
+        if !better {
+            return None;
+        }
+        let switch = self.switch_to(applied);
+        self.prune();
+        Some(switch)
+    }
+
+    fn next_standing(
+        &self,
+        parent: &Standing,
+        header: &crate::block::Header,
+        timely: bool,
+    ) -> Standing {
+        let slot = self.schedule.slot(header.time);
+        let mut next = parent.clone();
+        if slot != parent.last_slot {
+            next.slots = next.slots.saturating_add(1);
+            next.last_slot = slot;
+        }
+        if timely && slot != parent.last_timely_slot {
+            next.weight = next.weight.saturating_add(1);
+            next.last_timely_slot = slot;
+        }
+        let index = self.schedule.index(&header.coinbase);
+        if let Some(last) = index.and_then(|index| next.last_by_miner.get_mut(index)) {
+            *last = header.time;
+        }
+        next
+    }
+
+    /// Fork choice.
+    fn rank(&self, applied: &Applied, standing: &Standing) -> Rank {
+        let header = applied.block.header();
+        (
+            standing.weight,
+            standing.slots,
+            header.number,
+            Reverse(header.time),
+            Reverse(applied.block.id),
+        )
+    }
+
+    fn head_rank(&self) -> Option<Rank> {
+        let standing = self.standing(&self.head.block.id)?;
+        Some(self.rank(&self.head, standing))
+    }
+
+    /// Distinct slots of timely blocks up to a block: what a rival must exceed.
+    #[must_use]
+    pub fn weight(&self, id: &BlockId) -> u64 {
+        self.standing(id).map_or(0, |standing| standing.weight)
+    }
+
+    fn switch_to(&mut self, head: Arc<Applied>) -> Switch {
+        let mut switch = Switch::default();
+        let mut cursor = Arc::clone(&head);
+        while self.main_at(cursor.block.header().number) != Some(cursor.block.id) {
+            let parent = self.get(&cursor.block.header().hash_parent).cloned();
+            switch.entered.push(Arc::clone(&cursor));
+            let Some(parent) = parent else { break };
+            cursor = parent;
+        }
+        switch.entered.reverse();
+        let fork = cursor.block.header().number;
+        while let Some(newest) = self
+            .main
+            .pop_back_if(|block| block.block.header().number > fork)
+        {
+            switch.left.push(newest);
+        }
+        self.main.extend(switch.entered.iter().cloned());
+        self.head = head;
+        switch
+    }
+
+    /// Id of the block with this number on the head's branch, if it is in the window.
+    #[must_use]
+    pub fn main_at(&self, number: Height) -> Option<BlockId> {
+        let first = self.main.front()?.block.header().number;
+        let index = usize::try_from(number.get().checked_sub(first.get())?).ok()?;
+        self.main.get(index).map(|applied| applied.block.id)
+    }
+
+    /// Forgets the oldest blocks beyond the bounds, and branches that end below.
+    fn prune(&mut self) {
+        while self.main.len() > WINDOW_LEAST
+            && (self.main.len() > WINDOW_BLOCKS || self.cost > WINDOW_BYTES)
+        {
+            self.main.pop_front();
+            let Some(oldest) = self.main.front().map(|block| block.block.header().number) else {
+                return;
+            };
+            let mut freed = 0usize;
+            self.entries.retain(|_, entry| {
+                let keep = entry.applied.block.header().number >= oldest;
+                freed = freed.saturating_add(if keep { 0 } else { entry.cost });
+                keep
+            });
+            self.cost = self.cost.saturating_sub(freed);
+        }
+    }
+}

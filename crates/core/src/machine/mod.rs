@@ -1,0 +1,343 @@
+//! The node's decisions as one pure machine: `step(now, input) -> effects`.
+//!
+//! It never reads a clock, waits, signs, verifies or writes. The order of the
+//! effects is binding: what is persisted by an earlier effect must be on disk before
+//! a later one becomes visible to anybody.
+
+mod accept;
+mod seal;
+
+use crate::{
+    Height, PowNonce, Timestamp,
+    block::SealedBlock,
+    chain::{Chain, Standing, Switch},
+    genesis::Genesis,
+    ledger::{Account, State},
+    pool::{Accepted, Pool, PoolError},
+    rules::{Applied, BlockError},
+    slots::{Schedule, Slot},
+    transaction::VerifiedTransaction,
+};
+use ccoin_crypto::{Address, Hash, Signature};
+pub use seal::PlaceholderText;
+use std::sync::Arc;
+
+/// Lets the shell match an answer with its question.
+pub type Ticket = u64;
+/// Lets the shell match a found nonce or a signature with what it was asked for.
+pub type JobId = u64;
+
+/// What can happen to a node.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "blocks are rare and moved once")]
+pub enum Input {
+    /// Time has passed.
+    Tick,
+    /// Transactions from a user or a peer, their signatures checked.
+    Submit {
+        /// Comes back in [`Effect::Reply`].
+        ticket: Ticket,
+        /// The transactions, judged one by one in this order.
+        txns: Vec<VerifiedTransaction>,
+    },
+    /// The miner found a nonce.
+    Mined {
+        /// Of [`Effect::Mine`].
+        job: JobId,
+        /// Meets the difficulty.
+        nonce: PowNonce,
+    },
+    /// The key signed a block id.
+    Signed {
+        /// Of [`Effect::Sign`].
+        job: JobId,
+        /// Over the id.
+        signature: Signature,
+    },
+    /// A block from elsewhere, header and signatures checked.
+    Block {
+        /// Comes back in [`Effect::Judged`].
+        ticket: Ticket,
+        /// The block.
+        block: SealedBlock,
+    },
+    /// The node shall end: nothing is mined any more.
+    Stop,
+}
+
+/// What the node must do, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make accepted transactions durable.
+    PersistTransactions {
+        /// When they arrived.
+        arrived: Timestamp,
+        /// The new ones.
+        txns: Vec<VerifiedTransaction>,
+    },
+    /// Make durable what is about to be signed, beside the key.
+    PersistSeal(SealMark),
+    /// Make a block durable.
+    PersistBlock {
+        /// The block and what it does.
+        applied: Arc<Applied>,
+        /// Fork choice needs it again after a restart.
+        timely: bool,
+    },
+    /// Answer a submission.
+    Reply {
+        /// Of [`Input::Submit`].
+        ticket: Ticket,
+        /// One per transaction, in its order.
+        results: Vec<Result<Accepted, PoolError>>,
+    },
+    /// Answer a block.
+    Judged {
+        /// Of [`Input::Block`].
+        ticket: Ticket,
+        /// Whether it is in the chain now.
+        result: Result<(), BlockError>,
+    },
+    /// Look for a nonce.
+    Mine {
+        /// Comes back in [`Input::Mined`].
+        job: JobId,
+        /// What the nonce is appended to.
+        mining_hash: Hash,
+        /// Zero hex digits wanted.
+        difficulty: u8,
+    },
+    /// Stop looking.
+    CancelMining(JobId),
+    /// Sign a block id with the node's key.
+    Sign {
+        /// Comes back in [`Input::Signed`].
+        job: JobId,
+        /// The block id.
+        message: Hash,
+    },
+    /// The head has changed.
+    Head {
+        /// Blocks left and entered.
+        switch: Switch,
+        /// Transactions that can never be included any more, and why.
+        dropped: Vec<(VerifiedTransaction, PoolError)>,
+    },
+    /// The node's state has changed.
+    State {
+        /// What it was.
+        from: NodeState,
+        /// What it is.
+        to: NodeState,
+    },
+}
+
+/// The life of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeState {
+    /// It has no genesis block.
+    Genesis,
+    /// It does not know yet whether others are ahead.
+    Boot,
+    /// It works.
+    Ready,
+    /// It is ending.
+    Stopping,
+    /// It has ended.
+    Dead,
+}
+
+impl NodeState {
+    /// The letter in logs and in the API.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self {
+            Self::Genesis => 'g',
+            Self::Boot => 'b',
+            Self::Ready => 'r',
+            Self::Stopping => 's',
+            Self::Dead => 'd',
+        }
+    }
+
+    /// The word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Genesis => "waiting for a genesis block",
+            Self::Boot => "starting",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+            Self::Dead => "stopped",
+        }
+    }
+}
+
+/// The newest (slot, number) for which this key has signed a block. It only grows:
+/// a key signs at most one block for each, across crashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SealMark {
+    /// The slot.
+    pub slot: Slot,
+    /// The block number.
+    pub number: Height,
+}
+
+/// What a machine starts from.
+#[derive(Debug)]
+pub struct Start {
+    /// The rules.
+    pub genesis: Arc<Genesis>,
+    /// The newest checkpoint: a block, its state, and its standing in fork choice.
+    pub checkpoint: Option<(Arc<Applied>, Standing)>,
+    /// The address to mine with; `None` for a node that only follows.
+    pub miner: Option<Address>,
+    /// From beside the key.
+    pub last_sealed: SealMark,
+    /// The text of the blocks it makes.
+    pub block_text: PlaceholderText,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Machine {
+    genesis: Arc<Genesis>,
+    schedule: Schedule,
+    chain: Chain,
+    pool: Pool,
+    state: NodeState,
+    /// When the first step was.
+    started: Option<Timestamp>,
+    miner: Option<Address>,
+    last_sealed: SealMark,
+    block_text: PlaceholderText,
+    job: Option<seal::Job>,
+    next_job: JobId,
+}
+
+impl Machine {
+    /// A machine that knows one block; [`Machine::replay`] brings it up to date.
+    #[must_use]
+    pub fn new(start: Start) -> Self {
+        let Start {
+            genesis,
+            checkpoint,
+            miner,
+            last_sealed,
+            block_text,
+        } = start;
+        let (root, standing) = match checkpoint {
+            Some((applied, standing)) => (applied, Some(standing)),
+            None => (Arc::new(genesis.applied()), None),
+        };
+        Self {
+            schedule: Schedule::new(&genesis.config),
+            chain: Chain::new(root, standing, &genesis),
+            pool: Pool::default(),
+            state: NodeState::Genesis,
+            started: None,
+            miner,
+            last_sealed,
+            block_text,
+            job: None,
+            next_job: 0,
+            genesis,
+        }
+    }
+
+    /// Takes a block from this node's own log: executed and checked against its
+    /// roots again, its signatures not.
+    ///
+    /// # Errors
+    /// [`BlockError`] if it does not fit: the log is not this chain's.
+    pub fn replay(&mut self, block: SealedBlock, timely: bool) -> Result<(), BlockError> {
+        let applied = self.execute(block)?;
+        self.chain.insert(applied, timely);
+        Ok(())
+    }
+
+    /// Takes a waiting transaction from this node's own log, after all blocks.
+    pub fn requeue(&mut self, arrived: Timestamp, txn: VerifiedTransaction) {
+        let account = self.account(&txn.sender());
+        // What is in a block by now, or has lost its place, has had its answer.
+        let _ = self.pool.submit(arrived, account, txn);
+    }
+
+    /// Decides. Effects must be carried out in order.
+    #[must_use]
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Tick => {}
+            Input::Submit { ticket, txns } => self.submit(now, ticket, txns, &mut effects),
+            Input::Mined { job, nonce } => self.mined(now, job, nonce, &mut effects),
+            Input::Signed { job, signature } => self.signed(job, signature, &mut effects),
+            Input::Block { ticket, block } => {
+                let result = self.accept(now, block, &mut effects);
+                effects.push(Effect::Judged { ticket, result });
+            }
+            Input::Stop => self.enter(NodeState::Stopping, &mut effects),
+        }
+        self.boot(now, &mut effects);
+        self.drop_stale_job(now, &mut effects);
+        self.seal(now, &mut effects);
+        effects
+    }
+
+    /// Leaves the boot state: at once when no other miner can be ahead, else after
+    /// one slot, in which nobody showed a better chain.
+    fn boot(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let started = *self.started.get_or_insert(now);
+        if self.state == NodeState::Genesis {
+            self.enter(NodeState::Boot, effects);
+        }
+        let waited = now.get().saturating_sub(started.get());
+        let alone = self.schedule.miners() == 1;
+        if self.state == NodeState::Boot
+            && (alone || waited >= self.genesis.config.consensus.slot_ms)
+        {
+            self.enter(NodeState::Ready, effects);
+        }
+    }
+
+    fn enter(&mut self, to: NodeState, effects: &mut Vec<Effect>) {
+        let from = core::mem::replace(&mut self.state, to);
+        if from != to {
+            effects.push(Effect::State { from, to });
+        }
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn genesis(&self) -> &Arc<Genesis> {
+        &self.genesis
+    }
+
+    /// The newest blocks.
+    #[must_use]
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The waiting transactions.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Where the node is in its life.
+    #[must_use]
+    pub fn state(&self) -> NodeState {
+        self.state
+    }
+
+    /// All accounts as of the head.
+    #[must_use]
+    pub fn accounts(&self) -> &State {
+        &self.chain.head().state
+    }
+
+    fn account(&self, address: &Address) -> Account {
+        self.accounts().account(address)
+    }
+}

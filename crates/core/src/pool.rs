@@ -1,0 +1,297 @@
+//! Transactions that wait for a block: per sender in the order of their numbers,
+//! over all senders in the order of their arrival. Numbers may have gaps, which
+//! are held and visible. Everything is bounded; nothing is evicted silently.
+
+use crate::{
+    AccountNonce, Amount, Timestamp, TxId, ledger::Account, transaction::VerifiedTransaction,
+};
+use ccoin_crypto::Address;
+use std::collections::BTreeMap;
+
+/// Most waiting transactions of one account.
+pub const MAX_PER_ACCOUNT: usize = 10_000;
+/// Most waiting transactions.
+pub const MAX_TRANSACTIONS: usize = 100_000;
+/// Most bytes of encoded waiting transactions.
+pub const MAX_BYTES: usize = 128 << 20;
+/// How far a number may lie beyond the sender's next one.
+pub const MAX_GAP: u64 = 64;
+
+/// Why a valid transaction cannot wait here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    /// A transaction of this sender with this number is waiting or in a block.
+    #[error("number {got} of this account is used, the next is {next}")]
+    NumberUsed {
+        /// The number in the transaction.
+        got: AccountNonce,
+        /// The sender's next number.
+        next: u64,
+    },
+    /// Too many numbers are missing before this one.
+    #[error("number {got} is more than {MAX_GAP} beyond this account's next number {next}")]
+    NumberGap {
+        /// The number in the transaction.
+        got: AccountNonce,
+        /// The sender's next number.
+        next: u64,
+    },
+    /// The sender's coins do not cover all that it has waiting.
+    #[error(
+        "the account has {balance} coins, {pending} of them are spent by waiting transactions, {amount} are wanted"
+    )]
+    Funds {
+        /// What the sender has.
+        balance: Amount,
+        /// What its waiting transactions spend.
+        pending: u64,
+        /// What this one would spend.
+        amount: Amount,
+    },
+    /// The account has as many waiting transactions as it may.
+    #[error("{MAX_PER_ACCOUNT} transactions of this account are waiting already")]
+    AccountFull,
+    /// The pool is full.
+    #[error("the queue is full: {txns} transactions with {bytes} bytes are waiting")]
+    Full {
+        /// Waiting transactions.
+        txns: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+}
+
+/// What became of a submission that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It waits now; its bytes must be made durable before anyone hears of it.
+    New,
+    /// The same transaction was waiting already.
+    Known,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    txn: VerifiedTransaction,
+    arrived: Timestamp,
+    /// Place in the order of arrival, once no number before it is missing.
+    turn: Option<u64>,
+}
+
+/// The waiting transactions of one sender.
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    waiting: BTreeMap<AccountNonce, Waiting>,
+    /// Coins that they spend.
+    amount: u64,
+    /// Last number of the run without gaps that starts at the account's nonce.
+    reach: AccountNonce,
+}
+
+/// The pool.
+#[derive(Clone, Debug, Default)]
+pub struct Pool {
+    queues: BTreeMap<Address, Queue>,
+    /// Transactions that a block could take now, by turn.
+    ready: BTreeMap<u64, (VerifiedTransaction, Timestamp)>,
+    next_turn: u64,
+    txns: usize,
+    bytes: usize,
+}
+
+impl Pool {
+    /// Adds a transaction; `account` is its sender's as of the head.
+    ///
+    /// # Errors
+    /// [`PoolError`]; nothing has changed then, and no number is used up.
+    pub fn submit(
+        &mut self,
+        now: Timestamp,
+        account: Account,
+        txn: VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        let verdict = self.judge(account, &txn)?;
+        if verdict == Accepted::New {
+            self.add(now, account, txn);
+        }
+        Ok(verdict)
+    }
+
+    /// What [`Pool::submit`] would say.
+    ///
+    /// # Errors
+    /// The first rule that fails.
+    pub fn judge(
+        &self,
+        account: Account,
+        txn: &VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        let sender = txn.sender();
+        let got = txn.number;
+        let next = self.next_number(&sender, account);
+        let queue = self.queues.get(&sender);
+        match queue.and_then(|queue| queue.waiting.get(&got)) {
+            Some(waiting) if waiting.txn.id() == txn.id() => return Ok(Accepted::Known),
+            Some(_) => return Err(PoolError::NumberUsed { got, next }),
+            None if got <= account.nonce => return Err(PoolError::NumberUsed { got, next }),
+            None => {}
+        }
+        if got.get().saturating_sub(next) > MAX_GAP {
+            return Err(PoolError::NumberGap { got, next });
+        }
+        let pending = queue.map_or(0, |queue| queue.amount);
+        let spent = pending.checked_add(txn.amount.get());
+        if spent.is_none_or(|spent| spent > account.balance.get()) {
+            return Err(PoolError::Funds {
+                balance: account.balance,
+                pending,
+                amount: txn.amount,
+            });
+        }
+        if queue.is_some_and(|queue| queue.waiting.len() >= MAX_PER_ACCOUNT) {
+            return Err(PoolError::AccountFull);
+        }
+        if self.txns >= MAX_TRANSACTIONS || self.bytes.saturating_add(txn.size()) > MAX_BYTES {
+            return Err(PoolError::Full {
+                txns: self.txns,
+                bytes: self.bytes,
+            });
+        }
+        Ok(Accepted::New)
+    }
+
+    fn add(&mut self, arrived: Timestamp, account: Account, txn: VerifiedTransaction) {
+        self.txns = self.txns.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(txn.size());
+        let queue = self.queues.entry(txn.sender()).or_default();
+        queue.amount = queue.amount.saturating_add(txn.amount.get());
+        queue.reach = queue.reach.max(account.nonce);
+        queue.waiting.insert(
+            txn.number,
+            Waiting {
+                txn,
+                arrived,
+                turn: None,
+            },
+        );
+        Self::extend(queue, &mut self.ready, &mut self.next_turn);
+    }
+
+    /// Makes the numbers ready that follow without a gap.
+    fn extend(
+        queue: &mut Queue,
+        ready: &mut BTreeMap<u64, (VerifiedTransaction, Timestamp)>,
+        next_turn: &mut u64,
+    ) {
+        while let Some(number) = queue.reach.checked_add(1) {
+            let Some(waiting) = queue.waiting.get_mut(&number) else {
+                return;
+            };
+            queue.reach = number;
+            if waiting.turn.is_none() {
+                waiting.turn = Some(*next_turn);
+                ready.insert(*next_turn, (waiting.txn.clone(), waiting.arrived));
+                *next_turn = next_turn.saturating_add(1);
+            }
+        }
+    }
+
+    /// The number that the sender's next transaction must carry: its nonce, the
+    /// waiting ones without a gap, plus one.
+    #[must_use]
+    pub fn next_number(&self, sender: &Address, account: Account) -> u64 {
+        let reach = self
+            .queues
+            .get(sender)
+            .map_or(account.nonce, |queue| queue.reach.max(account.nonce));
+        reach.get().saturating_add(1)
+    }
+
+    /// Follows the head: `account` is the sender's account now. Removes what can
+    /// never be applied any more and returns it; whoever knows the block tells the
+    /// included ones from the dropped ones.
+    pub fn settle(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
+        let Some(queue) = self.queues.get_mut(sender) else {
+            return Vec::new();
+        };
+        let mut settled = Vec::new();
+        while let Some(first) = queue.waiting.first_entry() {
+            if *first.key() > account.nonce {
+                break;
+            }
+            let Waiting { txn, turn, .. } = first.remove();
+            queue.amount = queue.amount.saturating_sub(txn.amount.get());
+            self.txns = self.txns.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(txn.size());
+            turn.and_then(|turn| self.ready.remove(&turn));
+            settled.push(txn);
+        }
+        if queue.waiting.is_empty() {
+            self.queues.remove(sender);
+        } else {
+            queue.reach = queue.reach.max(account.nonce);
+            Self::extend(queue, &mut self.ready, &mut self.next_turn);
+        }
+        settled
+    }
+
+    /// Transactions that a block could take, oldest first.
+    pub fn ready(&self) -> impl Iterator<Item = &VerifiedTransaction> {
+        self.ready.values().map(|(txn, _)| txn)
+    }
+
+    /// How many are ready.
+    #[must_use]
+    pub fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// When the first of the ready ones arrived.
+    #[must_use]
+    pub fn oldest_ready(&self) -> Option<Timestamp> {
+        self.ready
+            .first_key_value()
+            .map(|(_, (_, arrived))| *arrived)
+    }
+
+    /// Waiting transactions, gaps included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.txns
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.txns == 0
+    }
+
+    /// Bytes of the encodings of all waiting transactions.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether exactly this transaction waits.
+    #[must_use]
+    pub fn contains(&self, sender: &Address, number: AccountNonce, id: &TxId) -> bool {
+        self.queues
+            .get(sender)
+            .and_then(|queue| queue.waiting.get(&number))
+            .is_some_and(|waiting| waiting.txn.id() == id)
+    }
+
+    /// Every waiting transaction with its arrival: the ready ones by turn, then
+    /// those behind a gap.
+    pub fn by_arrival(&self) -> impl Iterator<Item = (Timestamp, &VerifiedTransaction)> {
+        let ready = self.ready.values().map(|(txn, arrived)| (*arrived, txn));
+        let held = self
+            .queues
+            .values()
+            .flat_map(|queue| queue.waiting.values());
+        ready.chain(
+            held.filter(|w| w.turn.is_none())
+                .map(|w| (w.arrived, &w.txn)),
+        )
+    }
+}

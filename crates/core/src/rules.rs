@@ -1,0 +1,325 @@
+//! When a block is valid: one small check per rule, called in order from cheap to
+//! dear; the first failure decides. Every failure says whose fault it is.
+//!
+//! [`check_header`] needs only the genesis block, [`check_place`] the parent,
+//! [`execute`] the parent's state. Size and decoding come before (`block`), whether
+//! the block is known and how far its time may lie ahead is the machine's business.
+
+use crate::{
+    Amount, BlockId, Height, StateHash, Timestamp, TxnsHash,
+    block::{Header, MAX_BLOCK_DATA, SealedBlock, SignedHeader, VERSION, txns_hash},
+    genesis::Genesis,
+    genesis_config::BlockMining,
+    ledger::{ApplyError, Change, Draft, State},
+    pow,
+    slots::Schedule,
+    transaction::TransactionError,
+};
+use ccoin_crypto::{Address, PublicKey, SignatureError, Verifier};
+
+/// Whose fault a refused block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Whoever sent it: it could have seen this itself.
+    Sender,
+    /// The miner that signed it; the block is evidence.
+    Signer,
+    /// Nobody: a clock or something missing. Try again later.
+    Later,
+}
+
+/// The rule that a block breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages name every field")]
+pub enum BlockError {
+    #[error("block data has {got} bytes, at most {max} are allowed")]
+    Data { got: usize, max: usize },
+    #[error("block version is {got}, this network speaks {expected}")]
+    Version { got: u8, expected: u8 },
+    #[error("block difficulty is {got}, genesis says {expected}")]
+    Difficulty { got: u8, expected: u8 },
+    #[error("block reward is {got}, genesis says {expected}")]
+    Reward { got: Amount, expected: Amount },
+    #[error("block is signed by {got}, but at its time it was the turn of {expected}")]
+    Turn { got: Address, expected: Address },
+    #[error("block id {got} does not start with {difficulty} zeros")]
+    Pow { got: BlockId, difficulty: u8 },
+    #[error("key {got} where the block names {expected}")]
+    Key { got: Address, expected: Address },
+    #[error("bad signature of block {id}: {source}")]
+    Signature { id: BlockId, source: SignatureError },
+    #[error("block {0} is already known")]
+    Known(BlockId),
+    #[error(
+        "block time {time} lies {ahead_ms} ms ahead of this node's clock, {tolerated_ms} are tolerated"
+    )]
+    Future {
+        time: Timestamp,
+        ahead_ms: u64,
+        tolerated_ms: u64,
+    },
+    #[error("parent {0} is not here")]
+    Parent(BlockId),
+    #[error("block number is {got}, the parent's child is {expected}")]
+    Number { got: Height, expected: u64 },
+    #[error("block time is {got}, at least {expected} is needed after the parent")]
+    TooEarly { got: Timestamp, expected: u64 },
+    #[error("{got} transactions in a block, at most {max} are allowed")]
+    TooMany { got: usize, max: u32 },
+    #[error("a block with {txns} transactions is not due: {min_bound} are needed, or {interval_ms} ms since the parent ({since_parent_ms} have passed){empty}", empty = if *allow_empty { "" } else { ", and never without a transaction" })]
+    NotDue {
+        txns: usize,
+        min_bound: u32,
+        since_parent_ms: u64,
+        interval_ms: u64,
+        allow_empty: bool,
+    },
+    #[error("hash_txns is {got}, the body gives {expected}")]
+    TxnsHash { got: TxnsHash, expected: TxnsHash },
+    #[error("transaction {index}: {source}")]
+    Transaction {
+        index: usize,
+        source: TransactionError,
+    },
+    #[error("transaction {index}: {source}")]
+    Apply { index: usize, source: ApplyError },
+    #[error("the reward cannot be paid: all coins exist")]
+    Supply,
+    #[error("hash_state is {got}, executing gives {expected}")]
+    StateHash { got: StateHash, expected: StateHash },
+}
+
+impl BlockError {
+    /// Whose fault it is. Under a good signature, what the block does is its signer's.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Data { .. }
+            | Self::Version { .. }
+            | Self::Difficulty { .. }
+            | Self::Reward { .. }
+            | Self::Turn { .. }
+            | Self::Pow { .. }
+            | Self::Key { .. }
+            | Self::Signature { .. }
+            | Self::Number { .. }
+            | Self::TooEarly { .. } => Blame::Sender,
+            Self::Known(_) | Self::Future { .. } | Self::Parent(_) => Blame::Later,
+            Self::TooMany { .. }
+            | Self::NotDue { .. }
+            | Self::TxnsHash { .. }
+            | Self::Transaction { .. }
+            | Self::Apply { .. }
+            | Self::Supply
+            | Self::StateHash { .. } => Blame::Signer,
+        }
+    }
+}
+
+/// Rules 1 to 7: what the header and the genesis block alone decide. `key` is the
+/// public key of `coinbase`.
+///
+/// # Errors
+/// The first [`BlockError`] in order.
+pub fn check_header(
+    signed: &SignedHeader,
+    genesis: &Genesis,
+    key: &PublicKey,
+    verifier: &mut Verifier,
+) -> Result<BlockId, BlockError> {
+    let header = &signed.header;
+    check_constants(header, genesis)?;
+    check_turn(header, &Schedule::new(&genesis.config))?;
+    let id = signed.id(&genesis.id);
+    if !pow::meets(&id, header.difficulty) {
+        return Err(BlockError::Pow {
+            got: id,
+            difficulty: header.difficulty,
+        });
+    }
+    if key.address() != header.coinbase {
+        return Err(BlockError::Key {
+            got: key.address(),
+            expected: header.coinbase,
+        });
+    }
+    verifier
+        .verify(key, &id.into(), &signed.signature)
+        .map_err(|source| BlockError::Signature { id, source })?;
+    Ok(id)
+}
+
+fn check_constants(header: &Header, genesis: &Genesis) -> Result<(), BlockError> {
+    let mining = &genesis.config.block_mining;
+    if header.data.len() > MAX_BLOCK_DATA {
+        return Err(BlockError::Data {
+            got: header.data.len(),
+            max: MAX_BLOCK_DATA,
+        });
+    }
+    if header.version != VERSION {
+        return Err(BlockError::Version {
+            got: header.version,
+            expected: VERSION,
+        });
+    }
+    if header.difficulty != mining.difficulty {
+        return Err(BlockError::Difficulty {
+            got: header.difficulty,
+            expected: mining.difficulty,
+        });
+    }
+    if header.reward != mining.reward {
+        return Err(BlockError::Reward {
+            got: header.reward,
+            expected: mining.reward,
+        });
+    }
+    Ok(())
+}
+
+fn check_turn(header: &Header, schedule: &Schedule) -> Result<(), BlockError> {
+    let expected = schedule
+        .leader(schedule.slot(header.time))
+        .unwrap_or(Address::ZERO);
+    if header.coinbase == expected {
+        return Ok(());
+    }
+    Err(BlockError::Turn {
+        got: header.coinbase,
+        expected,
+    })
+}
+
+/// What a block's validity takes from the chain it continues.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The parent's number.
+    pub parent_number: Height,
+    /// The parent's time.
+    pub parent_time: Timestamp,
+    /// Time of the newest ancestor after block 1 that the block's signer made.
+    pub last_by_signer: Option<Timestamp>,
+}
+
+/// Rules 9 and 11: number, time and size against the parent, and the batch rule.
+///
+/// # Errors
+/// The first [`BlockError`] in order.
+pub fn check_place(
+    header: &Header,
+    txns: usize,
+    place: &Place,
+    genesis: &Genesis,
+) -> Result<(), BlockError> {
+    let expected = place.parent_number.get().saturating_add(1);
+    if header.number.get() != expected {
+        return Err(BlockError::Number {
+            got: header.number,
+            expected,
+        });
+    }
+    let earliest = place
+        .parent_time
+        .get()
+        .saturating_add(genesis.config.consensus.min_gap_ms);
+    if header.time.get() < earliest {
+        return Err(BlockError::TooEarly {
+            got: header.time,
+            expected: earliest,
+        });
+    }
+    let mining = &genesis.config.block_mining;
+    if txns > usize::try_from(mining.max_bound).unwrap_or(usize::MAX) {
+        return Err(BlockError::TooMany {
+            got: txns,
+            max: mining.max_bound,
+        });
+    }
+    if is_due(mining, place, header.time, txns) {
+        return Ok(());
+    }
+    Err(BlockError::NotDue {
+        txns,
+        min_bound: mining.min_bound,
+        since_parent_ms: header.time.get().saturating_sub(place.parent_time.get()),
+        interval_ms: mining.interval_ms,
+        allow_empty: mining.allow_empty,
+    })
+}
+
+/// The batch rule. Empty-block spam is invalid by its first two clauses; the third
+/// keeps a miner with many transactions of its own from shutting others out.
+#[must_use]
+pub fn is_due(mining: &BlockMining, place: &Place, time: Timestamp, txns: usize) -> bool {
+    let passed = |since: Timestamp| time.get().saturating_sub(since.get()) >= mining.interval_ms;
+    let full = txns >= usize::try_from(mining.min_bound).unwrap_or(usize::MAX);
+    full || (passed(place.parent_time) && (txns >= 1 || mining.allow_empty))
+        || (txns >= 1 && place.last_by_signer.is_none_or(passed))
+}
+
+/// A block and what it does: executed against its parent's state, without touching it.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The block.
+    pub block: SealedBlock,
+    /// All accounts after it.
+    pub state: State,
+    /// Every account that a transaction or the reward named, sorted by address,
+    /// with its value after the block.
+    pub changes: Vec<Change>,
+}
+
+/// Rules 12 to 14: body hash, every transaction in order, reward, state root.
+///
+/// # Errors
+/// The first [`BlockError`] in order; nothing has changed then.
+pub fn execute(
+    block: SealedBlock,
+    parent: &State,
+    genesis: &Genesis,
+) -> Result<Applied, BlockError> {
+    let header = block.header();
+    let expected = txns_hash(&block.transactions);
+    if header.hash_txns != expected {
+        return Err(BlockError::TxnsHash {
+            got: header.hash_txns,
+            expected,
+        });
+    }
+    let mut draft = Draft::new(parent);
+    for (index, txn) in block.transactions.iter().enumerate() {
+        draft
+            .apply(txn)
+            .map_err(|source| BlockError::Apply { index, source })?;
+    }
+    let (state, changes) = pay_reward(draft, header.number, header.coinbase, genesis)?;
+    if header.hash_state != state.root() {
+        return Err(BlockError::StateHash {
+            got: header.hash_state,
+            expected: state.root(),
+        });
+    }
+    Ok(Applied {
+        block,
+        state,
+        changes,
+    })
+}
+
+/// Pays the miner and closes the draft.
+///
+/// # Errors
+/// [`BlockError::Supply`] if the coins of the chain would pass 2^53 - 1.
+pub fn pay_reward(
+    mut draft: Draft<'_>,
+    number: Height,
+    coinbase: Address,
+    genesis: &Genesis,
+) -> Result<(State, Vec<Change>), BlockError> {
+    genesis.supply_at(number).ok_or(BlockError::Supply)?;
+    draft
+        .credit(coinbase, genesis.config.block_mining.reward)
+        .map_err(|_| BlockError::Supply)?;
+    Ok(draft.finish())
+}

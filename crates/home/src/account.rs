@@ -1,0 +1,181 @@
+//! Makes an account: key, vote file, name, and the edits of the users' files.
+//! Everything that can be wrong is found before the first file is written.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ccoin_core::Address;
+use ccoin_core::genesis_config::{GenesisConfigError, GenesisDocument};
+use ccoin_core::jsonc::MAX_DOCUMENT_BYTES;
+use ccoin_crypto::SecretKey;
+
+use crate::atomic_file::{read_text, replace, write_new};
+use crate::config::ConfigError;
+use crate::edits::{add_miner, set_account_address};
+use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, VoteFile, write_key};
+
+/// Longest name of an account, in characters.
+const MAX_NAME_CHARS: usize = 64;
+
+/// What account to make.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The configuration whose `app.base_path` is used.
+    pub config: PathBuf,
+    /// A name for people.
+    pub name: Option<String>,
+    /// Size of the RSA key: 2048, 3072 or 4096 bits.
+    pub bits: usize,
+    /// Where the passphrase comes from.
+    pub passphrase: PassphraseSource,
+    /// Write the address into the configuration?
+    pub update_config: bool,
+    /// The genesis.json to list the address in.
+    pub update_genesis: Option<PathBuf>,
+}
+
+/// An account that exists now.
+#[derive(Clone, Debug)]
+pub struct CreatedAccount {
+    /// Its address.
+    pub address: Address,
+    /// Its files.
+    pub data_dir: DataDir,
+    /// What the user should know, one line each.
+    pub remarks: Vec<String>,
+}
+
+/// Makes an account; `variable` gives the value of an environment variable.
+///
+/// # Errors
+/// [`Failure`] with its exit code; the files of the user are unchanged then.
+pub fn create_account(
+    request: &NewAccount,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<CreatedAccount, Failure> {
+    let config = Config::load(&request.config, variable)?;
+    if let Some(name) = &request.name {
+        check_name(name)?;
+    }
+    let genesis_file = match &request.update_genesis {
+        Some(path) => Some(UserFile::read(path, |text, name| {
+            without_missing_miners(GenesisDocument::parse(text, name))
+        })?),
+        None => None,
+    };
+    let config_file = match request.update_config {
+        true => Some(UserFile::read(&request.config, |_, _| Ok(()))?),
+        false => None,
+    };
+    let passphrase = request.passphrase.choose()?;
+    let key = SecretKey::generate(request.bits)
+        .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no key was made: {error}")))?;
+    let address = key.public_key().address();
+    let config_edit = config_file.map(|file| file.edit(set_account_address, &address)).transpose()?;
+    let genesis_edit = genesis_file.map(|file| file.edit(add_miner, &address)).transpose()?;
+    if let Some(edit) = &genesis_edit {
+        GenesisDocument::parse(&edit.text, &edit.name()).map_err(genesis_failure)?;
+    }
+
+    let data_dir = DataDir::new(&config.base_path, address);
+    data_dir.create()?;
+    VoteFile::create(&data_dir.votes())?;
+    if let Some(name) = &request.name {
+        write_new(&data_dir.name(), format!("{name}\n").as_bytes(), 0o644)
+            .map_err(|error| cannot_write(&data_dir.name(), &error))?;
+    }
+    write_key(&data_dir, &key, passphrase.as_deref().map(String::as_str))?;
+    for edit in [config_edit, genesis_edit].into_iter().flatten() {
+        edit.write()?;
+    }
+    let remarks = remarks(&config, request);
+    Ok(CreatedAccount { address, data_dir, remarks })
+}
+
+fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {
+    let mut remarks: Vec<_> =
+        config.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+    match config.account_address {
+        Some(former) if request.update_config => {
+            remarks.push(format!("note: client.account_address was {former} before"));
+        }
+        _ => {}
+    }
+    remarks
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
+    if fits && !name.chars().any(|c| c.is_control() || c == '/') && name.trim() == name {
+        return Ok(());
+    }
+    let message = format!("{name:?} cannot be the name of an account");
+    let hint = format!("use 1 to {MAX_NAME_CHARS} characters without / and control characters");
+    Err(Failure::new(ExitCode::Usage, message).hint(hint))
+}
+
+/// A genesis.json in which nothing is wrong but that the miner is still to be added.
+fn without_missing_miners(
+    parsed: Result<GenesisDocument, GenesisConfigError>,
+) -> Result<(), Failure> {
+    match parsed {
+        Ok(_) | Err(GenesisConfigError::NoMiners { .. }) => Ok(()),
+        Err(error) => Err(genesis_failure(error)),
+    }
+}
+
+fn genesis_failure(error: GenesisConfigError) -> Failure {
+    Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(ExitCode::Unexpected, format!("cannot write {}: {error}", path.display()))
+}
+
+/// A file of the user's and what is, or will be, in it.
+struct UserFile {
+    path: PathBuf,
+    text: String,
+    mode: u32,
+}
+
+impl UserFile {
+    fn read(
+        path: &Path,
+        check: impl FnOnce(&str, &str) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
+        let read = || {
+            let file = File::open(path)?;
+            let mode = file.metadata()?.permissions().mode() & 0o777;
+            Ok((read_text(file, MAX_DOCUMENT_BYTES)?, mode))
+        };
+        let (text, mode) = read().map_err(|error: io::Error| {
+            let message = format!("cannot read {}: {error}", path.display());
+            Failure::new(ExitCode::BadConfig, message)
+        })?;
+        check(&text, &path.display().to_string())?;
+        Ok(Self { path: path.to_owned(), text, mode })
+    }
+
+    fn edit(
+        self,
+        edit: fn(&str, &str, &Address) -> Result<String, ccoin_core::jsonc::JsoncError>,
+        address: &Address,
+    ) -> Result<Self, Failure> {
+        let text = edit(&self.text, &self.name(), address).map_err(ConfigError::Document)?;
+        Ok(Self { text, ..self })
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn write(&self) -> Result<(), Failure> {
+        // The file behind a link is replaced, not the link.
+        fs::canonicalize(&self.path)
+            .and_then(|path| replace(&path, self.text.as_bytes(), self.mode))
+            .map_err(|error| cannot_write(&self.path, &error))
+    }
+}

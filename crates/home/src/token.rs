@@ -1,0 +1,136 @@
+//! The token that the wallet path of the HTTP API asks for.
+//! Made once, kept across restarts, compared in constant time, never logged.
+
+use std::fmt;
+use std::fs::File;
+use std::hint::black_box;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rand_core::{OsRng, RngCore};
+
+use crate::atomic_file::{read_text, write_new};
+use crate::{ExitCode, Failure};
+
+/// Hex digits of a token: 32 random bytes.
+const TOKEN_DIGITS: usize = 64;
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The file holds something else.
+    #[error("{} does not hold a token of {TOKEN_DIGITS} hex digits", .0.display())]
+    Malformed(PathBuf),
+    /// The file cannot be read or written.
+    #[error("cannot use the token file {}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        let failure = Self::new(ExitCode::BadConfig, error.to_string());
+        match error {
+            TokenError::Malformed(path) => {
+                failure.hint(format!("rm {}   and start again: a new one is made", path.display()))
+            }
+            TokenError::Io { .. } => failure,
+        }
+    }
+}
+
+/// 32 random bytes as 64 lower-case hex digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiToken(String);
+
+impl ApiToken {
+    /// Reads the token, or makes one for the owner alone if there is none.
+    ///
+    /// # Errors
+    /// [`TokenError`] with the path.
+    pub fn open(path: &Path) -> Result<Self, TokenError> {
+        let io_error = |source| TokenError::Io { path: path.to_owned(), source };
+        let mut bytes = [0; TOKEN_DIGITS / 2];
+        let text = match File::open(path) {
+            Ok(file) => read_text(file, 2 * TOKEN_DIGITS).map_err(io_error)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                OsRng.try_fill_bytes(&mut bytes).map_err(|error| io_error(error.into()))?;
+                let text = hex::encode(bytes);
+                write_new(path, format!("{text}\n").as_bytes(), 0o600).map_err(io_error)?;
+                text
+            }
+            Err(error) => return Err(io_error(error)),
+        };
+        let text = text.trim_end();
+        match hex::decode_to_slice(text, &mut bytes) {
+            Ok(()) => Ok(Self(hex::encode(bytes))),
+            Err(_) => Err(TokenError::Malformed(path.to_owned())),
+        }
+    }
+
+    /// Is `offered` this token? Takes the same time wherever the first difference is.
+    #[must_use]
+    pub fn matches(&self, offered: &str) -> bool {
+        let pairs = self.0.bytes().zip(offered.bytes());
+        let difference = pairs.fold(0, |sum, (a, b)| black_box(sum | (a ^ b)));
+        offered.len() == self.0.len() && difference == 0
+    }
+
+    /// The 64 hex digits, for the owner's own client.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiToken(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_only_it_matches() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("api.token");
+        let token = ApiToken::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(ApiToken::open(&path).unwrap(), token);
+        assert_ne!(ApiToken::open(&dir.path().join("other")).unwrap(), token);
+
+        let text = token.as_str().to_owned();
+        assert!(token.matches(&text));
+        assert!(!token.matches(""));
+        assert!(!token.matches(&text[1..]));
+        assert!(!token.matches(&format!("{text}0")));
+        for at in 0..text.len() {
+            let mut other = text.clone().into_bytes();
+            other[at] ^= 1;
+            assert!(!token.matches(std::str::from_utf8(&other).unwrap()), "{at}");
+        }
+        assert!(!format!("{token:?}").contains(&text));
+    }
+
+    #[test]
+    fn a_file_with_something_else_is_an_error_that_names_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("api.token");
+        for content in ["", "secret", &"g".repeat(64), &"a".repeat(63), &"a".repeat(500)] {
+            fs::write(&path, content).unwrap();
+            let failure = Failure::from(ApiToken::open(&path).unwrap_err());
+            assert_eq!(failure.code, ExitCode::BadConfig);
+            assert!(failure.message.contains("api.token"), "{failure}");
+        }
+    }
+}

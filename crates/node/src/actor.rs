@@ -1,0 +1,124 @@
+//! The chain thread: the only owner of the machine. It feeds inputs in, and hands
+//! what must happen to the storage thread in the machine's order. It never waits
+//! for a disk, but for room in the storage queue.
+
+use crate::{clock, view::QueueSize, writer::Unit};
+use ccoin_core::{
+    Timestamp,
+    machine::{Effect, Input, Machine, NodeState, Ticket},
+    pool::{Accepted, PoolError},
+    transaction::VerifiedTransaction,
+};
+use std::{sync::mpsc, time::Duration};
+use tokio::sync::{mpsc as tokio_mpsc, oneshot};
+
+/// Batches of transactions that may wait for the machine; then callers wait.
+pub(crate) const WAITING_BATCHES: usize = 64;
+
+/// Answers of the miner and questions that may wait.
+pub(crate) const WAITING_EVENTS: usize = 64;
+
+/// Inputs that are decided before their effects go to the disk together.
+const GROUP: usize = 64;
+
+/// Longest sleep: time may be set, and the machine should notice.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Answer to a batch.
+pub(crate) type Results = Vec<Result<Accepted, PoolError>>;
+
+/// Transactions for the pool.
+pub(crate) struct Batch {
+    /// Their signatures are checked.
+    pub(crate) txns: Vec<VerifiedTransaction>,
+    /// Answered when they are on disk.
+    pub(crate) results: oneshot::Sender<Results>,
+}
+
+/// What goes before transactions.
+pub(crate) enum Event {
+    /// From the miner, or the order to stop.
+    Input(Input),
+    /// A question about the machine as it is, durable or not.
+    Ask(Box<dyn FnOnce(&Machine) + Send>),
+}
+
+/// The loop of the chain thread; ends when the machine has stopped.
+pub(crate) struct Actor {
+    pub(crate) machine: Machine,
+    pub(crate) events: tokio_mpsc::Receiver<Event>,
+    pub(crate) batches: tokio_mpsc::Receiver<Batch>,
+    pub(crate) units: mpsc::SyncSender<Unit>,
+    pub(crate) next_ticket: Ticket,
+}
+
+enum Woken {
+    Event(Event),
+    Batch(Batch),
+    Time,
+}
+
+impl Actor {
+    /// Runs until the machine has stopped or the storage thread is gone.
+    pub(crate) fn run(mut self, runtime: &tokio::runtime::Runtime) {
+        while self.machine.state() != NodeState::Stopping {
+            let now = clock::now();
+            let sleep = self.machine.wake_at(now).map_or(LONGEST_SLEEP, |at| until(now, at));
+            let mut woken = runtime.block_on(self.next(sleep));
+            let mut unit = Unit::default();
+            for _ in 0..GROUP {
+                self.decide(woken, &mut unit);
+                match self.events.try_recv().map(Woken::Event) {
+                    Ok(event) => woken = event,
+                    Err(_) => match self.batches.try_recv().map(Woken::Batch) {
+                        Ok(batch) => woken = batch,
+                        Err(_) => break,
+                    },
+                }
+            }
+            let pool = self.machine.pool();
+            unit.queue = QueueSize { txns: pool.len(), bytes: pool.bytes(), oldest: pool.oldest_ready() };
+            unit.standing = unit.moves_head().then(|| {
+                let head = self.machine.chain().head();
+                self.machine.chain().standing(&head.block.id).cloned()
+            }).flatten();
+            if !unit.is_idle() && self.units.send(unit).is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn next(&mut self, sleep: Duration) -> Woken {
+        tokio::select! {
+            biased;
+            Some(event) = self.events.recv() => Woken::Event(event),
+            Some(batch) = self.batches.recv() => Woken::Batch(batch),
+            () = tokio::time::sleep(sleep) => Woken::Time,
+        }
+    }
+
+    fn decide(&mut self, woken: Woken, unit: &mut Unit) {
+        let input = match woken {
+            Woken::Time => Input::Tick,
+            Woken::Event(Event::Input(input)) => input,
+            Woken::Event(Event::Ask(question)) => return question(&self.machine),
+            Woken::Batch(Batch { txns, results }) => {
+                let ticket = self.next_ticket;
+                self.next_ticket += 1;
+                unit.answers.push((ticket, results));
+                Input::Submit { ticket, txns }
+            }
+        };
+        unit.effects.extend(self.machine.step(clock::now(), input));
+    }
+}
+
+impl Unit {
+    fn moves_head(&self) -> bool {
+        self.effects.iter().any(|effect| matches!(effect, Effect::Head { .. }))
+    }
+}
+
+fn until(now: Timestamp, at: Timestamp) -> Duration {
+    Duration::from_millis(at.get().saturating_sub(now.get())).min(LONGEST_SLEEP)
+}

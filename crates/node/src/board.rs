@@ -1,0 +1,168 @@
+//! What became of each transaction, as far as memory reaches: waiting, in a recent
+//! block, or dropped with a reason. Written only when the fact is on disk.
+
+use ccoin_core::{
+    Address, AccountNonce, Height, Timestamp, TxId, machine::Effect, pool::PoolError,
+    rules::Applied, transaction::VerifiedTransaction,
+};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// Dropped transactions whose reason is kept.
+const MAX_DROPPED: usize = 100_000;
+
+/// What became of a transaction.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// It waits.
+    Pending(VerifiedTransaction),
+    /// It is in a recent block.
+    Included {
+        /// Number of the block.
+        height: Height,
+        /// Its place in the block, from 0.
+        index: usize,
+    },
+    /// It can never be included.
+    Dropped(VerifiedTransaction, PoolError),
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    /// By order of arrival.
+    pending: BTreeMap<u64, (Timestamp, VerifiedTransaction)>,
+    orders: HashMap<TxId, u64>,
+    senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
+    included: HashMap<TxId, (Height, usize)>,
+    dropped: HashMap<TxId, (VerifiedTransaction, PoolError)>,
+    dropped_order: VecDeque<TxId>,
+    arrivals: u64,
+}
+
+/// The board.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<Facts>);
+
+impl Board {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of a transaction, if memory knows.
+    #[must_use]
+    pub fn fate(&self, id: &TxId) -> Option<Fate> {
+        let facts = self.facts();
+        let pending = facts.orders.get(id).and_then(|order| facts.pending.get(order));
+        if let Some((_, txn)) = pending {
+            return Some(Fate::Pending(txn.clone()));
+        }
+        if let Some((height, index)) = facts.included.get(id) {
+            return Some(Fate::Included { height: *height, index: *index });
+        }
+        facts.dropped.get(id).map(|(txn, reason)| Fate::Dropped(txn.clone(), reason.clone()))
+    }
+
+    /// Numbers of the waiting transactions of a sender, ascending.
+    #[must_use]
+    pub fn numbers(&self, sender: &Address) -> Vec<AccountNonce> {
+        let facts = self.facts();
+        facts.senders.get(sender).map(|queue| queue.keys().copied().collect()).unwrap_or_default()
+    }
+
+    /// Waiting transactions in the order of their arrival, after a place in it.
+    #[must_use]
+    pub fn page(&self, after: u64, limit: usize) -> Vec<(u64, Timestamp, VerifiedTransaction)> {
+        let facts = self.facts();
+        let rows = facts.pending.range(after.saturating_add(1)..).take(limit);
+        rows.map(|(order, (arrived, txn))| (*order, *arrived, txn.clone())).collect()
+    }
+
+    /// Follows an effect that is durable now.
+    pub(crate) fn follow(&self, effect: &Effect) {
+        match effect {
+            Effect::PersistTransactions { arrived, txns } => self.facts().wait(*arrived, txns),
+            Effect::Head { switch, dropped } => {
+                let mut facts = self.facts();
+                for block in &switch.left {
+                    facts.leave(block);
+                }
+                for block in &switch.entered {
+                    facts.include(block);
+                }
+                for (txn, reason) in dropped {
+                    facts.drop(txn, reason);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes over the pool that a start has restored.
+    pub(crate) fn restore(&self, arrived: Timestamp, txn: &VerifiedTransaction) {
+        self.facts().wait(arrived, std::slice::from_ref(txn));
+    }
+
+    /// Takes over a block that a start has in memory.
+    pub(crate) fn restore_block(&self, block: &Applied) {
+        self.facts().include(block);
+    }
+
+    /// Forgets a block that storage answers for from now on.
+    pub(crate) fn forget(&self, block: &Applied) {
+        let mut facts = self.facts();
+        for txn in &block.block.transactions {
+            facts.included.remove(txn.id());
+        }
+    }
+}
+
+impl Facts {
+    fn wait(&mut self, arrived: Timestamp, txns: &[VerifiedTransaction]) {
+        for txn in txns {
+            self.arrivals += 1;
+            self.senders.entry(txn.sender()).or_default().insert(txn.number, *txn.id());
+            self.orders.insert(*txn.id(), self.arrivals);
+            self.pending.insert(self.arrivals, (arrived, txn.clone()));
+            self.dropped.remove(txn.id());
+        }
+    }
+
+    fn include(&mut self, block: &Applied) {
+        let height = block.block.header().number;
+        for (index, txn) in block.block.transactions.iter().enumerate() {
+            self.unwait(txn);
+            self.included.insert(*txn.id(), (height, index));
+        }
+    }
+
+    fn leave(&mut self, block: &Applied) {
+        for txn in &block.block.transactions {
+            self.included.remove(txn.id());
+        }
+    }
+
+    fn drop(&mut self, txn: &VerifiedTransaction, reason: &PoolError) {
+        self.unwait(txn);
+        if self.dropped.insert(*txn.id(), (txn.clone(), reason.clone())).is_none() {
+            self.dropped_order.push_back(*txn.id());
+        }
+        while self.dropped_order.len() > MAX_DROPPED {
+            let oldest = self.dropped_order.pop_front();
+            oldest.and_then(|id| self.dropped.remove(&id));
+        }
+    }
+
+    fn unwait(&mut self, txn: &VerifiedTransaction) {
+        let Some(order) = self.orders.remove(txn.id()) else { return };
+        self.pending.remove(&order);
+        let sender = txn.sender();
+        if let Some(queue) = self.senders.get_mut(&sender) {
+            queue.remove(&txn.number);
+            if queue.is_empty() {
+                self.senders.remove(&sender);
+            }
+        }
+    }
+}

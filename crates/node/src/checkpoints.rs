@@ -1,0 +1,84 @@
+//! Checkpoints: all accounts at a block, written now and then on a thread of their
+//! own, so that a start replays a bounded tail of the log. A state is a cheap
+//! snapshot, so nothing waits.
+
+use crate::view::Recent;
+use ccoin_core::{
+    Address, BlockId,
+    chain::Standing,
+    encoding::{decode, encode},
+    ledger::{Account, State},
+};
+use ccoin_crypto::Value;
+use ccoin_storage::{CheckpointHead, Position, write_checkpoint};
+use std::{path::PathBuf, thread};
+
+/// Log bytes between two checkpoints: a start replays about twice as much at most.
+const INTERVAL: u64 = 32 << 20;
+
+/// Writes checkpoints.
+pub(crate) struct Checkpoints {
+    directory: PathBuf,
+    /// Record of the last checkpoint's block.
+    last: Position,
+    newest: Option<(Recent, Standing)>,
+    writing: Option<thread::JoinHandle<()>>,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(directory: PathBuf, last: Position) -> Self {
+        Self { directory, last, newest: None, writing: None }
+    }
+
+    /// Remembers the head; starts writing if the log has grown enough.
+    pub(crate) fn consider(&mut self, head: &Recent, standing: Standing) {
+        let grown = head.position.get().saturating_sub(self.last.get());
+        let busy = self.writing.as_ref().is_some_and(|thread| !thread.is_finished());
+        self.newest = Some((head.clone(), standing));
+        if grown >= INTERVAL && !busy {
+            self.start();
+        }
+    }
+
+    /// Writes the head and waits for it, so that the next start has nothing to replay.
+    pub(crate) fn finish(&mut self) {
+        self.writing.take().map(thread::JoinHandle::join);
+        self.start();
+        self.writing.take().map(thread::JoinHandle::join);
+    }
+
+    fn start(&mut self) {
+        let Some((head, standing)) = self.newest.take() else { return };
+        let directory = self.directory.clone();
+        self.last = head.position;
+        let write = move || {
+            let (height, id, note) = (head.header().number, head.id(), encode(&standing));
+            let summary = CheckpointHead { height, id, position: head.position, note };
+            // It is derived: without it the next start replays more.
+            if let Err(error) = write_checkpoint(&directory, &summary, head.applied.state.values()) {
+                tracing::warn!("no checkpoint written at block {height}: {error}");
+            }
+        };
+        self.writing = thread::Builder::new().name("checkpoint".into()).spawn(write).ok();
+    }
+}
+
+/// A checkpoint read back; its block is the record at its position.
+pub(crate) struct Restored {
+    pub(crate) id: BlockId,
+    pub(crate) state: State,
+    pub(crate) standing: Standing,
+    pub(crate) position: Position,
+}
+
+/// Rebuilds the state of a checkpoint; `None` if it is not sound: derived data may
+/// be thrown away.
+pub(crate) fn restore(head: &CheckpointHead, accounts: Vec<(Address, Value)>) -> Option<Restored> {
+    let standing = decode("checkpoint", &head.note).ok()?;
+    let accounts: Option<Vec<_>> = accounts
+        .into_iter()
+        .map(|(address, value)| Some((address, Account::from_value(value)?)))
+        .collect();
+    let state = State::from_accounts(accounts?);
+    Some(Restored { id: head.id, state, standing, position: head.position })
+}

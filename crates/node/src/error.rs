@@ -1,0 +1,51 @@
+//! Why a node cannot start or cannot go on.
+
+use ccoin_core::genesis::GenesisError;
+use std::path::{Path, PathBuf};
+
+/// Why a node cannot start or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The block log, pool log, lock or a checkpoint.
+    #[error(transparent)]
+    Storage(#[from] ccoin_storage::StorageError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] ccoin_storage::IndexError),
+    /// The vote file.
+    #[error(transparent)]
+    Votes(#[from] ccoin_home::votes::VoteError),
+    /// Block 1 in the log.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// A record passes its checksum but is not what this chain allows.
+    #[error("{path}: record at {position} does not fit this chain: {reason}", path = path.display())]
+    Record {
+        /// Directory of the log.
+        path: PathBuf,
+        /// Where the record starts.
+        position: u64,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A file or directory.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// A thread has panicked; the log says where.
+    #[error("the {0} thread has failed")]
+    Panic(&'static str),
+}
+
+impl NodeError {
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
+}

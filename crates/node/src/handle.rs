@@ -1,0 +1,214 @@
+//! What the API and other callers hold: submit, pay, read.
+
+use crate::{
+    actor::{Batch, Event},
+    board::Board,
+    clock,
+    history::{History, Status},
+    verifier::VerifierPool,
+    view::View,
+};
+use ccoin_core::{
+    AccountNonce, Address, Amount,
+    genesis::Genesis,
+    ledger::Account,
+    machine::{Machine, PlaceholderText},
+    pool::{Accepted, PoolError},
+    transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
+};
+use ccoin_crypto::SecretKey;
+use std::sync::Arc;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+
+/// Why a transaction is not taken.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// It is not valid.
+    #[error(transparent)]
+    Invalid(#[from] TransactionError),
+    /// It is valid, but cannot wait here.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The node is ending.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// A running node.
+#[derive(Clone)]
+pub struct NodeHandle {
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) key: Arc<SecretKey>,
+    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) batches: mpsc::Sender<Batch>,
+    pub(crate) verifiers: VerifierPool,
+    pub(crate) view: watch::Receiver<Arc<View>>,
+    pub(crate) history: History,
+    /// Text for payments without data. Locked while one is made: the next number is
+    /// known when the last payment is on disk.
+    pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
+    pub(crate) validator: bool,
+}
+
+impl NodeHandle {
+    /// The rules of the network.
+    #[must_use]
+    pub fn genesis(&self) -> &Arc<Genesis> {
+        &self.genesis
+    }
+
+    /// This node's account.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.key.public_key().address()
+    }
+
+    /// Whether it makes blocks.
+    #[must_use]
+    pub fn is_validator(&self) -> bool {
+        self.validator
+    }
+
+    /// The node as of its last durable step.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// Follows the view: changes with every block and every accepted batch.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<View>> {
+        self.view.clone()
+    }
+
+    /// Blocks, transactions and accounts, recent and old.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Transactions in memory.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.history.board
+    }
+
+    /// Verifies transactions and puts them into the pool, each judged by itself.
+    /// When this returns, the accepted ones are on disk. A transaction that is
+    /// already waiting or in a block is accepted again.
+    pub async fn submit(&self, txns: Vec<Transaction>) -> Vec<Result<VerifiedTransaction, SubmitError>> {
+        let count = txns.len();
+        self.submit_all(txns).await.unwrap_or_else(|| vec![Err(SubmitError::Stopping); count])
+    }
+
+    async fn submit_all(&self, txns: Vec<Transaction>) -> Option<Vec<Result<VerifiedTransaction, SubmitError>>> {
+        let mut verdicts: Vec<Result<VerifiedTransaction, SubmitError>> = self
+            .verifiers
+            .verify(txns)
+            .await?
+            .into_iter()
+            .map(|verdict| verdict.map_err(SubmitError::Invalid))
+            .collect();
+        let txns: Vec<_> = verdicts.iter().flatten().cloned().collect();
+        let (results, answer) = oneshot::channel();
+        self.batches.send(Batch { txns, results }).await.ok()?;
+        let mut results = answer.await.ok()?.into_iter();
+        for verdict in &mut verdicts {
+            let Ok(txn) = verdict else { continue };
+            if let Err(error) = results.next()? {
+                let included = matches!(error, PoolError::NumberUsed { .. }) && self.is_included(txn).await;
+                if !included {
+                    *verdict = Err(error.into());
+                }
+            }
+        }
+        Some(verdicts)
+    }
+
+    async fn is_included(&self, txn: &VerifiedTransaction) -> bool {
+        let found = self.history.transaction(*txn.id()).await;
+        matches!(found, Ok(Some((_, Status::Included { .. }))))
+    }
+
+    /// Pays from this node's account: signs the next number with the node's key.
+    /// A refused payment uses up no number.
+    ///
+    /// # Errors
+    /// [`SubmitError`] as for any transaction.
+    pub async fn pay(
+        &self,
+        to: Address,
+        amount: Amount,
+        data: Option<String>,
+    ) -> Result<VerifiedTransaction, SubmitError> {
+        let mut placeholder = self.wallet.lock().await;
+        let data = data.unwrap_or_else(|| placeholder.draw());
+        let max = self.genesis.config.transaction.max_data_bytes as usize;
+        if data.len() > max {
+            return Err(TransactionError::Data { got: data.len(), max }.into());
+        }
+        let sender = self.address();
+        let next = self
+            .ask(move |machine| {
+                let account = machine.accounts().account(&sender);
+                machine.pool().next_number(&sender, account)
+            })
+            .await
+            .ok_or(SubmitError::Stopping)?;
+        let number = AccountNonce::new(next).map_err(|_| SubmitError::Stopping)?;
+        let payment = Payment { number, to, amount, data, time: clock::now() };
+        let (key, genesis) = (Arc::clone(&self.key), self.genesis.id);
+        let sign = move || Transaction::sign(payment, &key, &genesis);
+        let signed = tokio::task::spawn_blocking(sign).await.ok().and_then(Result::ok);
+        let txn = signed.ok_or(SubmitError::Stopping)?;
+        self.submit(vec![txn]).await.pop().unwrap_or(Err(SubmitError::Stopping))
+    }
+
+    /// Whether a transaction would be taken now, without taking it.
+    pub async fn check(&self, txn: Transaction) -> Result<Accepted, SubmitError> {
+        let verdict = self.verifiers.verify(vec![txn]).await.and_then(|mut verdicts| verdicts.pop());
+        let txn = verdict.ok_or(SubmitError::Stopping)??;
+        let judge = move |machine: &Machine| {
+            let account = machine.accounts().account(&txn.sender());
+            machine.pool().judge(account, &txn)
+        };
+        Ok(self.ask(judge).await.ok_or(SubmitError::Stopping)??)
+    }
+
+    /// An account as of the head, and the number that its next transaction must carry.
+    #[must_use]
+    pub fn account(&self, address: &Address) -> AccountNow {
+        let view = self.view();
+        let account = view.head().applied.state.account(address);
+        let numbers = self.board().numbers(address);
+        let waiting = numbers.iter().filter(|number| **number > account.nonce).count();
+        let mut next = account.nonce.get() + 1;
+        while numbers.binary_search_by_key(&next, |number| number.get()).is_ok() {
+            next += 1;
+        }
+        AccountNow { account, next_number: next, pending: waiting, view }
+    }
+
+    async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Machine) -> T + Send + 'static) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let question = Box::new(move |machine: &Machine| {
+            // Whoever asked may have gone away.
+            let _ = answer.send(question(machine));
+        });
+        self.events.send(Event::Ask(question)).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+/// An account with its waiting transactions.
+#[derive(Clone, Debug)]
+pub struct AccountNow {
+    /// As of the head.
+    pub account: Account,
+    /// Nonce plus the waiting ones without a gap plus one.
+    pub next_number: u64,
+    /// Waiting transactions, gaps included.
+    pub pending: usize,
+    /// Whose head it is.
+    pub view: Arc<View>,
+}

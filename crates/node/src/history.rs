@@ -1,0 +1,225 @@
+//! Reads: from memory where the view or the board knows, else from index and log,
+//! never through the chain thread.
+
+use crate::{
+    board::{Board, Fate},
+    indexer::{IndexBehind, IndexHandle},
+    view::View,
+};
+use ccoin_core::{
+    Address, BlockId, Height, TxId,
+    block::{Block, SealedBlock},
+    genesis::Genesis,
+    ledger::Account,
+    pool::PoolError,
+    transaction::{Transaction, VerifiedTransaction},
+};
+use ccoin_storage::{IndexError, LogReader, Position, StorageError};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Accounts that one page may look at to find those that existed at a height.
+const PAGE_SCAN: usize = 100_000;
+
+/// Why a read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// Try again soon.
+    #[error(transparent)]
+    Behind(#[from] IndexBehind),
+    /// The index is damaged.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The log holds something else than the index says.
+    #[error("the record at {0} is not what the index says: run cnode --reindex")]
+    Mismatch(u64),
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug)]
+pub enum Status {
+    /// It waits.
+    Pending,
+    /// It is in a block of the head's branch.
+    Included {
+        /// Number of the block.
+        height: Height,
+        /// Id of the block.
+        block: BlockId,
+        /// Place in the block, from 0.
+        index: usize,
+    },
+    /// It can never be included.
+    Dropped(PoolError),
+}
+
+impl Status {
+    /// The word for it in the API.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Included { .. } => "included",
+            Self::Dropped(_) => "dropped",
+        }
+    }
+}
+
+/// One page of accounts as of a block.
+pub type AccountsPage = (Vec<(Address, Account)>, Option<Address>);
+
+/// Reads of one node.
+#[derive(Clone, Debug)]
+pub struct History {
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) view: watch::Receiver<Arc<View>>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) index: IndexHandle,
+    pub(crate) log: LogReader,
+}
+
+impl History {
+    /// The block with this number on the head's branch.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if it is not in memory and storage does not answer.
+    pub async fn block(&self, number: Height) -> Result<Option<SealedBlock>, HistoryError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.at(number) {
+            return Ok(Some(recent.applied.block.clone()));
+        }
+        if number == Height::GENESIS {
+            return Ok(Some(self.genesis.applied().block));
+        }
+        if number > view.height() || number == Height::ZERO {
+            return Ok(None);
+        }
+        let found = self.index.ask(number, move |index| index.block_at(number)).await??;
+        match found {
+            Some(found) => self.read_block(found.position, &found.id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Number of a block of the head's branch.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if it is not in memory and storage does not answer.
+    pub async fn height_of(&self, id: BlockId) -> Result<Option<Height>, HistoryError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.by_id(&id) {
+            return Ok(Some(recent.header().number));
+        }
+        let settled = settled(&view);
+        let find = move |index: &mut ccoin_storage::Index| -> Result<Option<Height>, IndexError> {
+            let Some(height) = index.height_of(&id)? else { return Ok(None) };
+            let main = index.block_at(height)?.is_some_and(|block| block.id == id);
+            Ok(main.then_some(height))
+        };
+        Ok(self.index.ask(settled, find).await??)
+    }
+
+    /// A transaction and what became of it.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if it is not in memory and storage does not answer.
+    pub async fn transaction(
+        &self,
+        id: TxId,
+    ) -> Result<Option<(VerifiedTransaction, Status)>, HistoryError> {
+        match self.board.fate(&id) {
+            Some(Fate::Pending(txn)) => return Ok(Some((txn, Status::Pending))),
+            Some(Fate::Dropped(txn, reason)) => return Ok(Some((txn, Status::Dropped(reason)))),
+            Some(Fate::Included { height, index }) => {
+                let view = Arc::clone(&self.view.borrow());
+                let recent = view.at(height).map(|recent| &recent.applied.block);
+                let txn = recent.and_then(|block| Some((block, block.transactions.get(index)?)));
+                if let Some((block, txn)) = txn.filter(|(_, txn)| *txn.id() == id) {
+                    let status = Status::Included { height, block: block.id, index };
+                    return Ok(Some((txn.clone(), status)));
+                }
+            }
+            None => {}
+        }
+        let settled = settled(&self.view.borrow());
+        let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
+            let Some(found) = index.txn(&id)? else { return Ok(None) };
+            let block = index.block_at(found.height)?;
+            Ok(block.filter(|block| block.position == found.position).map(|block| (found, block.id)))
+        };
+        let Some((found, block)) = self.index.ask(settled, find).await?? else {
+            return Ok(None);
+        };
+        let bytes = self.log_read(move |log| log.read_range(found.position, found.offset, found.length)).await?;
+        let max_data = self.genesis.config.transaction.max_data_bytes as usize;
+        let txn = Transaction::decode(&bytes, max_data)
+            .map(|txn| VerifiedTransaction::already_verified(txn, &self.genesis.id))
+            .ok()
+            .filter(|txn| *txn.id() == id)
+            .ok_or(HistoryError::Mismatch(found.position.get()))?;
+        let status = Status::Included { height: found.height, block, index: found.index as usize };
+        Ok(Some((txn, status)))
+    }
+
+    /// An account as of a block of the head's branch; zeros if it did not exist.
+    /// `None` if there is no such block.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if it is not in memory and storage does not answer.
+    pub async fn account(&self, address: Address, at: Height) -> Result<Option<Account>, HistoryError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.at(at) {
+            return Ok(Some(recent.applied.state.account(&address)));
+        }
+        if at > view.height() || at == Height::ZERO {
+            return Ok(None);
+        }
+        let found = self.index.ask(at, move |index| index.account_at(&address, at)).await??;
+        let value = found.map_or_else(Default::default, |(_, value)| value);
+        Account::from_value(value).map(Some).ok_or(HistoryError::Mismatch(0))
+    }
+
+    /// Accounts as of a block in address order, at most `limit`, after an address.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if storage does not answer.
+    pub async fn accounts(
+        &self,
+        at: Height,
+        after: Option<Address>,
+        limit: usize,
+    ) -> Result<AccountsPage, HistoryError> {
+        let page = self.index.ask(at, move |index| index.accounts_page(at, after, limit, PAGE_SCAN));
+        let (rows, next) = page.await??;
+        let account = |(address, value)| Account::from_value(value).map(|account| (address, account));
+        let rows: Option<Vec<_>> = rows.into_iter().map(account).collect();
+        Ok((rows.ok_or(HistoryError::Mismatch(0))?, next))
+    }
+
+    async fn read_block(&self, position: Position, id: &BlockId) -> Result<SealedBlock, HistoryError> {
+        let (_, bytes) = self.log_read(move |log| log.read(position)).await?;
+        Block::decode(&bytes)
+            .map(|block| SealedBlock::already_verified(block, &self.genesis.id))
+            .ok()
+            .filter(|block| block.id == *id)
+            .ok_or(HistoryError::Mismatch(position.get()))
+    }
+
+    async fn log_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&LogReader) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, HistoryError> {
+        let log = self.log.clone();
+        let read = tokio::task::spawn_blocking(move || read(&log)).await;
+        Ok(read.map_err(|_| IndexBehind)??)
+    }
+}
+
+/// The highest block that memory does not hold any more: the index must.
+fn settled(view: &View) -> Height {
+    let first = view.recent.front().map(|oldest| oldest.header().number);
+    first.and_then(|first| first.checked_sub(1)).unwrap_or(Height::ZERO)
+}

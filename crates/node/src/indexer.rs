@@ -1,0 +1,230 @@
+//! The index thread: the only owner of the index. It follows the published view,
+//! never the chain thread, and nothing waits for it; what has left memory before it
+//! was indexed is read again from the block log.
+
+use crate::{error::NodeError, view::{Recent, View}, writer::kind};
+use ccoin_core::{
+    BlockId, Height,
+    block::{Block, SealedBlock},
+    genesis::Genesis,
+    ledger::{Account, Change, Draft, State},
+};
+use ccoin_storage::{Index, IndexedBlock, LogReader, Position};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Questions that may wait; then whoever asks waits.
+const WAITING_QUESTIONS: usize = 256;
+
+/// How long a reader waits for the index to catch up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+type Question = Box<dyn FnOnce(&mut Index) + Send>;
+
+/// The readers' end.
+#[derive(Clone, Debug)]
+pub(crate) struct IndexHandle {
+    questions: mpsc::Sender<Question>,
+    height: watch::Receiver<Height>,
+}
+
+/// The index does not answer: it is far behind, or the node is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the index has not caught up yet")]
+pub struct IndexBehind;
+
+impl IndexHandle {
+    /// Asks the index thread, once everything up to `height` is indexed.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        height: Height,
+        question: impl FnOnce(&mut Index) -> T + Send + 'static,
+    ) -> Result<T, IndexBehind> {
+        let mut indexed = self.height.clone();
+        let caught_up = indexed.wait_for(|indexed| *indexed >= height);
+        tokio::time::timeout(PATIENCE, caught_up).await.map_err(|_| IndexBehind)?.map_err(|_| IndexBehind)?;
+        let (answer, answered) = oneshot::channel();
+        let question = move |index: &mut Index| {
+            // Whoever asked may have gone away.
+            let _ = answer.send(question(index));
+        };
+        self.questions.send(Box::new(question)).await.map_err(|_| IndexBehind)?;
+        answered.await.map_err(|_| IndexBehind)
+    }
+
+    /// Number of the highest indexed block.
+    pub(crate) fn height(&self) -> Height {
+        *self.height.borrow()
+    }
+}
+
+/// The index thread's possessions.
+pub(crate) struct Indexer {
+    index: Index,
+    log: LogReader,
+    genesis: Arc<Genesis>,
+    view: watch::Receiver<Arc<View>>,
+    questions: mpsc::Receiver<Question>,
+    height: watch::Sender<Height>,
+}
+
+impl Indexer {
+    pub(crate) fn new(
+        index: Index,
+        log: LogReader,
+        genesis: Arc<Genesis>,
+        view: watch::Receiver<Arc<View>>,
+    ) -> (Self, IndexHandle) {
+        let (asked, questions) = mpsc::channel(WAITING_QUESTIONS);
+        let (height, indexed) = watch::channel(index.height());
+        let handle = IndexHandle { questions: asked, height: indexed };
+        (Self { index, log, genesis, view, questions, height }, handle)
+    }
+
+    /// Runs until the node has ended.
+    ///
+    /// # Errors
+    /// A failed write or a damaged index: it must be rebuilt.
+    pub(crate) fn run(mut self, runtime: &tokio::runtime::Runtime) -> Result<(), NodeError> {
+        loop {
+            let view = Arc::clone(&self.view.borrow_and_update());
+            while !self.step(&view)? {
+                self.height.send_replace(self.index.height());
+                while let Ok(question) = self.questions.try_recv() {
+                    question(&mut self.index);
+                }
+            }
+            self.height.send_replace(self.index.height());
+            let woken = runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    question = self.questions.recv() => question.map(Some),
+                    changed = self.view.changed() => changed.ok().map(|()| None),
+                }
+            });
+            match woken {
+                None => return Ok(()),
+                Some(None) => {}
+                Some(Some(question)) => question(&mut self.index),
+            }
+        }
+    }
+
+    /// One step towards the view's head; true when there.
+    fn step(&mut self, view: &View) -> Result<bool, NodeError> {
+        let height = self.index.height();
+        let Some(indexed) = self.index.block_at(height)? else {
+            let root = self.genesis.applied();
+            self.put(&root.block, Position::FIRST, &root.changes)?;
+            return Ok(false);
+        };
+        if height > view.height() {
+            self.index.truncate_height(view.height());
+            return Ok(false);
+        }
+        let next = height.next().and_then(|next| view.at(next));
+        let expected = match (view.at(height), next) {
+            (Some(here), _) => here.id(),
+            (None, Some(next)) => next.header().hash_parent,
+            (None, None) => return self.catch_up(view).map(|()| false),
+        };
+        if expected != indexed.id {
+            let below = height.checked_sub(1).unwrap_or(Height::ZERO);
+            self.index.truncate_height(below);
+            return Ok(false);
+        }
+        let Some(Recent { applied, position }) = next else { return Ok(true) };
+        if applied.changes.is_empty() {
+            self.put_from_log(*position)?;
+        } else {
+            self.put(&applied.block, *position, &applied.changes)?;
+        }
+        Ok(false)
+    }
+
+    fn put(&mut self, block: &SealedBlock, position: Position, changes: &[Change]) -> Result<(), NodeError> {
+        let txns = block.transactions.iter().zip(block.transaction_ranges());
+        self.index.put_block(&IndexedBlock {
+            height: block.header().number,
+            id: block.id,
+            position,
+            txns: txns.map(|(txn, (offset, length))| (*txn.id(), offset, length)).collect(),
+            accounts: changes.iter().map(|(address, account)| (*address, account.to_value())).collect(),
+        })?;
+        Ok(())
+    }
+
+    /// Reads blocks that memory does not hold any more, from the last indexed one up
+    /// to the view, along the head's branch.
+    fn catch_up(&mut self, view: &View) -> Result<(), NodeError> {
+        let height = self.index.height();
+        let from = self.index.block_at(height)?.map_or(Position::FIRST, |block| block.position);
+        let mut parents: BTreeMap<BlockId, (BlockId, Position)> = BTreeMap::new();
+        let genesis = self.genesis.id;
+        self.log.scan(from, &mut |position, record, bytes| {
+            if matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK) {
+                if let Ok(block) = Block::decode(bytes) {
+                    parents.insert(block.signed.id(&genesis), (block.signed.header.hash_parent, position));
+                }
+            }
+            Ok::<_, NodeError>(())
+        })?;
+        let mut cursor = view.recent.front().map_or(genesis, |first| first.header().hash_parent);
+        let mut branch = Vec::new();
+        let indexed = self.index.block_at(height)?.map_or(genesis, |block| block.id);
+        while cursor != indexed {
+            let Some((parent, position)) = parents.get(&cursor) else {
+                // The head's branch leaves below what is indexed.
+                self.index.truncate_height(height.checked_sub(1).unwrap_or(Height::ZERO));
+                return Ok(());
+            };
+            branch.push(*position);
+            cursor = *parent;
+        }
+        for position in branch.into_iter().rev() {
+            self.put_from_log(position)?;
+            self.height.send_replace(self.index.height());
+            while let Ok(question) = self.questions.try_recv() {
+                question(&mut self.index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Indexes a block whose changes are not at hand: they follow from the block and
+    /// the accounts before it, which the index holds.
+    fn put_from_log(&mut self, position: Position) -> Result<(), NodeError> {
+        let (_, bytes) = self.log.read(position)?;
+        let misfit = |reason: String| NodeError::Record {
+            path: "blocks".into(),
+            position: position.get(),
+            reason,
+        };
+        let block = Block::decode(&bytes).map_err(|error| misfit(error.to_string()))?;
+        let block = SealedBlock::already_verified(block, &self.genesis.id);
+        let header = block.header();
+        let before = header.number.checked_sub(1).unwrap_or(Height::ZERO);
+        let mut named: BTreeSet<_> =
+            block.transactions.iter().flat_map(|txn| [txn.sender(), txn.to]).collect();
+        named.insert(header.coinbase);
+        let mut accounts = Vec::new();
+        for address in named {
+            if let Some((_, value)) = self.index.account_at(&address, before)? {
+                let account = Account::from_value(value).ok_or_else(|| misfit("bad account".into()))?;
+                accounts.push((address, account));
+            }
+        }
+        let base = State::from_accounts(accounts);
+        let mut draft = Draft::new(&base);
+        for txn in &block.transactions {
+            draft.apply(txn).map_err(|error| misfit(error.to_string()))?;
+        }
+        draft.credit(header.coinbase, header.reward).map_err(|error| misfit(error.to_string()))?;
+        let (_, changes) = draft.finish();
+        self.put(&block, position, &changes)
+    }
+}
