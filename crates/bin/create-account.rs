@@ -13,7 +13,13 @@ use clap::{ArgAction, Parser};
 #[command(name = "create-account", version, disable_help_flag = true)]
 struct Options {
     /// Configuration whose app.base_path holds the data directories
-    #[arg(short, long, value_name = "FILE", default_value = "ccoin.json", env = "CCOIN_CONFIG")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "ccoin.json",
+        env = "CCOIN_CONFIG"
+    )]
     config: PathBuf,
     /// A name for people
     #[arg(long)]

@@ -73,8 +73,12 @@ pub fn create_account(
     let key = SecretKey::generate(request.bits)
         .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no key was made: {error}")))?;
     let address = key.public_key().address();
-    let config_edit = config_file.map(|file| file.edit(set_account_address, &address)).transpose()?;
-    let genesis_edit = genesis_file.map(|file| file.edit(add_miner, &address)).transpose()?;
+    let config_edit = config_file
+        .map(|file| file.edit(set_account_address, &address))
+        .transpose()?;
+    let genesis_edit = genesis_file
+        .map(|file| file.edit(add_miner, &address))
+        .transpose()?;
     if let Some(edit) = &genesis_edit {
         GenesisDocument::parse(&edit.text, &edit.name()).map_err(genesis_failure)?;
     }
@@ -88,15 +92,24 @@ pub fn create_account(
     }
     write_key(&data_dir, &key, passphrase.as_deref().map(String::as_str))?;
     for edit in [config_edit, genesis_edit].into_iter().flatten() {
-        edit.write()?;
+        edit.write().map_err(|failure| {
+            failure.hint(format!("the account {address} was created all the same"))
+        })?;
     }
     let remarks = remarks(&config, request);
-    Ok(CreatedAccount { address, data_dir, remarks })
+    Ok(CreatedAccount {
+        address,
+        data_dir,
+        remarks,
+    })
 }
 
 fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {
-    let mut remarks: Vec<_> =
-        config.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+    let mut remarks: Vec<_> = config
+        .warnings
+        .iter()
+        .map(|warning| format!("warning: {warning}"))
+        .collect();
     match config.account_address {
         Some(former) if request.update_config => {
             remarks.push(format!("note: client.account_address was {former} before"));
@@ -131,7 +144,10 @@ fn genesis_failure(error: GenesisConfigError) -> Failure {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(ExitCode::Unexpected, format!("cannot write {}: {error}", path.display()))
+    Failure::new(
+        ExitCode::Unexpected,
+        format!("cannot write {}: {error}", path.display()),
+    )
 }
 
 /// A file of the user's and what is, or will be, in it.
@@ -156,7 +172,11 @@ impl UserFile {
             Failure::new(ExitCode::BadConfig, message)
         })?;
         check(&text, &path.display().to_string())?;
-        Ok(Self { path: path.to_owned(), text, mode })
+        Ok(Self {
+            path: path.to_owned(),
+            text,
+            mode,
+        })
     }
 
     fn edit(

@@ -106,9 +106,9 @@ impl From<ConfigError> for Failure {
         match error {
             ConfigError::Read { .. } => failure.hint("name another one with --config FILE"),
             ConfigError::Document(error) => failure.hint(error.advice),
-            ConfigError::NoAccount { file } => {
-                failure.hint(format!("create-account -c {file} --update-config   makes an account"))
-            }
+            ConfigError::NoAccount { file } => failure.hint(format!(
+                "create-account -c {file} --update-config   makes an account"
+            )),
         }
     }
 }
@@ -154,7 +154,9 @@ impl Config {
         };
         let base_path = match base_path {
             Some(base_path) => base_path,
-            None => reader.home("~/.ccoin").map_err(|(fault, advice)| root.error(fault, advice))?,
+            None => reader
+                .home("~/.ccoin")
+                .map_err(|(fault, advice)| root.error(fault, advice))?,
         };
         let mut config = Self {
             file: file.to_owned(),
@@ -193,7 +195,9 @@ impl Config {
     pub fn data_dir(&self) -> Result<DataDir, ConfigError> {
         match self.account_address {
             Some(address) => Ok(DataDir::new(&self.base_path, address)),
-            None => Err(ConfigError::NoAccount { file: self.file.clone() }),
+            None => Err(ConfigError::NoAccount {
+                file: self.file.clone(),
+            }),
         }
     }
 
@@ -235,7 +239,9 @@ impl Reader<'_> {
             if path.is_empty() {
                 return Err(node.error("is not a path", "write \"~/.ccoin\" or leave it out"));
             }
-            let path = self.home(&path).map_err(|(fault, advice)| node.error(fault, advice))?;
+            let path = self
+                .home(&path)
+                .map_err(|(fault, advice)| node.error(fault, advice))?;
             Ok(Some(path))
         })?;
         app.finish()?;
@@ -243,11 +249,18 @@ impl Reader<'_> {
     }
 
     fn discovery(&self, mut section: Section<'_>) -> Result<Discovery, JsoncError> {
-        let host = self.optional(&mut section, "host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
+        let host = self
+            .optional(&mut section, "host")?
+            .unwrap_or_else(|| "127.0.0.1".to_owned());
         let port = section.read_or("port", 4444, port)?;
-        let proto = section.read_or("proto", "http".to_owned(), |node| match self.text(&node)? {
-            proto if proto == "http" => Ok(proto),
-            _ => Err(node.error("is not a protocol of the discovery service", "write \"http\"")),
+        let proto = section.read_or("proto", "http".to_owned(), |node| {
+            match self.text(&node)? {
+                proto if proto == "http" => Ok(proto),
+                _ => Err(node.error(
+                    "is not a protocol of the discovery service",
+                    "write \"http\"",
+                )),
+            }
         })?;
         section.finish()?;
         Ok(Discovery { host, port, proto })
@@ -283,7 +296,10 @@ impl Reader<'_> {
             return Ok(None);
         }
         text.to_ascii_lowercase().parse().map(Some).map_err(|_| {
-            node.error("is not a genesis id", "write the 64 hex digits that initc printed")
+            node.error(
+                "is not a genesis id",
+                "write the 64 hex digits that initc printed",
+            )
         })
     }
 
@@ -302,7 +318,8 @@ impl Reader<'_> {
     }
 
     fn text(&self, node: &Node<'_>) -> Result<String, JsoncError> {
-        self.expand(node.text()?).map_err(|(fault, advice)| node.error(fault, advice))
+        self.expand(node.text()?)
+            .map_err(|(fault, advice)| node.error(fault, advice))
     }
 
     /// Replaces each `${VAR}` once; what a variable holds is not looked at again.
@@ -311,7 +328,10 @@ impl Reader<'_> {
         let mut expanded = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let Some((name, rest)) = part.split_once('}') else {
-                return Err(("has a ${ without }".to_owned(), "write ${VARIABLE}".to_owned()));
+                return Err((
+                    "has a ${ without }".to_owned(),
+                    "write ${VARIABLE}".to_owned(),
+                ));
             };
             expanded.push_str(&self.lookup(name)?);
             expanded.push_str(rest);
@@ -330,10 +350,15 @@ impl Reader<'_> {
     }
 
     fn lookup(&self, name: &str) -> Result<String, Fault> {
-        (self.variable)(name).filter(|value| !value.is_empty()).ok_or_else(|| {
-            let fault = format!("needs the environment variable {name}, which is not set");
-            (fault, format!("export {name}=... or write the value itself"))
-        })
+        (self.variable)(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| {
+                let fault = format!("needs the environment variable {name}, which is not set");
+                (
+                    fault,
+                    format!("export {name}=... or write the value itself"),
+                )
+            })
     }
 }
 
@@ -368,15 +393,38 @@ mod tests {
     #[test]
     fn the_example_with_its_comments_loads_and_says_the_defaults() {
         let example = parse(EXAMPLE).unwrap();
-        let discovery =
-            Discovery { host: "127.0.0.1".into(), port: 4444, proto: "http".into() };
-        let http = HttpConfig { host: Some("127.0.0.1".into()), ..HttpConfig::default() };
-        let p2p = P2pConfig { host: Some("0.0.0.0".into()), ..P2pConfig::default() };
-        assert_eq!(example, Config { discovery: Some(discovery), http, p2p, ..defaults() });
+        let discovery = Discovery {
+            host: "127.0.0.1".into(),
+            port: 4444,
+            proto: "http".into(),
+        };
+        let http = HttpConfig {
+            host: Some("127.0.0.1".into()),
+            ..HttpConfig::default()
+        };
+        let p2p = P2pConfig {
+            host: Some("0.0.0.0".into()),
+            ..P2pConfig::default()
+        };
+        assert_eq!(
+            example,
+            Config {
+                discovery: Some(discovery),
+                http,
+                p2p,
+                ..defaults()
+            }
+        );
         // What is only explained there must be right as well.
         let uncommented = EXAMPLE
             .lines()
-            .map(|line| if line.contains("// \"") { line.replace("// ", "") } else { line.into() })
+            .map(|line| {
+                if line.contains("// \"") {
+                    line.replace("// ", "")
+                } else {
+                    line.into()
+                }
+            })
             .collect::<Vec<_>>()
             .join("\n")
             .replace("0000...", &"0".repeat(64));
@@ -386,7 +434,10 @@ mod tests {
         assert_eq!(all.block_data.as_deref(), Some("made by alice"));
         assert_eq!(all.genesis_id, Some(BlockId::ZERO));
         assert_eq!((all.http.port, all.p2p.port), (Some(4002), Some(4001)));
-        assert_eq!(all.p2p.advertise.as_deref(), Some("ledger.example.org:4001"));
+        assert_eq!(
+            all.p2p.advertise.as_deref(),
+            Some("ledger.example.org:4001")
+        );
     }
 
     #[test]
@@ -409,18 +460,33 @@ mod tests {
     #[test]
     fn variables_are_expanded_once_and_must_be_set() {
         let path = |text: &str| parse(&format!("{{\"app\": {{\"base_path\": \"{text}\"}}}}"));
-        assert_eq!(path("${HOME}/x").unwrap().base_path, Path::new("/home/alice/x"));
-        assert_eq!(path("/x/${PORT}").unwrap().base_path, Path::new("/x/${HOME}"));
+        assert_eq!(
+            path("${HOME}/x").unwrap().base_path,
+            Path::new("/home/alice/x")
+        );
+        assert_eq!(
+            path("/x/${PORT}").unwrap().base_path,
+            Path::new("/x/${HOME}")
+        );
         assert_eq!(path("~").unwrap().base_path, Path::new("/home/alice"));
         assert_eq!(path("~bob/x").unwrap().base_path, Path::new("~bob/x"));
         for (text, fault) in [
-            ("${NOPE}/x", "app.base_path \"${NOPE}/x\" needs the environment variable NOPE"),
-            ("${EMPTY}", "needs the environment variable EMPTY, which is not set"),
+            (
+                "${NOPE}/x",
+                "app.base_path \"${NOPE}/x\" needs the environment variable NOPE",
+            ),
+            (
+                "${EMPTY}",
+                "needs the environment variable EMPTY, which is not set",
+            ),
             ("${HOME", "has a ${ without }"),
             ("", "is not a path"),
         ] {
             let error = path(text).unwrap_err().to_string();
-            assert!(error.starts_with("ccoin.json:1:") && error.contains(fault), "{error}");
+            assert!(
+                error.starts_with("ccoin.json:1:") && error.contains(fault),
+                "{error}"
+            );
         }
         let homeless = Config::parse("{}", "ccoin.json", &|_| None).unwrap_err();
         assert!(homeless.to_string().contains("variable HOME"), "{homeless}");
@@ -429,25 +495,67 @@ mod tests {
     #[test]
     fn every_fault_says_where_and_what_to_write() {
         for (text, fault, advice) in [
-            (r#"{"client": {"account_address": "12"}}"#, "12 is not an address", "40 hex"),
-            (r#"{"discovery_service": {"port": 0}}"#, "port 0 is out of range", "1 to 65535"),
-            (r#"{"discovery_service": {"port": "4444"}}"#, "is not a number", "write 4444"),
-            (r#"{"discovery_service": {"proto": "ftp"}}"#, "is not a protocol", "\"http\""),
-            (r#"{"genesis_id": "00"}"#, "\"00\" is not a genesis id", "64 hex digits"),
-            (r#"{"peers": "a:1"}"#, "peers \"a:1\" is not a list", "write [ ]"),
+            (
+                r#"{"client": {"account_address": "12"}}"#,
+                "12 is not an address",
+                "40 hex",
+            ),
+            (
+                r#"{"discovery_service": {"port": 0}}"#,
+                "port 0 is out of range",
+                "1 to 65535",
+            ),
+            (
+                r#"{"discovery_service": {"port": "4444"}}"#,
+                "is not a number",
+                "write 4444",
+            ),
+            (
+                r#"{"discovery_service": {"proto": "ftp"}}"#,
+                "is not a protocol",
+                "\"http\"",
+            ),
+            (
+                r#"{"genesis_id": "00"}"#,
+                "\"00\" is not a genesis id",
+                "64 hex digits",
+            ),
+            (
+                r#"{"peers": "a:1"}"#,
+                "peers \"a:1\" is not a list",
+                "write [ ]",
+            ),
             (r#"{"peers": [1]}"#, "peers 1 is not text", "double quotes"),
             (r#"{"http": []}"#, "http a list is not an object", "{ }"),
-            (r#"{"http": {"port": 65536}}"#, "http.port 65536 is out of range", "65535"),
-            (r#"{"p2p": {"allow": ["me"]}}"#, "p2p.allow: me is not an address", "40 hex"),
-            (r#"{"app": {}, "app": {}}"#, "the key app stands here again", "keep one"),
+            (
+                r#"{"http": {"port": 65536}}"#,
+                "http.port 65536 is out of range",
+                "65535",
+            ),
+            (
+                r#"{"p2p": {"allow": ["me"]}}"#,
+                "p2p.allow: me is not an address",
+                "40 hex",
+            ),
+            (
+                r#"{"app": {}, "app": {}}"#,
+                "the key app stands here again",
+                "keep one",
+            ),
         ] {
             let failure = Failure::from(ConfigError::from(parse(text).unwrap_err()));
             assert_eq!(failure.code, ExitCode::BadConfig);
             assert!(failure.message.starts_with("ccoin.json:1:"), "{failure}");
-            assert!(failure.message.contains(fault), "got {failure}, not {fault}");
+            assert!(
+                failure.message.contains(fault),
+                "got {failure}, not {fault}"
+            );
             assert!(failure.hints[0].contains(advice), "got {:?}", failure.hints);
         }
-        let long = format!("{{\"client\": {{\"block_data\": \"{}\"}}}}", "x".repeat(1_025));
+        let long = format!(
+            "{{\"client\": {{\"block_data\": \"{}\"}}}}",
+            "x".repeat(1_025)
+        );
         assert!(parse(&long).unwrap_err().fault.contains("has 1025 bytes"));
     }
 
@@ -457,13 +565,22 @@ mod tests {
         assert_eq!(
             config.warnings,
             [
-                "ccoin.json:1:24: unknown key http.prot; known here: host, port, allow_host, allow_origin",
-                "ccoin.json:1:2: unknown key cleint; known here: app, peers, genesis_id, client, \
-                 discovery_service, http, p2p"
+                "ccoin.json:1:25: unknown key http.prot; did you mean \"port\"?",
+                "ccoin.json:1:2: unknown key cleint; did you mean \"client\"?"
             ]
         );
+        let config = parse("{\"wallet\": {}}").unwrap();
+        assert!(
+            config.warnings[0].contains("known here: app, peers"),
+            "{:?}",
+            config.warnings
+        );
         let config = parse("{\"Peer\": []}").unwrap();
-        assert!(config.warnings[0].contains("did you mean \"peers\"?"), "{:?}", config.warnings);
+        assert!(
+            config.warnings[0].contains("did you mean \"peers\"?"),
+            "{:?}",
+            config.warnings
+        );
     }
 
     #[test]
@@ -471,10 +588,18 @@ mod tests {
         let missing = Config::load(Path::new("/nowhere/ccoin.json"), &variable).unwrap_err();
         let failure = Failure::from(missing);
         assert_eq!(failure.code, ExitCode::BadConfig);
-        assert!(failure.message.contains("/nowhere/ccoin.json: No such file"), "{failure}");
+        assert!(
+            failure
+                .message
+                .contains("/nowhere/ccoin.json: No such file"),
+            "{failure}"
+        );
         let failure = Failure::from(defaults().data_dir().unwrap_err());
         assert_eq!(failure.code, ExitCode::BadConfig);
-        assert_eq!(failure.message, "client.account_address in ccoin.json is empty");
+        assert_eq!(
+            failure.message,
+            "client.account_address in ccoin.json is empty"
+        );
         assert!(failure.hints[0].starts_with("create-account -c ccoin.json --update-config"));
     }
 }

@@ -47,7 +47,10 @@ impl DataDir {
     /// The data directory of `address` below `base_path`, whether it exists or not.
     #[must_use]
     pub fn new(base_path: &Path, address: Address) -> Self {
-        Self { root: base_path.join(address.to_string()), address }
+        Self {
+            root: base_path.join(address.to_string()),
+            address,
+        }
     }
 
     /// The data directory at `path`, whose last part must be an address.
@@ -55,9 +58,15 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError::Name`] for any other name.
     pub fn at(path: &Path) -> Result<Self, DataDirError> {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         match name.parse() {
-            Ok(address) => Ok(Self { root: path.to_owned(), address }),
+            Ok(address) => Ok(Self {
+                root: path.to_owned(),
+                address,
+            }),
             Err(_) => Err(DataDirError::Name(path.to_owned())),
         }
     }
@@ -186,10 +195,15 @@ mod tests {
         dir.create().unwrap();
         dir.create().unwrap();
         for path in [base.path().join("deep"), dir.root().to_owned(), dir.keys()] {
-            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
+            assert_eq!(
+                fs::metadata(path).unwrap().permissions().mode() & 0o777,
+                0o700
+            );
         }
         fs::write(base.path().join("file"), "").unwrap();
-        let error = DataDir::new(&base.path().join("file"), Address::ZERO).create().unwrap_err();
+        let error = DataDir::new(&base.path().join("file"), Address::ZERO)
+            .create()
+            .unwrap_err();
         assert!(error.to_string().contains("file"), "{error}");
     }
 }

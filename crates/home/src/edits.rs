@@ -23,7 +23,11 @@ pub fn set_account_address(
     document.root()?.section("client")?;
     let (tree, root) = editable(text, name)?;
     let client = root.object_value_or_set("client");
-    set(&client, "account_address", CstInputValue::String(address.to_string()));
+    set(
+        &client,
+        "account_address",
+        CstInputValue::String(address.to_string()),
+    );
     Ok(tree.to_string())
 }
 
@@ -38,7 +42,9 @@ pub fn add_miner(text: &str, name: &str, address: &Address) -> Result<String, Js
     let miners = root.read_or("miners", Vec::new(), |node| {
         node.items()?.iter().map(|item| item.address()).collect()
     })?;
-    let alloc = root.section("alloc")?.map_or(Ok(Vec::new()), |alloc| alloc.by_address())?;
+    let alloc = root
+        .section("alloc")?
+        .map_or(Ok(Vec::new()), |alloc| alloc.by_address())?;
 
     let (tree, root) = editable(text, name)?;
     if !miners.contains(address) {
@@ -49,7 +55,8 @@ pub fn add_miner(text: &str, name: &str, address: &Address) -> Result<String, Js
     if !alloc.iter().any(|(known, _)| known == address) {
         let balance = CstInputValue::Number(STARTING_BALANCE.to_string());
         let entry = CstInputValue::Object(vec![("balance".to_owned(), balance)]);
-        root.object_value_or_set("alloc").append(&address.to_string(), entry);
+        root.object_value_or_set("alloc")
+            .append(&address.to_string(), entry);
     }
     Ok(tree.to_string())
 }
@@ -72,7 +79,9 @@ fn editable(text: &str, name: &str) -> Result<(CstRootNode, CstObject), JsoncErr
     };
     let tree = CstRootNode::parse(text, &ParseOptions::default())
         .map_err(|error| fault(format!("cannot be edited: {error}")))?;
-    let root = tree.object_value().ok_or_else(|| fault("holds no object to edit".to_owned()))?;
+    let root = tree
+        .object_value()
+        .ok_or_else(|| fault("holds no object to edit".to_owned()))?;
     Ok((tree, root))
 }
 
@@ -93,10 +102,15 @@ mod tests {
     /// Lines of `before` that are not in `after`, in this order.
     fn lost<'a>(before: &'a str, after: &str) -> Vec<&'a str> {
         let mut rest = after.lines();
-        before.lines().filter(|line| !rest.clone().any(|other| other == *line) || {
-            rest.by_ref().find(|other| other == line);
-            false
-        }).collect()
+        before
+            .lines()
+            .filter(|line| {
+                !rest.clone().any(|other| other == *line) || {
+                    rest.by_ref().find(|other| other == line);
+                    false
+                }
+            })
+            .collect()
     }
 
     #[test]
@@ -108,7 +122,12 @@ mod tests {
         assert_eq!(config.account_address, Some(address(0xab)));
         assert_eq!(set_account_address(&one, "c", &address(0xab)).unwrap(), one);
 
-        for text in ["{}", "{ // nothing\n}", "{\"client\": {}}", "{\n  \"app\": {} // x\n}"] {
+        for text in [
+            "{}",
+            "{ // nothing\n}",
+            "{\"client\": {}}",
+            "{\n  \"app\": {} // x\n}",
+        ] {
             let edited = set_account_address(text, "c", &address(1)).unwrap();
             let config = Config::parse(&edited, "c", &|_| Some("/h".to_owned())).unwrap();
             assert_eq!(config.account_address, Some(address(1)), "{edited}");
@@ -124,7 +143,10 @@ mod tests {
         let two = add_miner(&one, "g", &address(2)).unwrap();
         assert_eq!(add_miner(&two, "g", &address(0xab)).unwrap(), two);
         assert_eq!(add_miner(&two, "g", &address(2)).unwrap(), two);
-        assert_eq!(lost(GENESIS, &two), ["  \"miners\": [],", "  \"alloc\": {},"]);
+        assert_eq!(
+            lost(GENESIS, &two),
+            ["  \"miners\": [],", "  \"alloc\": {},"]
+        );
         let document = GenesisDocument::parse(&two, "g").unwrap();
         assert_eq!(document.config.miners, [address(0xab), address(2)]);
         assert_eq!(document.warnings, Vec::<String>::new());

@@ -58,7 +58,11 @@ impl Failure {
     /// A failure without a hint.
     #[must_use]
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hints: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            hints: Vec::new(),
+        }
     }
 
     /// The same failure with one more hint.
@@ -82,8 +86,16 @@ impl Failure {
         if let Some(failure) = error.downcast_ref::<Self>() {
             return failure.clone();
         }
-        let hints = error.chain().skip(1).map(|cause| format!("because {cause}")).collect();
-        Self { code: ExitCode::Unexpected, message: error.to_string(), hints }
+        let hints = error
+            .chain()
+            .skip(1)
+            .map(|cause| format!("because {cause}"))
+            .collect();
+        Self {
+            code: ExitCode::Unexpected,
+            message: error.to_string(),
+            hints,
+        }
     }
 }
 
@@ -97,15 +109,23 @@ impl std::error::Error for Failure {}
 
 /// Runs the work of a binary and turns a failure into its message on stderr and its code.
 pub fn run(work: impl FnOnce() -> anyhow::Result<()>) -> process::ExitCode {
-    let Err(error) = work() else { return ExitCode::Done.into() };
+    let Err(error) = work() else {
+        return ExitCode::Done.into();
+    };
     let failure = Failure::from_chain(&error);
     // When stderr is closed nobody can be told; the code still says it.
-    drop(io::Write::write_all(&mut io::stderr(), failure.report().as_bytes()));
+    drop(io::Write::write_all(
+        &mut io::stderr(),
+        failure.report().as_bytes(),
+    ));
     failure.code.into()
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("; ")
+    text.lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 #[cfg(test)]
@@ -139,6 +159,9 @@ mod tests {
         let other = Err::<(), _>(io::Error::other("disk on fire")).context("cannot write x");
         let failure = Failure::from_chain(&other.unwrap_err());
         assert_eq!(failure.code, ExitCode::Unexpected);
-        assert_eq!(failure.report(), "error: cannot write x\n  because disk on fire\n");
+        assert_eq!(
+            failure.report(),
+            "error: cannot write x\n  because disk on fire\n"
+        );
     }
 }

@@ -71,10 +71,12 @@ impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
         let of = |code| Self::new(code, error.to_string());
         match &error {
-            KeyFileError::Missing(_) => of(ExitCode::BadConfig)
-                .hint("create-account --update-config   makes one"),
-            KeyFileError::Exposed { path, .. } => of(ExitCode::BadConfig)
-                .hint(format!("chmod 600 {}", path.display())),
+            KeyFileError::Missing(_) => {
+                of(ExitCode::BadConfig).hint("create-account --update-config   makes one")
+            }
+            KeyFileError::Exposed { path, .. } => {
+                of(ExitCode::BadConfig).hint(format!("chmod 600 {}", path.display()))
+            }
             KeyFileError::OtherAddress { .. } => of(ExitCode::BadConfig)
                 .hint("put each key into the directory named after its address"),
             KeyFileError::Locked(_) => of(ExitCode::Locked)
@@ -100,7 +102,11 @@ pub fn write_key(
 ) -> Result<(), KeyFileError> {
     let path = dir.private_key();
     let pem = key.to_pem(passphrase);
-    write_part(&dir.public_key(), key.public_key().to_pem().as_bytes(), 0o644)?;
+    write_part(
+        &dir.public_key(),
+        key.public_key().to_pem().as_bytes(),
+        0o644,
+    )?;
     write_part(&path, pem.as_bytes(), 0o600)
 }
 
@@ -114,17 +120,27 @@ pub fn load_key(dir: &DataDir, passphrase: Option<&str>) -> Result<SecretKey, Ke
     let key = SecretKey::from_pem(&pem, passphrase).map_err(|source| match source {
         KeyError::Locked => KeyFileError::Locked(path.clone()),
         KeyError::WrongPassphrase => KeyFileError::WrongPassphrase(path.clone()),
-        source => KeyFileError::Key { path: path.clone(), source },
+        source => KeyFileError::Key {
+            path: path.clone(),
+            source,
+        },
     })?;
     let (got, expected) = (key.public_key().address(), dir.address());
     if got != expected {
-        return Err(KeyFileError::OtherAddress { path, got, expected });
+        return Err(KeyFileError::OtherAddress {
+            path,
+            got,
+            expected,
+        });
     }
     Ok(key)
 }
 
 fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
-    let io_error = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let io_error = |source| KeyFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(KeyFileError::Missing(path.to_owned()));
@@ -134,15 +150,23 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
     // Of the open file, so that nobody can swap it between the check and the reading.
     let mode = file.metadata().map_err(io_error)?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
+        return Err(KeyFileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
     }
-    read_text(file, MAX_BYTES).map(Zeroizing::new).map_err(io_error)
+    read_text(file, MAX_BYTES)
+        .map(Zeroizing::new)
+        .map_err(io_error)
 }
 
 fn write_part(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyFileError> {
     write_new(path, bytes, mode).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-        _ => KeyFileError::Io { path: path.to_owned(), source },
+        _ => KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        },
     })
 }
 
@@ -173,8 +197,15 @@ mod tests {
     fn what_is_written_is_loaded_and_never_overwritten() {
         let base = tempfile::tempdir().unwrap();
         let dir = written(base.path(), None);
-        assert_eq!(load_key(&dir, None).unwrap().public_key(), key().public_key());
-        let mode = fs::metadata(dir.private_key()).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            load_key(&dir, None).unwrap().public_key(),
+            key().public_key()
+        );
+        let mode = fs::metadata(dir.private_key())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777;
         assert_eq!(mode, 0o600);
         let public = fs::read_to_string(dir.public_key()).unwrap();
         assert_eq!(public, key().public_key().to_pem().as_str());
@@ -196,8 +227,14 @@ mod tests {
             fs::set_permissions(dir.private_key(), Permissions::from_mode(mode)).unwrap();
             let failure = failure(&dir, None);
             assert_eq!(failure.code, ExitCode::BadConfig);
-            assert!(failure.message.contains(&format!("(mode {mode:04o})")), "{failure}");
-            assert_eq!(failure.hints, [format!("chmod 600 {}", dir.private_key().display())]);
+            assert!(
+                failure.message.contains(&format!("(mode {mode:04o})")),
+                "{failure}"
+            );
+            assert_eq!(
+                failure.hints,
+                [format!("chmod 600 {}", dir.private_key().display())]
+            );
         }
         fs::set_permissions(dir.private_key(), Permissions::from_mode(0o400)).unwrap();
         load_key(&dir, None).unwrap();
@@ -229,13 +266,22 @@ mod tests {
         fs::copy(dir.private_key(), other.private_key()).unwrap();
         let foreign = failure(&other, None);
         let address = dir.address().to_string();
-        assert!(foreign.message.contains(&format!("belongs to {address}")), "{foreign}");
+        assert!(
+            foreign.message.contains(&format!("belongs to {address}")),
+            "{foreign}"
+        );
 
-        for content in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+        for content in [
+            "",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        ] {
             fs::write(dir.private_key(), content).unwrap();
             let broken = failure(&dir, None);
             assert_eq!(broken.code, ExitCode::BadConfig);
-            assert!(broken.message.contains("id_rsa cannot be used: "), "{broken}");
+            assert!(
+                broken.message.contains("id_rsa cannot be used: "),
+                "{broken}"
+            );
         }
         fs::write(dir.private_key(), " ".repeat(MAX_BYTES + 1)).unwrap();
         assert!(failure(&dir, None).message.contains("longer than"));

@@ -58,7 +58,10 @@ impl KeyLock {
     /// # Errors
     /// [`KeyLockError::Held`] names the process that has it.
     pub fn take(path: &Path) -> Result<Self, KeyLockError> {
-        let io_error = |source| KeyLockError::Io { path: path.to_owned(), source };
+        let io_error = |source| KeyLockError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -75,7 +78,10 @@ impl KeyLock {
                     Ok(pid) => pid.to_string(),
                     Err(_) => "(unknown)".to_owned(),
                 };
-                return Err(KeyLockError::Held { path: path.to_owned(), pid });
+                return Err(KeyLockError::Held {
+                    path: path.to_owned(),
+                    pid,
+                });
             }
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }
@@ -100,10 +106,16 @@ mod tests {
         let failure = Failure::from(KeyLock::take(&path).unwrap_err());
         assert_eq!(failure.code, ExitCode::Busy);
         let me = process::id();
-        assert!(failure.message.contains(&format!("process {me} uses")), "{failure}");
+        assert!(
+            failure.message.contains(&format!("process {me} uses")),
+            "{failure}"
+        );
         assert!(failure.hints[1].contains(&format!("kill {me}")));
         drop(first);
         KeyLock::take(&path).unwrap();
-        assert!(matches!(KeyLock::take(dir.path()), Err(KeyLockError::Io { .. })));
+        assert!(matches!(
+            KeyLock::take(dir.path()),
+            Err(KeyLockError::Io { .. })
+        ));
     }
 }

@@ -75,7 +75,10 @@ mod tests {
         };
         node.write(&path).unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "{\"pid\":7,\"p2p\":\"0.0.0.0:4001\",\"http\":\"127.0.0.1:4002\"}\n");
+        assert_eq!(
+            text,
+            "{\"pid\":7,\"p2p\":\"0.0.0.0:4001\",\"http\":\"127.0.0.1:4002\"}\n"
+        );
         assert_eq!(NodeFile::read(&path).unwrap(), Some(node));
         NodeFile::remove(&path).unwrap();
         NodeFile::remove(&path).unwrap();
@@ -83,6 +86,11 @@ mod tests {
         fs::write(&path, "{\"pid\":").unwrap();
         assert!(NodeFile::read(&path).is_err());
         fs::write(&path, " ".repeat(MAX_BYTES + 1)).unwrap();
-        assert!(NodeFile::read(&path).unwrap_err().to_string().contains("longer"));
+        assert!(
+            NodeFile::read(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("longer")
+        );
     }
 }

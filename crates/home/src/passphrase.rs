@@ -72,7 +72,11 @@ impl PassphraseSource {
                     return Ok(None);
                 }
                 let second = ask("the same again: ")?;
-                if first == second { Ok(Some(first)) } else { Err(PassphraseError::Differ) }
+                if first == second {
+                    Ok(Some(first))
+                } else {
+                    Err(PassphraseError::Differ)
+                }
             }
             Self::Terminal | Self::Absent => Ok(None),
         }
@@ -100,14 +104,19 @@ pub fn unlock_key(dir: &DataDir, source: &PassphraseSource) -> Result<SecretKey,
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, PassphraseError> {
-    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(PassphraseError::Terminal)
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(PassphraseError::Terminal)
 }
 
 fn read_first_line(path: &Path) -> Result<Zeroizing<String>, PassphraseError> {
     let text = File::open(path)
         .and_then(|file| read_text(file, MAX_BYTES))
         .map(Zeroizing::new)
-        .map_err(|source| PassphraseError::File { path: path.to_owned(), source })?;
+        .map_err(|source| PassphraseError::File {
+            path: path.to_owned(),
+            source,
+        })?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
         _ => Err(PassphraseError::Empty(path.to_owned())),
@@ -126,7 +135,10 @@ mod tests {
         let path = dir.path().join("passphrase");
         let source = PassphraseSource::File(path.clone());
         let missing = Failure::from(source.choose().unwrap_err());
-        assert!(missing.message.contains("passphrase: No such file"), "{missing}");
+        assert!(
+            missing.message.contains("passphrase: No such file"),
+            "{missing}"
+        );
         for content in ["open sesame", "open sesame\n", "open sesame\r\nmore\n"] {
             fs::write(&path, content).unwrap();
             assert_eq!(source.choose().unwrap().unwrap().as_str(), "open sesame");

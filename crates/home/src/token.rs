@@ -35,9 +35,10 @@ impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
         let failure = Self::new(ExitCode::BadConfig, error.to_string());
         match error {
-            TokenError::Malformed(path) => {
-                failure.hint(format!("rm {}   and start again: a new one is made", path.display()))
-            }
+            TokenError::Malformed(path) => failure.hint(format!(
+                "rm {}   and start again: a new one is made",
+                path.display()
+            )),
             TokenError::Io { .. } => failure,
         }
     }
@@ -53,12 +54,17 @@ impl ApiToken {
     /// # Errors
     /// [`TokenError`] with the path.
     pub fn open(path: &Path) -> Result<Self, TokenError> {
-        let io_error = |source| TokenError::Io { path: path.to_owned(), source };
+        let io_error = |source| TokenError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut bytes = [0; TOKEN_DIGITS / 2];
         let text = match File::open(path) {
             Ok(file) => read_text(file, 2 * TOKEN_DIGITS).map_err(io_error)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                OsRng.try_fill_bytes(&mut bytes).map_err(|error| io_error(error.into()))?;
+                OsRng
+                    .try_fill_bytes(&mut bytes)
+                    .map_err(|error| io_error(error.into()))?;
                 let text = hex::encode(bytes);
                 write_new(path, format!("{text}\n").as_bytes(), 0o600).map_err(io_error)?;
                 text
@@ -105,7 +111,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("api.token");
         let token = ApiToken::open(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(ApiToken::open(&path).unwrap(), token);
         assert_ne!(ApiToken::open(&dir.path().join("other")).unwrap(), token);
 
@@ -126,7 +135,13 @@ mod tests {
     fn a_file_with_something_else_is_an_error_that_names_the_remedy() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("api.token");
-        for content in ["", "secret", &"g".repeat(64), &"a".repeat(63), &"a".repeat(500)] {
+        for content in [
+            "",
+            "secret",
+            &"g".repeat(64),
+            &"a".repeat(63),
+            &"a".repeat(500),
+        ] {
             fs::write(&path, content).unwrap();
             let failure = Failure::from(ApiToken::open(&path).unwrap_err());
             assert_eq!(failure.code, ExitCode::BadConfig);

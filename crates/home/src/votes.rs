@@ -116,10 +116,17 @@ impl VoteFile {
     /// # Errors
     /// [`VoteFileError::Io`], also if there is a file already.
     pub fn create(path: &Path) -> Result<Self, VoteFileError> {
-        let mut bytes = SlotContent { slot: 0, sequence: 1, records: Vec::new() }.encode();
+        let mut bytes = SlotContent {
+            slot: 0,
+            sequence: 1,
+            records: Vec::new(),
+        }
+        .encode();
         bytes.resize(2 * SLOT_BYTES, 0);
-        write_new(path, &bytes, 0o600)
-            .map_err(|source| VoteFileError::Io { path: path.to_owned(), source })?;
+        write_new(path, &bytes, 0o600).map_err(|source| VoteFileError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::open(path)
     }
 
@@ -134,32 +141,49 @@ impl VoteFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(VoteFileError::Missing(owned()));
             }
-            opened => opened.map_err(|source| VoteFileError::Io { path: owned(), source })?,
+            opened => opened.map_err(|source| VoteFileError::Io {
+                path: owned(),
+                source,
+            })?,
         };
         let mut bytes = Vec::new();
         (&file)
             .take(2 * SLOT_BYTES as u64)
             .read_to_end(&mut bytes)
-            .map_err(|source| VoteFileError::Io { path: owned(), source })?;
+            .map_err(|source| VoteFileError::Io {
+                path: owned(),
+                source,
+            })?;
         let mut newest: Option<SlotContent> = None;
         for (slot, bytes) in bytes.chunks(SLOT_BYTES).enumerate() {
             let found = SlotContent::decode(slot, bytes)
                 .map_err(|got| VoteFileError::Version { path: owned(), got })?;
             let newer = |found: &SlotContent| {
-                newest.as_ref().is_none_or(|newest| found.sequence > newest.sequence)
+                newest
+                    .as_ref()
+                    .is_none_or(|newest| found.sequence > newest.sequence)
             };
             if let Some(found) = found.filter(newer) {
                 newest = Some(found);
             }
         }
         let current = newest.ok_or_else(|| VoteFileError::Damaged(owned()))?;
-        Ok(Self { file, path: owned(), current, poisoned: false })
+        Ok(Self {
+            file,
+            path: owned(),
+            current,
+            poisoned: false,
+        })
     }
 
     /// What the key has signed on a network; `None` if it never signed there.
     #[must_use]
     pub fn record(&self, genesis_id: &BlockId) -> Option<VoteRecord> {
-        self.current.records.iter().find(|record| record.genesis_id == *genesis_id).copied()
+        self.current
+            .records
+            .iter()
+            .find(|record| record.genesis_id == *genesis_id)
+            .copied()
     }
 
     /// Puts a record on disk; only then may the block be signed.
@@ -176,22 +200,28 @@ impl VoteFile {
             sequence: self.current.sequence.wrapping_add(1),
             records: self.current.records.clone(),
         };
-        match next.records.iter_mut().find(|known| known.genesis_id == record.genesis_id) {
+        let full = next.records.len() == MAX_RECORDS;
+        match next
+            .records
+            .iter_mut()
+            .find(|known| known.genesis_id == record.genesis_id)
+        {
             Some(known) if record.position() < known.position() => {
                 let (got, stored) = (record.position(), known.position());
                 return Err(VoteFileError::Backwards { got, stored });
             }
             Some(known) => *known = record,
-            None if next.records.len() == MAX_RECORDS => {
-                return Err(VoteFileError::Full(self.path.clone()));
-            }
+            None if full => return Err(VoteFileError::Full(self.path.clone())),
             None => next.records.push(record),
         }
         let offset = (next.slot * SLOT_BYTES) as u64;
         let written = self.file.write_all_at(&next.encode(), offset);
         if let Err(source) = written.and_then(|()| self.file.sync_data()) {
             self.poisoned = true;
-            return Err(VoteFileError::Io { path: self.path.clone(), source });
+            return Err(VoteFileError::Io {
+                path: self.path.clone(),
+                source,
+            });
         }
         self.current = next;
         Ok(())
@@ -228,7 +258,9 @@ impl SlotContent {
     /// # Errors
     /// The version, if it is whole but of another one.
     fn decode(slot: usize, bytes: &[u8]) -> Result<Option<Self>, u8> {
-        let Some((version, covered, checksum)) = split(bytes) else { return Ok(None) };
+        let Some((version, covered, checksum)) = split(bytes) else {
+            return Ok(None);
+        };
         if sha256(&[covered]).as_bytes() != checksum {
             return Ok(None);
         }
@@ -256,7 +288,9 @@ fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 }
 
 fn decode_record(bytes: &[u8; RECORD_BYTES]) -> VoteRecord {
-    let (genesis_id, numbers) = bytes.split_first_chunk().expect("a record is longer than an id");
+    let (genesis_id, numbers) = bytes
+        .split_first_chunk()
+        .expect("a record is longer than an id");
     let (slot, number) = numbers.split_at(8);
     VoteRecord {
         genesis_id: BlockId::new(*genesis_id),
@@ -266,7 +300,9 @@ fn decode_record(bytes: &[u8; RECORD_BYTES]) -> VoteRecord {
 }
 
 fn be_u64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    bytes
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
@@ -307,10 +343,16 @@ mod tests {
             votes.store(record(2, 2 * slot, 1)).unwrap();
         }
         let votes = VoteFile::open(&path).unwrap();
-        assert_eq!(votes.record(&BlockId::new([1; 32])), Some(record(1, 19, 19)));
+        assert_eq!(
+            votes.record(&BlockId::new([1; 32])),
+            Some(record(1, 19, 19))
+        );
         assert_eq!(votes.record(&BlockId::new([2; 32])), Some(record(2, 38, 1)));
         assert_eq!(votes.record(&BlockId::new([3; 32])), None);
-        assert!(matches!(VoteFile::create(&path), Err(VoteFileError::Io { .. })));
+        assert!(matches!(
+            VoteFile::create(&path),
+            Err(VoteFileError::Io { .. })
+        ));
         assert_eq!(fs::metadata(&path).unwrap().len(), 2 * SLOT_BYTES as u64);
     }
 
@@ -322,7 +364,10 @@ mod tests {
         votes.store(record(1, 8, 3)).unwrap();
         for older in [record(1, 8, 2), record(1, 7, 9)] {
             let error = votes.store(older).unwrap_err();
-            assert!(matches!(error, VoteFileError::Backwards { stored: (8, 3), .. }), "{error}");
+            assert!(
+                matches!(error, VoteFileError::Backwards { stored: (8, 3), .. }),
+                "{error}"
+            );
         }
         assert_eq!(found(&path), Some(record(1, 8, 3)));
         votes.store(record(1, 8, 3)).unwrap();
@@ -345,7 +390,10 @@ mod tests {
             fs::write(&path, &bytes).unwrap();
             assert_eq!(found(&path), Some(record(1, 7, 3)), "byte {at}");
             // And the file is usable again.
-            VoteFile::open(&path).unwrap().store(record(1, 8, 4)).unwrap();
+            VoteFile::open(&path)
+                .unwrap()
+                .store(record(1, 8, 4))
+                .unwrap();
             assert_eq!(found(&path), Some(record(1, 8, 4)), "byte {at}");
         }
     }
@@ -355,7 +403,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("votes");
         let newest = two_stores(&path);
-        assert_eq!(newest.slot, 1, "the newest slot must be the last for this test");
+        assert_eq!(
+            newest.slot, 1,
+            "the newest slot must be the last for this test"
+        );
         let good = fs::read(&path).unwrap();
         let used = newest.encode().len();
         for length in SLOT_BYTES..SLOT_BYTES + used {
@@ -365,7 +416,10 @@ mod tests {
         for length in 0..used {
             fs::write(&path, &good[..length]).unwrap();
             let error = VoteFile::open(&path).unwrap_err();
-            assert!(matches!(error, VoteFileError::Damaged(_)), "length {length}: {error}");
+            assert!(
+                matches!(error, VoteFileError::Damaged(_)),
+                "length {length}: {error}"
+            );
         }
     }
 
@@ -373,24 +427,45 @@ mod tests {
     fn missing_damaged_and_foreign_files_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("votes");
-        assert!(matches!(VoteFile::open(&path), Err(VoteFileError::Missing(_))));
-        assert!(matches!(VoteFile::open(dir.path()), Err(VoteFileError::Io { .. })));
+        assert!(matches!(
+            VoteFile::open(&path),
+            Err(VoteFileError::Missing(_))
+        ));
+        assert!(matches!(
+            VoteFile::open(dir.path()),
+            Err(VoteFileError::Io { .. })
+        ));
         two_stores(&path);
         let mut bytes = fs::read(&path).unwrap();
         bytes[10] ^= 1;
         bytes[SLOT_BYTES + 10] ^= 1;
         fs::write(&path, &bytes).unwrap();
-        assert!(matches!(VoteFile::open(&path), Err(VoteFileError::Damaged(_))));
+        assert!(matches!(
+            VoteFile::open(&path),
+            Err(VoteFileError::Damaged(_))
+        ));
 
-        let mut later = SlotContent { slot: 0, sequence: 1, records: Vec::new() }.encode();
+        let mut later = SlotContent {
+            slot: 0,
+            sequence: 1,
+            records: Vec::new(),
+        }
+        .encode();
         later.truncate(HEADER_BYTES);
         later[MAGIC.len()] = 2;
         let checksum = sha256(&[&later]);
         later.extend(checksum.as_bytes());
         fs::write(&path, &later).unwrap();
         let error = VoteFile::open(&path).unwrap_err();
-        assert!(matches!(error, VoteFileError::Version { got: 2, .. }), "{error}");
-        assert!(Failure::from(error).message.contains("has version 2, expected 1"));
+        assert!(
+            matches!(error, VoteFileError::Version { got: 2, .. }),
+            "{error}"
+        );
+        assert!(
+            Failure::from(error)
+                .message
+                .contains("has version 2, expected 1")
+        );
     }
 
     #[test]
@@ -401,14 +476,29 @@ mod tests {
         for network in 0..MAX_RECORDS {
             let mut id = [0; 32];
             id[..8].copy_from_slice(&(network as u64).to_be_bytes());
-            votes.current.records.push(VoteRecord { genesis_id: BlockId::new(id), ..record(0, 1, 1) });
+            votes.current.records.push(VoteRecord {
+                genesis_id: BlockId::new(id),
+                ..record(0, 1, 1)
+            });
         }
-        assert!(matches!(votes.store(record(9, 1, 1)), Err(VoteFileError::Full(_))));
+        assert!(matches!(
+            votes.store(record(9, 1, 1)),
+            Err(VoteFileError::Full(_))
+        ));
         votes.store(record(0, 2, 1)).unwrap();
-        assert_eq!(VoteFile::open(&path).unwrap().current.records.len(), MAX_RECORDS);
+        assert_eq!(
+            VoteFile::open(&path).unwrap().current.records.len(),
+            MAX_RECORDS
+        );
 
         votes.file = File::open(&path).unwrap();
-        assert!(matches!(votes.store(record(0, 3, 1)), Err(VoteFileError::Io { .. })));
-        assert!(matches!(votes.store(record(0, 3, 1)), Err(VoteFileError::Poisoned(_))));
+        assert!(matches!(
+            votes.store(record(0, 3, 1)),
+            Err(VoteFileError::Io { .. })
+        ));
+        assert!(matches!(
+            votes.store(record(0, 3, 1)),
+            Err(VoteFileError::Poisoned(_))
+        ));
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Batch {
 /// What goes before transactions.
 pub(crate) enum Event {
     /// From the miner, or the order to stop.
-    Input(Input),
+    Input(Box<Input>),
     /// A question about the machine as it is, durable or not.
     Ask(Box<dyn FnOnce(&Machine) + Send>),
 }
@@ -100,7 +100,7 @@ impl Actor {
     fn decide(&mut self, woken: Woken, unit: &mut Unit) {
         let input = match woken {
             Woken::Time => Input::Tick,
-            Woken::Event(Event::Input(input)) => input,
+            Woken::Event(Event::Input(input)) => *input,
             Woken::Event(Event::Ask(question)) => return question(&self.machine),
             Woken::Batch(Batch { txns, results }) => {
                 let ticket = self.next_ticket;

@@ -92,7 +92,7 @@ impl Board {
                     facts.include(block);
                 }
                 for (txn, reason) in dropped {
-                    facts.drop(txn, reason);
+                    facts.give_up(txn, reason);
                 }
             }
             _ => {}
@@ -143,7 +143,7 @@ impl Facts {
         }
     }
 
-    fn drop(&mut self, txn: &VerifiedTransaction, reason: &PoolError) {
+    fn give_up(&mut self, txn: &VerifiedTransaction, reason: &PoolError) {
         self.unwait(txn);
         if self.dropped.insert(*txn.id(), (txn.clone(), reason.clone())).is_none() {
             self.dropped_order.push_back(*txn.id());

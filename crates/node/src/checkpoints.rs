@@ -4,13 +4,12 @@
 
 use crate::view::Recent;
 use ccoin_core::{
-    Address, BlockId,
+    BlockId,
     chain::Standing,
     encoding::{decode, encode},
     ledger::{Account, State},
 };
-use ccoin_crypto::Value;
-use ccoin_storage::{CheckpointHead, Position, write_checkpoint};
+use ccoin_storage::{Accounts, CheckpointHead, Position, write_checkpoint};
 use std::{path::PathBuf, thread};
 
 /// Log bytes between two checkpoints: a start replays about twice as much at most.
@@ -32,7 +31,7 @@ impl Checkpoints {
 
     /// Remembers the head; starts writing if the log has grown enough.
     pub(crate) fn consider(&mut self, head: &Recent, standing: Standing) {
-        let grown = head.position.get().saturating_sub(self.last.get());
+        let grown = head.position.0.saturating_sub(self.last.0);
         let busy = self.writing.as_ref().is_some_and(|thread| !thread.is_finished());
         self.newest = Some((head.clone(), standing));
         if grown >= INTERVAL && !busy {
@@ -54,8 +53,10 @@ impl Checkpoints {
         let write = move || {
             let (height, id, note) = (head.header().number, head.id(), encode(&standing));
             let summary = CheckpointHead { height, id, position: head.position, note };
+            let mut accounts: Vec<_> = head.applied.state.values().collect();
+            accounts.sort_unstable_by_key(|(address, _)| *address);
             // It is derived: without it the next start replays more.
-            if let Err(error) = write_checkpoint(&directory, &summary, head.applied.state.values()) {
+            if let Err(error) = write_checkpoint(&directory, &summary, accounts.into_iter()) {
                 tracing::warn!("no checkpoint written at block {height}: {error}");
             }
         };
@@ -73,12 +74,10 @@ pub(crate) struct Restored {
 
 /// Rebuilds the state of a checkpoint; `None` if it is not sound: derived data may
 /// be thrown away.
-pub(crate) fn restore(head: &CheckpointHead, accounts: Vec<(Address, Value)>) -> Option<Restored> {
+pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<Restored> {
     let standing = decode("checkpoint", &head.note).ok()?;
-    let accounts: Option<Vec<_>> = accounts
-        .into_iter()
-        .map(|(address, value)| Some((address, Account::from_value(value)?)))
-        .collect();
+    let accounts: Option<Vec<_>> =
+        accounts.map(|(address, value)| Some((address, Account::from_value(value)?))).collect();
     let state = State::from_accounts(accounts?);
     Some(Restored { id: head.id, state, standing, position: head.position })
 }

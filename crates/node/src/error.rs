@@ -14,7 +14,7 @@ pub enum NodeError {
     Index(#[from] ccoin_storage::IndexError),
     /// The vote file.
     #[error(transparent)]
-    Votes(#[from] ccoin_home::votes::VoteError),
+    Votes(#[from] ccoin_home::VoteFileError),
     /// Block 1 in the log.
     #[error(transparent)]
     Genesis(#[from] GenesisError),

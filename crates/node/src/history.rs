@@ -72,7 +72,7 @@ impl Status {
 pub type AccountsPage = (Vec<(Address, Account)>, Option<Address>);
 
 /// Reads of one node.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct History {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) view: watch::Receiver<Arc<View>>,
@@ -99,7 +99,7 @@ impl History {
         }
         let found = self.index.ask(number, move |index| index.block_at(number)).await??;
         match found {
-            Some(found) => self.read_block(found.position, &found.id).await.map(Some),
+            Some((id, position)) => self.read_block(position, &id).await.map(Some),
             None => Ok(None),
         }
     }
@@ -114,12 +114,7 @@ impl History {
             return Ok(Some(recent.header().number));
         }
         let settled = settled(&view);
-        let find = move |index: &mut ccoin_storage::Index| -> Result<Option<Height>, IndexError> {
-            let Some(height) = index.height_of(&id)? else { return Ok(None) };
-            let main = index.block_at(height)?.is_some_and(|block| block.id == id);
-            Ok(main.then_some(height))
-        };
-        Ok(self.index.ask(settled, find).await??)
+        Ok(self.index.ask(settled, move |index| index.height_of(&id)).await??)
     }
 
     /// A transaction and what became of it.
@@ -147,8 +142,7 @@ impl History {
         let settled = settled(&self.view.borrow());
         let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
             let Some(found) = index.txn(&id)? else { return Ok(None) };
-            let block = index.block_at(found.height)?;
-            Ok(block.filter(|block| block.position == found.position).map(|block| (found, block.id)))
+            Ok(index.block_at(found.height)?.map(|(block, _)| (found, block)))
         };
         let Some((found, block)) = self.index.ask(settled, find).await?? else {
             return Ok(None);
@@ -159,7 +153,7 @@ impl History {
             .map(|txn| VerifiedTransaction::already_verified(txn, &self.genesis.id))
             .ok()
             .filter(|txn| *txn.id() == id)
-            .ok_or(HistoryError::Mismatch(found.position.get()))?;
+            .ok_or(HistoryError::Mismatch(found.position.0))?;
         let status = Status::Included { height: found.height, block, index: found.index as usize };
         Ok(Some((txn, status)))
     }
@@ -205,7 +199,7 @@ impl History {
             .map(|block| SealedBlock::already_verified(block, &self.genesis.id))
             .ok()
             .filter(|block| block.id == *id)
-            .ok_or(HistoryError::Mismatch(position.get()))
+            .ok_or(HistoryError::Mismatch(position.0))
     }
 
     async fn log_read<T: Send + 'static>(

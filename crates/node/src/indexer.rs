@@ -55,11 +55,6 @@ impl IndexHandle {
         self.questions.send(Box::new(question)).await.map_err(|_| IndexBehind)?;
         answered.await.map_err(|_| IndexBehind)
     }
-
-    /// Number of the highest indexed block.
-    pub(crate) fn height(&self) -> Height {
-        *self.height.borrow()
-    }
 }
 
 /// The index thread's possessions.
@@ -117,9 +112,9 @@ impl Indexer {
     /// One step towards the view's head; true when there.
     fn step(&mut self, view: &View) -> Result<bool, NodeError> {
         let height = self.index.height();
-        let Some(indexed) = self.index.block_at(height)? else {
+        let Some((indexed, _)) = self.index.block_at(height)? else {
             let root = self.genesis.applied();
-            self.put(&root.block, Position::FIRST, &root.changes)?;
+            self.put(&root.block, Position::START, &root.changes)?;
             return Ok(false);
         };
         if height > view.height() {
@@ -132,7 +127,7 @@ impl Indexer {
             (None, Some(next)) => next.header().hash_parent,
             (None, None) => return self.catch_up(view).map(|()| false),
         };
-        if expected != indexed.id {
+        if expected != indexed {
             let below = height.checked_sub(1).unwrap_or(Height::ZERO);
             self.index.truncate_height(below);
             return Ok(false);
@@ -162,20 +157,18 @@ impl Indexer {
     /// to the view, along the head's branch.
     fn catch_up(&mut self, view: &View) -> Result<(), NodeError> {
         let height = self.index.height();
-        let from = self.index.block_at(height)?.map_or(Position::FIRST, |block| block.position);
-        let mut parents: BTreeMap<BlockId, (BlockId, Position)> = BTreeMap::new();
         let genesis = self.genesis.id;
+        let (indexed, from) = self.index.block_at(height)?.unwrap_or((genesis, Position::START));
+        let mut parents: BTreeMap<BlockId, (BlockId, Position)> = BTreeMap::new();
         self.log.scan(from, &mut |position, record, bytes| {
-            if matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK) {
-                if let Ok(block) = Block::decode(bytes) {
-                    parents.insert(block.signed.id(&genesis), (block.signed.header.hash_parent, position));
-                }
+            let block = matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK).then(|| Block::decode(bytes));
+            if let Some(Ok(Block { signed, .. })) = block {
+                parents.insert(signed.id(&genesis), (signed.header.hash_parent, position));
             }
             Ok::<_, NodeError>(())
         })?;
         let mut cursor = view.recent.front().map_or(genesis, |first| first.header().hash_parent);
         let mut branch = Vec::new();
-        let indexed = self.index.block_at(height)?.map_or(genesis, |block| block.id);
         while cursor != indexed {
             let Some((parent, position)) = parents.get(&cursor) else {
                 // The head's branch leaves below what is indexed.
@@ -201,7 +194,7 @@ impl Indexer {
         let (_, bytes) = self.log.read(position)?;
         let misfit = |reason: String| NodeError::Record {
             path: "blocks".into(),
-            position: position.get(),
+            position: position.0,
             reason,
         };
         let block = Block::decode(&bytes).map_err(|error| misfit(error.to_string()))?;

@@ -33,5 +33,5 @@ pub use handle::{AccountNow, NodeHandle, SubmitError};
 pub use history::{AccountsPage, History, HistoryError, Status};
 pub use indexer::IndexBehind;
 pub use running::{Ending, NodeSetup, RunningNode};
-pub use store::{create_chain, read_genesis};
+pub use store::ChainPaths;
 pub use view::{QueueSize, Recent, View};

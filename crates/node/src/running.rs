@@ -9,7 +9,7 @@ use crate::{
     history::History,
     indexer::Indexer,
     miner::Miner,
-    store::Store,
+    store::{ChainPaths, Store},
     verifier::VerifierPool,
     view::{QueueSize, Recent, View},
     writer::{Unit, WAITING_UNITS, Writer},
@@ -21,11 +21,10 @@ use ccoin_core::{
     slots::Schedule,
 };
 use ccoin_crypto::SecretKey;
-use ccoin_home::{data_dir::ChainPaths, votes::VoteFile};
+use ccoin_home::VoteFile;
 use ccoin_storage::{ChainLock, Index};
 use std::{
     collections::VecDeque,
-    io,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
 };
@@ -84,7 +83,7 @@ impl RunningNode {
             }),
             block_text: PlaceholderText::new(block_data, placeholder, seed),
         };
-        let store = Store::open(&chain, lock, start)?;
+        let store = Store::open(&chain, lock, &start)?;
         let index = open_index(&chain, &genesis, reindex)?;
         let (view, watched) = watch::channel(Arc::new(first_view(&store)));
         let board = Arc::new(Board::default());
@@ -103,7 +102,7 @@ impl RunningNode {
 
         let found = events.clone();
         let miner = validator.then(|| {
-            Miner::new(Arc::clone(&key), move |input| found.blocking_send(Event::Input(input)).is_ok())
+            Miner::new(Arc::clone(&key), move |input| found.blocking_send(Event::Input(Box::new(input))).is_ok())
         });
         let (miner, mine) = miner.unzip();
         if let Some(mine) = mine {
@@ -170,11 +169,11 @@ impl RunningNode {
     /// # Errors
     /// What made a thread end early.
     pub fn stop(self) -> Ending {
-        let _ = self.handle.events.blocking_send(Event::Input(Input::Stop));
+        let _ = self.handle.events.blocking_send(Event::Input(Box::new(Input::Stop)));
         drop(self.handle);
         let mut ending = Ok(());
         for (name, thread) in self.threads.into_iter().rev() {
-            let result = thread.join().unwrap_or_else(|_| Err(NodeError::Panic(name)));
+            let result = thread.join().unwrap_or(Err(NodeError::Panic(name)));
             ending = ending.and(result);
         }
         ending
@@ -241,6 +240,5 @@ fn open_index(chain: &ChainPaths, genesis: &Genesis, reindex: bool) -> Result<In
             Err(error) => tracing::warn!("the index is built again: {error}"),
         }
     }
-    Index::rebuild(&chain.index)?;
-    Ok(Index::open(&chain.index, genesis.id)?)
+    Ok(Index::rebuild(&chain.index, genesis.id)?)
 }

@@ -11,12 +11,100 @@ use ccoin_core::{
     block::{Block, SealedBlock},
     genesis::Genesis,
     machine::{Machine, Start},
-    rules::Applied,
+    rules::{Applied, BlockError},
     transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_home::data_dir::ChainPaths;
-use ccoin_storage::{BlockLog, ChainLock, PoolLog, Position, load_newest_checkpoint};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use ccoin_storage::{BlockLog, ChainLock, PoolLog, Position, load_newest};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The parts of a `chain` directory.
+#[derive(Clone, Debug)]
+pub struct ChainPaths {
+    /// The directory itself.
+    pub root: PathBuf,
+    /// The block log: the truth.
+    pub blocks: PathBuf,
+    /// The pool log: accepted transactions that wait.
+    pub pool: PathBuf,
+    /// Checkpoints: derived.
+    pub state: PathBuf,
+    /// The index: derived.
+    pub index: PathBuf,
+}
+
+impl ChainPaths {
+    /// The parts of the chain in `root`.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            blocks: root.join("blocks"),
+            pool: root.join("pool"),
+            state: root.join("state"),
+            index: root.join("index"),
+            root,
+        }
+    }
+
+    /// Whether there is a chain.
+    ///
+    /// # Errors
+    /// [`NodeError::File`] if the directory cannot be looked at.
+    pub fn exist(&self) -> Result<bool, NodeError> {
+        self.blocks.try_exists().map_err(|source| NodeError::file(&self.blocks, source))
+    }
+
+    /// Writes the chain of a new network: block 1 alone. It appears whole or not at all.
+    ///
+    /// # Errors
+    /// [`NodeError`] if there is one already or it cannot be written.
+    pub fn create(&self, genesis: &Genesis) -> Result<(), NodeError> {
+        let unfinished = self.root.join("blocks.new");
+        let io = |source| NodeError::file(&unfinished, source);
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let mut blocks = BlockLog::create(&unfinished)?;
+        blocks.append(kind::GENESIS, &[&genesis.encode()])?;
+        blocks.sync()?;
+        fs::rename(&unfinished, &self.blocks).map_err(io)?;
+        fs::File::open(&self.root).and_then(|root| root.sync_all()).map_err(io)
+    }
+
+    /// Throws the chain away, the truth first, so that no half of it is ever taken for one.
+    ///
+    /// # Errors
+    /// [`NodeError::File`] names what is left.
+    pub fn remove(&self) -> Result<(), NodeError> {
+        for part in [&self.blocks, &self.pool, &self.state, &self.index] {
+            match fs::remove_dir_all(part) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(NodeError::file(part, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads block 1; changes nothing.
+    ///
+    /// # Errors
+    /// [`NodeError`] if what is there is not a chain.
+    pub fn genesis(&self) -> Result<Genesis, NodeError> {
+        let (record, bytes) = BlockLog::first_record(&self.blocks)?;
+        if record != kind::GENESIS {
+            let reason = "the first record is not a genesis block".to_owned();
+            return Err(damaged(&self.blocks, Position::START, reason));
+        }
+        Ok(Genesis::decode(&bytes)?)
+    }
+}
 
 /// Everything a start has found.
 pub(crate) struct Store {
@@ -32,75 +120,39 @@ pub(crate) struct Store {
     pub(crate) replayed_from: Position,
 }
 
-/// Writes the chain of a new network: block 1 alone.
-///
-/// # Errors
-/// [`NodeError`] if the directory is in use or cannot be written.
-pub fn create_chain(paths: &ChainPaths, genesis: &Genesis) -> Result<(), NodeError> {
-    std::fs::create_dir_all(&paths.root).map_err(|source| NodeError::file(&paths.root, source))?;
-    let _lock = ChainLock::acquire(&paths.root)?;
-    let mut blocks = BlockLog::create(&paths.blocks)?;
-    blocks.append(kind::GENESIS, &[&genesis.encode()])?;
-    blocks.sync()?;
-    Ok(())
-}
-
-/// Reads block 1 of a chain; `None` if there is no chain.
-///
-/// # Errors
-/// [`NodeError`] if what is there is not a chain.
-pub fn read_genesis(paths: &ChainPaths) -> Result<Option<Genesis>, NodeError> {
-    if !BlockLog::exists(&paths.blocks) {
-        return Ok(None);
-    }
-    let (record, bytes) = BlockLog::reader(&paths.blocks)?.read(Position::FIRST)?;
-    if record != kind::GENESIS {
-        return Err(NodeError::Record { path: paths.blocks.clone(), position: 0, reason: "the first record is not a genesis block".into() });
-    }
-    Ok(Some(Genesis::decode(&bytes)?))
-}
-
 impl Store {
     /// Opens the chain of `start.genesis`. Derived data that is not sound is passed
     /// over; a damaged log is an error.
     ///
     /// # Errors
     /// [`NodeError`] names the file and what helps.
-    pub(crate) fn open(paths: &ChainPaths, lock: ChainLock, start: Start) -> Result<Self, NodeError> {
-        let genesis = Arc::clone(&start.genesis);
-        let checkpoint = load_newest_checkpoint(&paths.state, checkpoints::restore)?;
-        let restored = match checkpoint {
-            Some(restored) => checked_root(&paths.blocks, restored, &genesis)?,
+    pub(crate) fn open(paths: &ChainPaths, lock: ChainLock, start: &Start) -> Result<Self, NodeError> {
+        let found = match load_newest(&paths.state, checkpoints::restore)? {
+            Some((_, restored)) => match replay_log(paths, start, Some(restored)) {
+                Ok(replayed) => Some(replayed),
+                Err(error) => {
+                    tracing::warn!("a checkpoint does not fit the block log and is passed over: {error}");
+                    None
+                }
+            },
             None => None,
         };
-        let (mut machine, from) = match restored {
-            Some((root, Restored { standing, position, .. })) => {
-                (Machine::new(Start { checkpoint: Some((root, standing)), ..start }), position)
-            }
-            None => (Machine::new(start), Position::FIRST),
+        let replayed = match found {
+            Some(replayed) => replayed,
+            None => replay_log(paths, start, None)?,
         };
-        let mut positions = BTreeMap::new();
-        let blocks = BlockLog::open(&paths.blocks, from, &mut |position, record, bytes| {
-            let key = match record {
-                kind::GENESIS => (Height::GENESIS, genesis.id),
-                kind::TIMELY_BLOCK | kind::LATE_BLOCK => {
-                    replay(&mut machine, bytes, record == kind::TIMELY_BLOCK)
-                        .map_err(|reason| damaged(&paths.blocks, position, reason))?
-                }
-                _ => return Ok(()),
-            };
-            positions.insert(key, position);
-            Ok::<_, NodeError>(())
-        })?;
+        let Replay { blocks, mut machine, positions, from } = replayed;
         let (pool, entries) = PoolLog::open(&paths.pool)?;
-        let mut waiting = Vec::new();
+        let genesis = &start.genesis;
         let max_data = genesis.config.transaction.max_data_bytes as usize;
+        let mut waiting = Vec::new();
         for entry in entries {
             let txn = Transaction::decode(&entry.bytes, max_data)
-                .map_err(|error| damaged(&paths.pool, Position::FIRST, error.to_string()))?;
+                .map_err(|error| damaged(&paths.pool, Position::START, error.to_string()))?;
             let txn = VerifiedTransaction::already_verified(txn, &genesis.id);
+            let known = machine.pool().contains(&txn.sender(), txn.number, txn.id());
             machine.requeue(entry.arrived, txn.clone());
-            if machine.pool().contains(&txn.sender(), txn.number, txn.id()) {
+            if !known && machine.pool().contains(&txn.sender(), txn.number, txn.id()) {
                 waiting.push((entry.arrived, txn));
             }
         }
@@ -108,41 +160,67 @@ impl Store {
     }
 }
 
-/// The block of a checkpoint with its state, if the log confirms both.
-fn checked_root(
-    blocks: &Path,
-    restored: Restored,
-    genesis: &Genesis,
-) -> Result<Option<(Arc<Applied>, Restored)>, NodeError> {
-    let record = BlockLog::reader(blocks)?.read(restored.position);
-    let block = record.ok().and_then(|(_, bytes)| Block::decode(&bytes).ok());
-    let block = block.map(|block| SealedBlock::already_verified(block, &genesis.id));
-    let fits = |block: &SealedBlock| {
-        block.id == restored.id && block.header().hash_state == restored.state.root()
-    };
-    let Some(block) = block.filter(fits) else {
-        tracing::warn!("a checkpoint does not fit the block log and is passed over");
-        return Ok(None);
-    };
-    let applied = Applied { block, state: restored.state.clone(), changes: Vec::new() };
-    Ok(Some((Arc::new(applied), restored)))
+/// A log read from some block to its end.
+struct Replay {
+    blocks: BlockLog,
+    machine: Machine,
+    positions: BTreeMap<(Height, BlockId), Position>,
+    from: Position,
 }
 
-/// Executes a block from the log again; blocks that end below the window are settled.
-fn replay(machine: &mut Machine, bytes: &[u8], timely: bool) -> Result<(Height, BlockId), String> {
-    use ccoin_core::rules::BlockError;
-    let block = Block::decode(bytes).map_err(|error| error.to_string())?;
-    let block = SealedBlock::already_verified(block, &machine.genesis().id);
-    let key = (block.header().number, block.id);
-    if machine.chain().get(&block.id).is_some() {
-        return Ok(key);
+fn replay_log(paths: &ChainPaths, start: &Start, restored: Option<Restored>) -> Result<Replay, NodeError> {
+    let genesis = &start.genesis;
+    let from = restored.as_ref().map_or(Position::START, |restored| restored.position);
+    let mut restored = restored;
+    let mut machine = match restored {
+        Some(_) => None,
+        None => Some(Machine::new(start.clone())),
+    };
+    let mut positions = BTreeMap::new();
+    let blocks = BlockLog::open(&paths.blocks, from, &mut |position, record, bytes| {
+        let misfit = |reason: String| damaged(&paths.blocks, position, reason);
+        if record == kind::GENESIS {
+            positions.insert((Height::GENESIS, genesis.id), position);
+        }
+        if !matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK) {
+            return Ok(());
+        }
+        let block = Block::decode(bytes).map_err(|error| misfit(error.to_string()))?;
+        let block = SealedBlock::already_verified(block, &genesis.id);
+        let key = (block.header().number, block.id);
+        match (&mut machine, restored.take()) {
+            (None, Some(checkpoint)) => machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?),
+            (Some(machine), _) => replay(machine, block, record == kind::TIMELY_BLOCK).map_err(misfit)?,
+            (None, None) => return Err(misfit("a block before the first".into())),
+        }
+        positions.insert(key, position);
+        Ok::<_, NodeError>(())
+    })?;
+    let machine = machine.ok_or_else(|| damaged(&paths.blocks, from, "no block".into()))?;
+    if let Some(first) = machine.chain().main().front().map(|first| first.block.header().number) {
+        positions = positions.split_off(&(first, BlockId::ZERO));
     }
+    Ok(Replay { blocks, machine, positions, from })
+}
+
+/// A machine whose first block is a checkpoint's, if block and accounts agree.
+fn from_checkpoint(start: &Start, block: SealedBlock, restored: Restored) -> Result<Machine, String> {
+    let Restored { id, state, standing, .. } = restored;
+    if block.id != id || block.header().hash_state != state.root() {
+        return Err("the block is not the one of the checkpoint".into());
+    }
+    let applied = Arc::new(Applied { block, state, changes: Vec::new() });
+    Ok(Machine::new(Start { checkpoint: Some((applied, standing)), ..start.clone() }))
+}
+
+/// Executes a block from the log again; one whose parent lies below the window is settled.
+fn replay(machine: &mut Machine, block: SealedBlock, timely: bool) -> Result<(), String> {
     match machine.replay(block, timely) {
-        Ok(()) | Err(BlockError::Parent(_)) => Ok(key),
+        Ok(()) | Err(BlockError::Parent(_)) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
 }
 
 fn damaged(path: &Path, position: Position, reason: String) -> NodeError {
-    NodeError::Record { path: path.to_owned(), position: position.get(), reason }
+    NodeError::Record { path: path.to_owned(), position: position.0, reason }
 }

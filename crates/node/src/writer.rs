@@ -16,7 +16,7 @@ use ccoin_core::{
     machine::{Effect, NodeState, SealMark, Ticket},
     slots::Schedule,
 };
-use ccoin_home::votes::{VoteFile, VoteRecord};
+use ccoin_home::{VoteFile, VoteRecord};
 use ccoin_storage::{BlockLog, PoolLog, Position};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -58,8 +58,6 @@ pub(crate) mod kind {
     pub(crate) const TIMELY_BLOCK: u8 = 2;
     /// Any other block.
     pub(crate) const LATE_BLOCK: u8 = 3;
-    /// A miner's public key, DER.
-    pub(crate) const KEY: u8 = 4;
 }
 
 /// The storage thread's possessions.
@@ -166,7 +164,7 @@ impl Writer {
                 }
                 Effect::Sign { job, message } => self.order(Order::Sign { job, message }),
                 Effect::CancelMining(job) => {
-                    self.miner.as_ref().map(|miner| miner.cancel(job));
+                    self.miner.iter().for_each(|miner| miner.cancel(job));
                 }
                 Effect::Head { switch, .. } => self.announce(&switch),
                 Effect::State { from, to } => self.announce_state(from, to),
@@ -237,7 +235,8 @@ impl Writer {
         let live_bytes = self.view.borrow().queue.bytes;
         if self.pool.wants_rollover(live_bytes as u64) {
             let live = self.board.page(0, usize::MAX);
-            self.pool.rollover(live.iter().map(|(_, arrived, txn)| (*arrived, encode(txn))))?;
+            let live: Vec<_> = live.iter().map(|(_, arrived, txn)| (*arrived, encode(txn))).collect();
+            self.pool.rollover(live.iter().map(|(arrived, bytes)| (*arrived, bytes.as_slice())))?;
         }
         Ok(())
     }

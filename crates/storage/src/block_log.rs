@@ -124,6 +124,16 @@ impl BlockLog {
         }
     }
 
+    /// The first record of the log in `dir`; changes nothing there.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`], [`StorageError::Missing`] for a missing file, or an I/O error.
+    pub fn first_record(dir: &Path) -> Result<(u8, Vec<u8>), StorageError> {
+        let (segments, last) = Segments::find(Arc::new(RealDisk), dir, SEGMENT)?;
+        let end = (last + 1) * SEGMENT;
+        LogReader::new(segments, Arc::new(AtomicU64::new(end))).read(Position::START)
+    }
+
     /// Adds a record of the concatenated `parts` (at most [`MAX_PAYLOAD`] bytes) to the
     /// group that the next [`sync`](Self::sync) writes, and says where it will stand.
     /// A group beyond 16 MiB is synced at once, so that memory stays bounded.
@@ -134,13 +144,21 @@ impl BlockLog {
         if self.poisoned {
             return Err(StorageError::Poisoned);
         }
-        let got = parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.len() as u64));
+        let got = parts
+            .iter()
+            .fold(0, |sum: u64, part| sum.saturating_add(part.len() as u64));
         let header = record::HEADER as u64;
         let max = (MAX_PAYLOAD as u64).min(self.segments.bytes - segment::HEADER - header);
         if got > max {
             return Err(StorageError::TooLong { got, max });
         }
-        if self.pending.iter().map(|chunk| chunk.bytes.len() as u64).sum::<u64>() > SEGMENT {
+        if self
+            .pending
+            .iter()
+            .map(|chunk| chunk.bytes.len() as u64)
+            .sum::<u64>()
+            > SEGMENT
+        {
             self.sync()?;
         }
         if self.offset + header + got > self.segments.bytes {
@@ -149,8 +167,11 @@ impl BlockLog {
             record::encode_turn(self.chunk(), seed, at, synced);
             self.turn();
         }
-        let (at, synced, seed) =
-            (self.end(), self.synced.load(Ordering::Relaxed), self.segments.seed);
+        let (at, synced, seed) = (
+            self.end(),
+            self.synced.load(Ordering::Relaxed),
+            self.segments.seed,
+        );
         record::encode(self.chunk(), seed, at.0, synced, kind, parts);
         self.offset += header + got;
         if self.segments.bytes - self.offset < header {
@@ -198,8 +219,16 @@ impl BlockLog {
 
     /// The bytes of the pending group that belong to the current segment.
     fn chunk(&mut self) -> &mut Vec<u8> {
-        if self.pending.last().is_none_or(|chunk| chunk.number != self.number) {
-            self.pending.push(Chunk { number: self.number, offset: self.offset, bytes: vec![] });
+        if self
+            .pending
+            .last()
+            .is_none_or(|chunk| chunk.number != self.number)
+        {
+            self.pending.push(Chunk {
+                number: self.number,
+                offset: self.offset,
+                bytes: vec![],
+            });
         }
         let last = self.pending.len() - 1;
         &mut self.pending[last].bytes
@@ -238,7 +267,9 @@ impl BlockLog {
                 self.preparation = Some(handle);
                 self.prepared = next;
             }
-            Err(error) => tracing::warn!(%error, "no thread to prepare a segment, it is made when needed"),
+            Err(error) => {
+                tracing::warn!(%error, "no thread to prepare a segment, it is made when needed")
+            }
         }
         Ok(())
     }
@@ -301,7 +332,13 @@ pub(crate) fn walk<E: From<StorageError>>(
 /// back, unless it proves that the log was synced beyond that point.
 fn cut(segments: &Segments, last: u64, number: u64, offset: u64) -> Result<(), StorageError> {
     let end = number * segments.bytes + offset;
-    let tail = |segment: u64| if segment == number { offset } else { segment::HEADER };
+    let tail = |segment: u64| {
+        if segment == number {
+            offset
+        } else {
+            segment::HEADER
+        }
+    };
     for segment in number..=last {
         let bytes = segments.load(segment)?;
         let (from, base) = (tail(segment), segment * segments.bytes);
@@ -323,7 +360,10 @@ fn cut(segments: &Segments, last: u64, number: u64, offset: u64) -> Result<(), S
     }
     // Records that a killed process wrote but did not sync were just shown to the caller.
     for segment in number.saturating_sub(1).max(1)..=number.min(last) {
-        segments.open(segment)?.sync().map_err(StorageError::io(&segments.path(segment)))?;
+        segments
+            .open(segment)?
+            .sync()
+            .map_err(StorageError::io(&segments.path(segment)))?;
     }
     Ok(())
 }

@@ -90,7 +90,10 @@ impl StorageError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path: path.into() },
-            _ => Self::Io { path: path.into(), source },
+            _ => Self::Io {
+                path: path.into(),
+                source,
+            },
         }
     }
 }

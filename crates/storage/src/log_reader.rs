@@ -26,7 +26,11 @@ pub struct LogReader {
 
 impl LogReader {
     pub(crate) fn new(segments: Segments, synced: Arc<AtomicU64>) -> Self {
-        Self { segments, synced, files: Arc::default() }
+        Self {
+            segments,
+            synced,
+            files: Arc::default(),
+        }
     }
 
     /// End of the acknowledged log.
@@ -43,7 +47,8 @@ impl LogReader {
     pub fn read(&self, position: Position) -> Result<(u8, Vec<u8>), StorageError> {
         let (file, number, offset, length) = self.locate(position)?;
         let mut bytes = vec![0; record::HEADER + length];
-        file.read_at(offset, &mut bytes).map_err(StorageError::io(&self.segments.path(number)))?;
+        file.read_at(offset, &mut bytes)
+            .map_err(StorageError::io(&self.segments.path(number)))?;
         match record::decode(&bytes, self.segments.seed, position.0) {
             Some(record) if record.payload.is_some() => {
                 let kind = record.kind;
@@ -116,7 +121,8 @@ impl LogReader {
         let mut header = [0; record::HEADER];
         let room = (bytes - offset).checked_sub(record::HEADER as u64);
         if room.is_some() {
-            file.read_at(offset, &mut header).map_err(StorageError::io(&path))?;
+            file.read_at(offset, &mut header)
+                .map_err(StorageError::io(&path))?;
         }
         match (record::claimed_length(&header, self.segments.seed), room) {
             (Some(length), Some(room)) if length as u64 <= room => {

@@ -61,7 +61,9 @@ impl PoolLog {
         for name in NAMES {
             let path = dir.join(name);
             if let Some(header) = read_header(&*disk, &path)?
-                && newest.as_ref().is_none_or(|(found, _)| found.number < header.number)
+                && newest
+                    .as_ref()
+                    .is_none_or(|(found, _)| found.number < header.number)
             {
                 newest = Some((header, path));
             }
@@ -70,7 +72,9 @@ impl PoolLog {
             Some((header, path)) => (header.number, read_entries(&*disk, path, header)?),
             None => (0, Vec::new()),
         };
-        let live = entries.iter().map(|entry| (entry.arrived, entry.bytes.as_slice()));
+        let live = entries
+            .iter()
+            .map(|entry| (entry.arrived, entry.bytes.as_slice()));
         let (file, header, end) = write_generation(&*disk, dir, next(dir, number)?, live)?;
         let log = Self {
             disk,
@@ -94,7 +98,14 @@ impl PoolLog {
             return Err(StorageError::Poisoned);
         }
         let before = self.group.len();
-        encode(&mut self.group, self.header.seed, self.end, self.synced, arrived, bytes)?;
+        encode(
+            &mut self.group,
+            self.header.seed,
+            self.end,
+            self.synced,
+            arrived,
+            bytes,
+        )?;
         self.end += (self.group.len() - before) as u64;
         Ok(())
     }
@@ -155,7 +166,10 @@ fn path_of(dir: &Path, generation: u64) -> PathBuf {
 }
 
 fn next(dir: &Path, generation: u64) -> Result<u64, StorageError> {
-    let damaged = || StorageError::Damaged { path: path_of(dir, generation), offset: 0 };
+    let damaged = || StorageError::Damaged {
+        path: path_of(dir, generation),
+        offset: 0,
+    };
     generation.checked_add(1).ok_or_else(damaged)
 }
 
@@ -169,9 +183,19 @@ fn encode(
 ) -> Result<(), StorageError> {
     let max = MAX_PAYLOAD - ARRIVED;
     if bytes.len() > max {
-        return Err(StorageError::TooLong { got: bytes.len() as u64, max: max as u64 });
+        return Err(StorageError::TooLong {
+            got: bytes.len() as u64,
+            max: max as u64,
+        });
     }
-    record::encode(out, seed, at, synced, 0, &[&arrived.get().to_be_bytes(), bytes]);
+    record::encode(
+        out,
+        seed,
+        at,
+        synced,
+        0,
+        &[&arrived.get().to_be_bytes(), bytes],
+    );
     Ok(())
 }
 
@@ -186,7 +210,15 @@ fn read_header(disk: &dyn Disk, path: &Path) -> Result<Option<FileHeader>, Stora
         Ok(bytes)
     };
     match read().map_err(StorageError::io(path)) {
-        Ok(bytes) => FileHeader::decode(path, &bytes),
+        Ok(bytes) if bytes == [0; HEADER as usize] => Ok(None),
+        Ok(bytes) => match FileHeader::decode(path, &bytes)? {
+            // 32 bytes are written whole or not at all, so no crash did this.
+            None => Err(StorageError::Damaged {
+                path: path.into(),
+                offset: 0,
+            }),
+            header => Ok(header),
+        },
         Err(StorageError::Missing { .. }) => Ok(None),
         Err(error) => Err(error),
     }
@@ -200,24 +232,40 @@ fn read_entries(
     let file = disk.open(path).map_err(StorageError::io(path))?;
     let length = file.len().map_err(StorageError::io(path))?;
     if length > MAX_FILE {
-        return Err(StorageError::TooLong { got: length, max: MAX_FILE });
+        return Err(StorageError::TooLong {
+            got: length,
+            max: MAX_FILE,
+        });
     }
     let mut bytes = vec![0; length as usize];
-    file.read_at(0, &mut bytes).map_err(StorageError::io(path))?;
+    file.read_at(0, &mut bytes)
+        .map_err(StorageError::io(path))?;
     let mut at = HEADER as usize;
     let mut entries = Vec::new();
     while let Some(record) = record::decode(&bytes[at..], header.seed, at as u64) {
-        let entry = record.payload.and_then(|payload| {
-            let (arrived, bytes) = payload.split_first_chunk::<ARRIVED>()?;
-            let arrived = Timestamp::new(u64::from_be_bytes(*arrived)).ok()?;
-            Some(PoolEntry { arrived, bytes: bytes.to_vec() })
-        });
-        let damaged = || StorageError::Damaged { path: path.into(), offset: at as u64 };
-        entries.push(entry.ok_or_else(damaged)?);
+        if let Some(payload) = record.payload {
+            let entry = payload
+                .split_first_chunk::<ARRIVED>()
+                .and_then(|(arrived, bytes)| {
+                    let arrived = Timestamp::new(u64::from_be_bytes(*arrived)).ok()?;
+                    Some(PoolEntry {
+                        arrived,
+                        bytes: bytes.to_vec(),
+                    })
+                });
+            let damaged = || StorageError::Damaged {
+                path: path.into(),
+                offset: at as u64,
+            };
+            entries.push(entry.ok_or_else(damaged)?);
+        }
         at += record.size();
     }
     if record::proves_synced(&bytes[at..], header.seed, at as u64, at as u64) {
-        return Err(StorageError::Damaged { path: path.into(), offset: at as u64 });
+        return Err(StorageError::Damaged {
+            path: path.into(),
+            offset: at as u64,
+        });
     }
     Ok(entries)
 }
@@ -231,7 +279,10 @@ fn write_generation<'a>(
 ) -> Result<(Arc<dyn DiskFile>, FileHeader, u64), StorageError> {
     const CHUNK: usize = 1 << 20;
     let path = path_of(dir, number);
-    let header = FileHeader { number, seed: FileHeader::fresh_seed() };
+    let header = FileHeader {
+        number,
+        seed: FileHeader::fresh_seed(),
+    };
     let io = |result: std::io::Result<()>| result.map_err(StorageError::io(&path));
     let file = match disk.open(&path).map_err(StorageError::io(&path)) {
         Err(StorageError::Missing { .. }) => disk.create(&path).map_err(StorageError::io(&path)),
@@ -241,15 +292,20 @@ fn write_generation<'a>(
     let mut chunk = Vec::new();
     for (arrived, bytes) in live {
         let at = written + chunk.len() as u64;
-        encode(&mut chunk, header.seed, at, 0, arrived, bytes)?;
+        // All of a generation is durable before its header: each entry vouches for those before.
+        encode(&mut chunk, header.seed, at, at, arrived, bytes)?;
         if chunk.len() >= CHUNK {
             io(file.write_at(written, &chunk))?;
             written += chunk.len() as u64;
             chunk.clear();
         }
     }
+    let at = written + chunk.len() as u64;
+    record::encode_turn(&mut chunk, header.seed, at, at);
     io(file.write_at(written, &chunk).and_then(|()| file.sync()))?;
-    io(file.write_at(0, &header.encode()).and_then(|()| file.sync()))?;
+    io(file
+        .write_at(0, &header.encode())
+        .and_then(|()| file.sync()))?;
     io(disk.sync_dir(dir))?;
     Ok((file, header, written + chunk.len() as u64))
 }

@@ -49,7 +49,9 @@ fn checksum(seed: u64, at: u64, header: &Header, parts: &[&[u8]]) -> u32 {
     sum = crc32c::crc32c_append(sum, &header.length.to_be_bytes());
     sum = crc32c::crc32c_append(sum, &header.synced_to.to_be_bytes());
     sum = crc32c::crc32c_append(sum, &[header.kind]);
-    parts.iter().fold(sum, |sum, part| crc32c::crc32c_append(sum, part))
+    parts
+        .iter()
+        .fold(sum, |sum, part| crc32c::crc32c_append(sum, part))
 }
 
 fn put(out: &mut Vec<u8>, seed: u64, at: u64, mut header: Header, parts: &[&[u8]]) {
@@ -72,12 +74,34 @@ pub(crate) fn encode(
     parts: &[&[u8]],
 ) {
     let length = parts.iter().map(|part| part.len()).sum::<usize>() as u32;
-    put(out, seed, at, Header { length, checksum: 0, synced_to, kind }, parts);
+    put(
+        out,
+        seed,
+        at,
+        Header {
+            length,
+            checksum: 0,
+            synced_to,
+            kind,
+        },
+        parts,
+    );
 }
 
 /// Appends the mark that the log continues in the next file.
 pub(crate) fn encode_turn(out: &mut Vec<u8>, seed: u64, at: u64, synced_to: u64) {
-    put(out, seed, at, Header { length: TURN, checksum: 0, synced_to, kind: 0 }, &[]);
+    put(
+        out,
+        seed,
+        at,
+        Header {
+            length: TURN,
+            checksum: 0,
+            synced_to,
+            kind: 0,
+        },
+        &[],
+    );
 }
 
 fn parse(bytes: &[u8], seed: u64) -> Option<Header> {
@@ -117,20 +141,27 @@ pub(crate) fn decode(bytes: &[u8], seed: u64, at: u64) -> Option<Record<'_>> {
 
 /// Whether `bytes` at position `at` hold a record that was written after a sync beyond `bad`.
 pub(crate) fn proves_synced(bytes: &[u8], seed: u64, at: u64, bad: u64) -> bool {
-    let Some(used) = nonzero_end(bytes) else { return false };
+    let Some(used) = nonzero_end(bytes) else {
+        return false;
+    };
     let magic = magic(seed);
-    bytes[..used].windows(magic.len()).enumerate().any(|(offset, window)| {
-        window == magic
-            && decode(&bytes[offset..], seed, at + offset as u64)
-                .is_some_and(|record| record.synced_to > bad)
-    })
+    bytes[..used]
+        .windows(magic.len())
+        .enumerate()
+        .any(|(offset, window)| {
+            window == magic
+                && decode(&bytes[offset..], seed, at + offset as u64)
+                    .is_some_and(|record| record.synced_to > bad)
+        })
 }
 
 /// Offset behind the last byte that is not zero, rounded up to a page; `None` if all are zero.
 pub(crate) fn nonzero_end(bytes: &[u8]) -> Option<usize> {
     const PAGE: usize = 4096;
     let zeros = [0; PAGE];
-    let page = bytes.chunks(PAGE).rposition(|page| *page != zeros[..page.len()])?;
+    let page = bytes
+        .chunks(PAGE)
+        .rposition(|page| *page != zeros[..page.len()])?;
     Some(bytes.len().min((page + 1) * PAGE))
 }
 
@@ -143,7 +174,10 @@ mod tests {
         let mut bytes = Vec::new();
         encode(&mut bytes, 7 << 32, 100, 90, 3, &[b"ab", b"c"]);
         let record = decode(&bytes, 7 << 32, 100).unwrap();
-        assert_eq!((record.kind, record.synced_to, record.payload), (3, 90, Some(&b"abc"[..])));
+        assert_eq!(
+            (record.kind, record.synced_to, record.payload),
+            (3, 90, Some(&b"abc"[..]))
+        );
         assert_eq!(record.size(), bytes.len());
         assert_eq!(decode(&bytes, 7 << 32, 101), None, "other position");
         assert_eq!(decode(&bytes, (7 << 32) + 1, 100), None, "other file");

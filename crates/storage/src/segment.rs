@@ -50,13 +50,22 @@ impl FileHeader {
             return Ok(None);
         }
         let number = |at: usize| {
-            body[at..at + 8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+            body[at..at + 8]
+                .iter()
+                .fold(0, |number, byte| (number << 8) | u64::from(*byte))
         };
         let got = (number(4) & u64::from(u32::MAX)) as u32;
         if got != FORMAT {
-            return Err(StorageError::Format { path: path.into(), got, expected: FORMAT });
+            return Err(StorageError::Format {
+                path: path.into(),
+                got,
+                expected: FORMAT,
+            });
         }
-        Ok(Some(Self { number: number(12), seed: number(20) }))
+        Ok(Some(Self {
+            number: number(12),
+            seed: number(20),
+        }))
     }
 }
 
@@ -78,13 +87,23 @@ impl Segments {
         bytes: u64,
     ) -> Result<Self, StorageError> {
         disk.make_dir(dir).map_err(StorageError::io(dir))?;
-        let segments = Self { disk, dir: dir.into(), bytes, seed: FileHeader::fresh_seed() };
+        let segments = Self {
+            disk,
+            dir: dir.into(),
+            bytes,
+            seed: FileHeader::fresh_seed(),
+        };
         if segments.last()? > 0 {
-            return Err(StorageError::Exists { path: segments.path(1) });
+            return Err(StorageError::Exists {
+                path: segments.path(1),
+            });
         }
         segments.prepare(1)?;
         if let Some(parent) = dir.parent() {
-            segments.disk.sync_dir(parent).map_err(StorageError::io(parent))?;
+            segments
+                .disk
+                .sync_dir(parent)
+                .map_err(StorageError::io(parent))?;
         }
         Ok(segments)
     }
@@ -95,7 +114,12 @@ impl Segments {
         dir: &Path,
         bytes: u64,
     ) -> Result<(Self, u64), StorageError> {
-        let mut segments = Self { disk, dir: dir.into(), bytes, seed: 0 };
+        let mut segments = Self {
+            disk,
+            dir: dir.into(),
+            bytes,
+            seed: 0,
+        };
         let first = segments.open_any(1)?;
         segments.seed = first.1.seed;
         let last = segments.last()?;
@@ -111,8 +135,13 @@ impl Segments {
 
     /// Highest segment number present; 0 if there is none.
     fn last(&self) -> Result<u64, StorageError> {
-        let names = self.disk.names(&self.dir).map_err(StorageError::io(&self.dir))?;
-        let numbers = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok());
+        let names = self
+            .disk
+            .names(&self.dir)
+            .map_err(StorageError::io(&self.dir))?;
+        let numbers = names
+            .iter()
+            .filter_map(|name| name.strip_suffix(".log")?.parse().ok());
         Ok(numbers.max().unwrap_or(0))
     }
 
@@ -123,7 +152,14 @@ impl Segments {
         let write = || {
             let file = self.disk.create(&temporary)?;
             write_zeros(&*file, 0, self.bytes)?;
-            file.write_at(0, &FileHeader { number, seed: self.seed }.encode())?;
+            file.write_at(
+                0,
+                &FileHeader {
+                    number,
+                    seed: self.seed,
+                }
+                .encode(),
+            )?;
             file.sync()?;
             self.disk.rename(&temporary, &path)?;
             self.disk.sync_dir(&self.dir)
@@ -135,7 +171,10 @@ impl Segments {
     pub(crate) fn open(&self, number: u64) -> Result<Arc<dyn DiskFile>, StorageError> {
         let (file, header) = self.open_any(number)?;
         if header.seed != self.seed {
-            return Err(StorageError::Damaged { path: self.path(number), offset: 0 });
+            return Err(StorageError::Damaged {
+                path: self.path(number),
+                offset: 0,
+            });
         }
         Ok(file)
     }
@@ -165,13 +204,18 @@ impl Segments {
     /// All bytes of a segment.
     pub(crate) fn load(&self, number: u64) -> Result<Vec<u8>, StorageError> {
         let mut bytes = vec![0; self.bytes as usize];
-        self.open(number)?.read_at(0, &mut bytes).map_err(StorageError::io(&self.path(number)))?;
+        self.open(number)?
+            .read_at(0, &mut bytes)
+            .map_err(StorageError::io(&self.path(number)))?;
         Ok(bytes)
     }
 
     /// Refusal that names the file of `position`.
     pub(crate) fn damaged(&self, number: u64, offset: u64) -> StorageError {
-        StorageError::Damaged { path: self.path(number), offset }
+        StorageError::Damaged {
+            path: self.path(number),
+            offset,
+        }
     }
 }
 

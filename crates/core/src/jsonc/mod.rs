@@ -367,6 +367,24 @@ mod tests {
     }
 
     #[test]
+    fn one_typing_mistake_is_recognised_and_two_are_not() {
+        for (near, wrong) in [
+            ("numbr", "nmbr"),
+            ("numbers", "numberess"),
+            ("nunber", "nunbar"),
+            ("nubmer", "unbmer"),
+            ("Number", "numero"),
+            ("num_ber", "bar"),
+        ] {
+            assert!(message(&format!("{{\"{near}\": 1}}")).contains("did you mean \"number\""));
+            assert!(
+                message(&format!("{{\"{wrong}\": 1}}")).contains("known here"),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
     fn hostile_documents_are_errors_and_not_aborts() {
         for open in ["[", "{\"a\":", "[{\"a\":"] {
             let text = open.repeat(200_000);

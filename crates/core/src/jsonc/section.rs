@@ -137,20 +137,29 @@ fn joined(path: &str, key: &str) -> String {
     }
 }
 
-/// Are two keys one typing mistake apart: case, a separator, one letter more, less or other?
+/// Are two keys one typing mistake apart: case, a separator, one letter more, less or other, or
+/// two neighbours exchanged?
 fn is_near(known: &str, got: &str) -> bool {
-    let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
+    let plain = |text: &str| -> Vec<char> {
+        text.to_lowercase()
+            .chars()
+            .filter(|c| !matches!(c, '_' | '-'))
+            .collect()
+    };
     let (known, got) = (plain(known), plain(got));
-    let common = known
-        .chars()
-        .zip(got.chars())
-        .take_while(|(a, b)| a == b)
-        .count();
-    let rest = |text: &str, skip: usize| text.chars().skip(skip).collect::<String>();
-    let after = common.saturating_add(1);
-    let (known_rest, got_rest) = (rest(&known, common), rest(&got, common));
-    known_rest == rest(&got, after)
-        || rest(&known, after) == got_rest
-        || rest(&known, after) == rest(&got, after)
-        || (known == got)
+    let common = known.iter().zip(&got).take_while(|(a, b)| a == b).count();
+    let (_, known) = known.split_at(common);
+    let (_, got) = got.split_at(common);
+    match (known, got) {
+        ([], rest) | (rest, []) => rest.len() <= 1,
+        ([a, known_rest @ ..], [b, got_rest @ ..]) => {
+            let exchanged = known_rest
+                .split_first()
+                .zip(got_rest.split_first())
+                .is_some_and(|((a_next, known_end), (b_next, got_end))| {
+                    a == b_next && b == a_next && known_end == got_end
+                });
+            exchanged || known_rest == got_rest || known_rest == got || known == got_rest
+        }
+    }
 }

@@ -184,7 +184,7 @@ pub struct SealMark {
 }
 
 /// What a machine starts from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Start {
     /// The rules.
     pub genesis: Arc<Genesis>,

@@ -47,7 +47,7 @@ impl StateTree {
     /// The root hash of the definition above.
     #[must_use]
     pub fn root(&self) -> Hash {
-        self.root.hash()
+        self.root.hash
     }
 
     /// Number of accounts.
@@ -65,8 +65,7 @@ impl StateTree {
     /// The value of an account, `None` if it does not exist.
     #[must_use]
     pub fn get(&self, address: &Address) -> Option<Value> {
-        let leaf = self.root.descend(&path_of(address), |_| ());
-        leaf.filter(|leaf| leaf.address == *address).map(|leaf| leaf.value)
+        self.root.find(&path_of(address)).map(|account| account.value)
     }
 
     /// The tree after these changes, in any order; a value of zeros removes the
@@ -85,21 +84,21 @@ impl StateTree {
             }
             same
         });
-        Self { root: self.root.update(0, &changes, path_of) }
+        Self { root: self.root.update(0, &changes) }
     }
 
     /// Proves what the tree says about an account: its value or its absence.
     #[must_use]
     pub fn prove(&self, address: &Address) -> Proof {
         let mut siblings = Vec::new();
-        let leaf = self.root.descend(&path_of(address), |sibling| siblings.push(sibling.hash()));
+        let end = self.root.descend(&path_of(address), |sibling| siblings.push(sibling));
         siblings.reverse();
-        Proof { siblings, end: leaf.map(|leaf| (leaf.address, leaf.value)) }
+        Proof { siblings, end: end.map(|account| (account.address, account.value)) }
     }
 
     /// All accounts in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (Address, Value)> + '_ {
-        self.root.leaves().map(|leaf| (leaf.address, leaf.value))
+        self.root.accounts().map(|account| (account.address, account.value))
     }
 }
 

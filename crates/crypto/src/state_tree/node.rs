@@ -1,39 +1,45 @@
 //! Nodes of the state tree and the one recursion that makes new ones from old.
-//! A sub-tree of one account is always a leaf and of none always empty, so the
-//! shape, like the hash, depends on the accounts alone.
+//! How accounts are grouped into nodes is for speed and never shows in a hash.
 
 use super::{ABSENT, Value};
 use crate::{Address, Hash, sha256};
 use std::sync::Arc;
 
-/// A sub-tree.
-#[derive(Clone, Default)]
-pub(super) enum Node {
-    /// No account.
-    #[default]
-    Empty,
-    /// One account.
-    Leaf(Arc<Leaf>),
-    /// Two or more accounts.
-    Inner(Arc<Inner>),
+/// A sub-tree of at most this many accounts is one array whose inner hashes are
+/// not kept: 8 is where memory traffic and repeated hashing cost least together.
+const FEW: usize = 8;
+
+/// A sub-tree and its hash.
+#[derive(Clone)]
+pub(super) struct Node {
+    pub(super) hash: Hash,
+    shape: Shape,
 }
 
-/// One account. Its path is computed when it is needed, which is rare.
-pub(super) struct Leaf {
+#[derive(Clone)]
+enum Shape {
+    /// 0 to [`FEW`] accounts in the order of their paths.
+    Few(Arc<[Account]>),
+    /// More.
+    Many(Arc<Many>),
+}
+
+/// Accounts split by one bit of their paths.
+struct Many {
+    len: usize,
+    children: [Node; 2],
+}
+
+/// An account in the tree, with the hash of a sub-tree that holds it alone.
+#[derive(Clone)]
+pub(super) struct Account {
+    path: Hash,
     hash: Hash,
     pub(super) address: Address,
     pub(super) value: Value,
 }
 
-/// Accounts split by one bit of their paths.
-pub(super) struct Inner {
-    hash: Hash,
-    len: usize,
-    children: [Node; 2],
-}
-
 /// An account that becomes `value`; `ABSENT` removes it.
-#[derive(Clone)]
 pub(super) struct Change {
     pub(super) path: Hash,
     pub(super) address: Address,
@@ -55,124 +61,142 @@ pub(super) fn inner_hash(left: &Hash, right: &Hash) -> Hash {
     sha256(&[&[1], left.as_bytes(), right.as_bytes()])
 }
 
-impl Node {
-    pub(super) fn hash(&self) -> Hash {
-        match self {
-            Self::Empty => Hash::ZERO,
-            Self::Leaf(leaf) => leaf.hash,
-            Self::Inner(inner) => inner.hash,
+/// Splits what is sorted by path and agrees above `depth` by bit `depth`.
+fn split<T>(sorted: &[T], depth: usize, path: impl Fn(&T) -> &Hash) -> (&[T], &[T]) {
+    sorted.split_at(sorted.partition_point(|item| bit(path(item), depth) == 0))
+}
+
+/// `root` of the definition, word for word. The paths are distinct, so that the
+/// recursion ends at depth 256 at the latest.
+fn root(accounts: &[Account], depth: usize) -> Hash {
+    match accounts {
+        [] => Hash::ZERO,
+        [account] => account.hash,
+        _ => {
+            let (zeros, ones) = split(accounts, depth, |account| &account.path);
+            inner_hash(&root(zeros, depth + 1), &root(ones, depth + 1))
         }
     }
+}
 
+impl Default for Node {
+    fn default() -> Self {
+        Self { hash: Hash::ZERO, shape: Shape::Few(Arc::default()) }
+    }
+}
+
+impl Node {
     /// Number of accounts.
     pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Empty => 0,
-            Self::Leaf(_) => 1,
-            Self::Inner(inner) => inner.len,
-        }
-    }
-
-    fn leaf(change: &Change) -> Self {
-        let Change { path, address, value } = change;
-        let hash = leaf_hash(path, address, value);
-        Self::Leaf(Arc::new(Leaf { hash, address: *address, value: *value }))
-    }
-
-    /// The sub-tree over two halves.
-    fn join(children: [Self; 2]) -> Self {
-        match children {
-            [Self::Empty, Self::Empty] => Self::Empty,
-            [Self::Empty, leaf @ Self::Leaf(_)] | [leaf @ Self::Leaf(_), Self::Empty] => leaf,
-            [left, right] => Self::Inner(Arc::new(Inner {
-                hash: inner_hash(&left.hash(), &right.hash()),
-                len: left.len().saturating_add(right.len()),
-                children: [left, right],
-            })),
+        match &self.shape {
+            Shape::Few(accounts) => accounts.len(),
+            Shape::Many(many) => many.len,
         }
     }
 
     /// The sub-tree at `depth` after `changes`, which are sorted by path, have
-    /// distinct paths and agree in the first `depth` bits. Recursion ends at depth
-    /// 256, where distinct paths have parted.
-    pub(super) fn update(
-        &self,
-        depth: usize,
-        changes: &[Change],
-        path_of: fn(&Address) -> Hash,
-    ) -> Self {
-        match (self, changes) {
-            (_, []) => self.clone(),
-            (Self::Inner(inner), _) => {
-                let (zeros, ones) = split(changes, depth);
-                let [left, right] = &inner.children;
-                let below = depth + 1;
-                Self::join([left.update(below, zeros, path_of), right.update(below, ones, path_of)])
-            }
-            (Self::Leaf(leaf), _) if changes.iter().all(|change| change.address != leaf.address) => {
-                let Leaf { address, value, .. } = **leaf;
-                let path = path_of(&address);
-                let mut accounts = existing(changes);
-                let at = accounts.partition_point(|account| account.path < path);
-                accounts.insert(at, Change { path, address, value });
-                Self::build(depth, &accounts)
-            }
-            _ => Self::build(depth, &existing(changes)),
+    /// distinct paths and agree in their first `depth` bits.
+    pub(super) fn update(&self, depth: usize, changes: &[Change]) -> Self {
+        if changes.is_empty() {
+            return self.clone();
         }
-    }
-
-    /// The sub-tree at `depth` of accounts that all exist.
-    fn build(depth: usize, accounts: &[Change]) -> Self {
-        match accounts {
-            [] => Self::Empty,
-            [account] => Self::leaf(account),
-            _ => {
-                let (zeros, ones) = split(accounts, depth);
-                Self::join([Self::build(depth + 1, zeros), Self::build(depth + 1, ones)])
+        match &self.shape {
+            Shape::Few(accounts) => Self::build(&merge(accounts, changes), depth),
+            Shape::Many(many) => {
+                let (zeros, ones) = split(changes, depth, |change| &change.path);
+                let [left, right] = &many.children;
+                Self::join([left.update(depth + 1, zeros), right.update(depth + 1, ones)], depth)
             }
         }
     }
 
-    /// Follows `path` down to its end, showing every sibling on the way, and returns
-    /// the account there, which may be another one.
-    pub(super) fn descend(&self, path: &Hash, mut pass: impl FnMut(&Self)) -> Option<&Leaf> {
+    /// The sub-tree at `depth` of these accounts.
+    fn build(accounts: &[Account], depth: usize) -> Self {
+        if accounts.len() <= FEW {
+            return Self { hash: root(accounts, depth), shape: Shape::Few(accounts.into()) };
+        }
+        let (zeros, ones) = split(accounts, depth, |account| &account.path);
+        Self::join([Self::build(zeros, depth + 1), Self::build(ones, depth + 1)], depth)
+    }
+
+    /// The sub-tree at `depth` over two halves.
+    fn join(children: [Self; 2], depth: usize) -> Self {
+        let [left, right] = &children;
+        let len = left.len().saturating_add(right.len());
+        if let (true, Shape::Few(zeros), Shape::Few(ones)) = (len <= FEW, &left.shape, &right.shape)
+        {
+            return Self::build(&[&**zeros, &**ones].concat(), depth);
+        }
+        let hash = inner_hash(&left.hash, &right.hash);
+        Self { hash, shape: Shape::Many(Arc::new(Many { len, children })) }
+    }
+
+    /// Follows `path` down to its end, showing the hash of every sibling on the way,
+    /// and returns the account there, which may be another one.
+    pub(super) fn descend(&self, path: &Hash, mut pass: impl FnMut(Hash)) -> Option<&Account> {
+        let mut depth = 0;
+        let mut node = self;
+        while let Shape::Many(many) = &node.shape {
+            let side = bit(path, depth);
+            pass(many.children[1 - side].hash);
+            node = &many.children[side];
+            depth += 1;
+        }
+        let Shape::Few(accounts) = &node.shape else { return None };
+        let mut accounts = &**accounts;
+        while accounts.len() > 1 {
+            let (zeros, ones) = split(accounts, depth, |account| &account.path);
+            let (on, off) = if bit(path, depth) == 0 { (zeros, ones) } else { (ones, zeros) };
+            depth += 1;
+            pass(root(off, depth));
+            accounts = on;
+        }
+        accounts.first()
+    }
+
+    /// The account with this path.
+    pub(super) fn find(&self, path: &Hash) -> Option<&Account> {
         let mut depth = 0;
         let mut node = self;
         loop {
-            match node {
-                Self::Empty => return None,
-                Self::Leaf(leaf) => return Some(leaf),
-                Self::Inner(inner) => {
-                    let side = bit(path, depth);
-                    pass(&inner.children[1 - side]);
-                    node = &inner.children[side];
-                    depth += 1;
-                }
+            match &node.shape {
+                Shape::Few(accounts) => return accounts.iter().find(|account| account.path == *path),
+                Shape::Many(many) => node = &many.children[bit(path, depth)],
             }
+            depth += 1;
         }
     }
 
     /// All accounts in the order of their paths.
-    pub(super) fn leaves(&self) -> impl Iterator<Item = &Leaf> {
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &Account> {
         let mut waiting = vec![self];
-        std::iter::from_fn(move || {
+        let groups = std::iter::from_fn(move || {
             loop {
-                match waiting.pop()? {
-                    Self::Empty => {}
-                    Self::Leaf(leaf) => return Some(&**leaf),
-                    Self::Inner(inner) => waiting.extend(inner.children.iter().rev()),
+                match &waiting.pop()?.shape {
+                    Shape::Few(accounts) => return Some(&**accounts),
+                    Shape::Many(many) => waiting.extend(many.children.iter().rev()),
                 }
             }
-        })
+        });
+        groups.flatten()
     }
 }
 
-/// The changes whose bit `depth` is 0, and those whose bit is 1.
-fn split(changes: &[Change], depth: usize) -> (&[Change], &[Change]) {
-    changes.split_at(changes.partition_point(|change| bit(&change.path, depth) == 0))
-}
-
-/// The changes that leave an account behind.
-fn existing(changes: &[Change]) -> Vec<Change> {
-    changes.iter().filter(|change| change.value != ABSENT).cloned().collect()
+/// The accounts after `changes`; both and the result are in the order of paths.
+fn merge(accounts: &[Account], changes: &[Change]) -> Vec<Account> {
+    let mut merged = Vec::with_capacity(accounts.len().saturating_add(changes.len()));
+    let mut old = accounts.iter().peekable();
+    for change in changes {
+        while let Some(account) = old.next_if(|account| account.path < change.path) {
+            merged.push(account.clone());
+        }
+        old.next_if(|account| account.path == change.path);
+        if change.value != ABSENT {
+            let Change { path, address, value } = *change;
+            let hash = leaf_hash(&path, &address, &value);
+            merged.push(Account { path, hash, address, value });
+        }
+    }
+    merged.extend(old.cloned());
+    merged
 }

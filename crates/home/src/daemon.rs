@@ -1,0 +1,174 @@
+//! Options of servers that may run in the background, and the way there: the
+//! program starts itself again, detached, and waits until that copy is ready.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf, absolute};
+use std::process::{Command, ExitCode as ProcessExitCode, Stdio};
+
+use clap::Args;
+
+use crate::logging::{LogFormat, LogSink};
+use crate::{ExitCode, Failure};
+
+/// Set for the detached copy.
+const DETACHED: &str = "CCOIN_DETACHED";
+
+/// What the detached copy says on stdout when it is ready.
+const READY: &str = "ready";
+
+/// Most bytes of a failed copy's message that are passed on.
+const MAX_MESSAGE: u64 = 64 << 10;
+
+/// Options of every server.
+#[derive(Clone, Debug, Args)]
+pub struct DaemonOptions {
+    /// Stay in the foreground (this is the default)
+    #[arg(short, long, conflicts_with = "daemon")]
+    pub nodaemon: bool,
+    /// Run in the background; returns when the server is ready
+    #[arg(long)]
+    pub daemon: bool,
+    /// Write the process id to FILE
+    #[arg(long, value_name = "FILE")]
+    pub pidfile: Option<PathBuf>,
+    /// Log to FILE instead of stderr; with --daemon [<program>.log]
+    #[arg(short, long, value_name = "FILE")]
+    pub logfile: Option<PathBuf>,
+    /// Change to DIR before anything else
+    #[arg(short = 'd', long, value_name = "DIR")]
+    pub rundir: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+impl DaemonOptions {
+    /// Enters the run directory. With `--daemon`, starts the detached copy and
+    /// returns its exit code: the caller has nothing left to do.
+    ///
+    /// # Errors
+    /// [`Failure`] if the directory or the copy is unusable.
+    pub fn enter(&self) -> Result<Option<ProcessExitCode>, Failure> {
+        if let Some(dir) = &self.rundir {
+            env::set_current_dir(dir).map_err(|error| {
+                Failure::new(ExitCode::BadConfig, format!("cannot enter {}: {error}", dir.display()))
+            })?;
+        }
+        if self.daemon && !is_detached() { detach().map(Some) } else { Ok(None) }
+    }
+
+    /// Starts logging and writes the process id.
+    ///
+    /// # Errors
+    /// [`Failure`] if a file cannot be written.
+    pub fn begin(&self, program: &str) -> Result<(LogSink, PidFile), Failure> {
+        let default = is_detached().then(|| PathBuf::from(format!("{program}.log")));
+        let logfile = self.logfile.clone().or(default);
+        let sink = LogSink::start(logfile.map(resolve).transpose()?, self.log_format)?;
+        Ok((sink, PidFile::write(self.pidfile.clone().map(resolve).transpose()?)?))
+    }
+}
+
+/// A later change of directory must not move what an option names.
+fn resolve(path: PathBuf) -> Result<PathBuf, Failure> {
+    absolute(&path).map_err(|error| Failure::new(ExitCode::Usage, format!("{}: {error}", path.display())))
+}
+
+fn is_detached() -> bool {
+    env::var_os(DETACHED).is_some()
+}
+
+/// Tells the waiting parent of a detached copy that the server is ready.
+pub fn announce_ready() {
+    if is_detached() {
+        // The parent may have been killed; the server goes on.
+        let _ = io::stdout().write_all(format!("{READY}\n").as_bytes());
+        let _ = io::stdout().flush();
+    }
+}
+
+fn detach() -> Result<ProcessExitCode, Failure> {
+    let failed = |error: io::Error| Failure::new(ExitCode::Unexpected, format!("cannot run in the background: {error}"));
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let mut child = Command::new(env::current_exe().map_err(failed)?)
+        .args(without_rundir(arguments))
+        .env(DETACHED, "1")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout.take(READY.len() as u64 + 1)).read_line(&mut line).map_err(failed)?;
+    }
+    if line.trim_end() == READY {
+        return Ok(ExitCode::Done.into());
+    }
+    let mut message = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        stderr.take(MAX_MESSAGE).read_to_end(&mut message).map_err(failed)?;
+    }
+    io::stderr().write_all(&message).map_err(failed)?;
+    let status = child.wait().map_err(failed)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or_else(|| ExitCode::Unexpected.into(), ProcessExitCode::from))
+}
+
+/// The copy inherits the directory: entering a relative one again would go astray.
+fn without_rundir(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut rest = arguments.into_iter();
+    while let Some(argument) = rest.next() {
+        let text = argument.to_string_lossy();
+        if text == "-d" || text == "--rundir" {
+            rest.next();
+        } else if !text.starts_with("--rundir=") && !(text.starts_with("-d") && !text.starts_with("--")) {
+            kept.push(argument);
+        }
+    }
+    kept
+}
+
+/// The file with the process id; removed when dropped.
+#[derive(Debug)]
+pub struct PidFile(Option<PathBuf>);
+
+impl PidFile {
+    fn write(path: Option<PathBuf>) -> Result<Self, Failure> {
+        if let Some(path) = &path {
+            fs::write(path, format!("{}\n", std::process::id())).map_err(|error| unwritable(path, &error))?;
+        }
+        Ok(Self(path))
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(ExitCode::BadConfig, format!("cannot write {}: {error}", path.display()))
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Somebody may have removed it before.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_does_not_enter_the_directory_twice() {
+        let arguments = ["-c", "a.json", "-d", "run", "--rundir=x", "-dx", "--rundir", "y", "--daemon"];
+        let kept = without_rundir(arguments.map(OsString::from).to_vec());
+        assert_eq!(kept, ["-c", "a.json", "--daemon"].map(OsString::from));
+    }
+}
