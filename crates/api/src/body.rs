@@ -30,13 +30,20 @@ pub(crate) async fn json_bytes(request: Request, limit: usize) -> Result<Bytes, 
 
 /// `Content-Type: application/json`, with or without parameters.
 pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("");
     let essence = kind.split(';').next().unwrap_or("").trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(Problem::unsupported_media_type("send Content-Type: application/json")
-        .values(if kind.is_empty() { "none" } else { kind }, "application/json"))
+    Err(
+        Problem::unsupported_media_type("send Content-Type: application/json").values(
+            if kind.is_empty() { "none" } else { kind },
+            "application/json",
+        ),
+    )
 }
 
 /// Parses one JSON value; duplicate keys are refused.

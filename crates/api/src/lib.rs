@@ -27,7 +27,10 @@ struct Api {
 /// All routes of a node, for [`serve`] or for a test without sockets.
 pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
     let own = format!("/{}", node.address());
-    let api = Api { node, guard: Arc::new(guard) };
+    let api = Api {
+        node,
+        guard: Arc::new(guard),
+    };
     Router::new()
         .nest(&own, original::routes())
         .nest("/v1", v1::routes())

@@ -23,8 +23,12 @@ static POSTS: LazyLock<DefaultKeyedRateLimiter<IpAddr>> =
 
 /// Refuses floods of POST requests; this machine itself has no limit.
 pub(crate) async fn posts(request: Request, next: Next) -> Response<Body> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let limited = peer.filter(|ip| request.method() == Method::POST && !ip.to_canonical().is_loopback());
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip());
+    let limited =
+        peer.filter(|ip| request.method() == Method::POST && !ip.to_canonical().is_loopback());
     if limited.is_some_and(|ip| POSTS.check_key(&ip).is_err()) {
         POSTS.retain_recent();
         return Problem::rate_limited("more than 100 POST requests in a second from your address")
@@ -34,10 +38,15 @@ pub(crate) async fn posts(request: Request, next: Next) -> Response<Body> {
 }
 
 /// Pages of any origin may read; none may write (no CORS on POST).
-pub(crate) async fn open_to_readers(method: Method, mut response: Response<Body>) -> Response<Body> {
+pub(crate) async fn open_to_readers(
+    method: Method,
+    mut response: Response<Body>,
+) -> Response<Body> {
     if method == Method::GET || method == Method::HEAD {
         let any = HeaderValue::from_static("*");
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+        response
+            .headers_mut()
+            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
     }
     response
 }

@@ -40,7 +40,11 @@ struct Root {
 }
 
 async fn root(State(api): State<Api>) -> Json<Root> {
-    Json(Root { address: api.node.address(), height: api.node.view().height(), peers: 0 })
+    Json(Root {
+        address: api.node.address(),
+        height: api.node.view().height(),
+        peers: 0,
+    })
 }
 
 async fn count(State(api): State<Api>) -> Json<Height> {
@@ -62,20 +66,47 @@ struct BlockWithState {
     state: BTreeMap<Address, AccountShape>,
 }
 
-async fn block(State(api): State<Api>, Path(number): Path<String>) -> Result<Json<BlockWithState>, Problem> {
+async fn block(
+    State(api): State<Api>,
+    Path(number): Path<String>,
+) -> Result<Json<BlockWithState>, Problem> {
     let number = block_number(&number)?;
     let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let block = api.node.history().block(number).await?.ok_or_else(missing)?;
-    let (rows, next) = api.node.history().accounts(number, None, MAX_ACCOUNTS).await?;
+    let block = api
+        .node
+        .history()
+        .block(number)
+        .await?
+        .ok_or_else(missing)?;
+    let (rows, next) = api
+        .node
+        .history()
+        .accounts(number, None, MAX_ACCOUNTS)
+        .await?;
     if next.is_some() {
-        return Err(Problem::too_many_accounts(format!("more than {MAX_ACCOUNTS} accounts existed at block {number}"))
-            .hint(format!("read GET /v1/blocks/{number}/state page by page")));
+        return Err(Problem::too_many_accounts(format!(
+            "more than {MAX_ACCOUNTS} accounts existed at block {number}"
+        ))
+        .hint(format!("read GET /v1/blocks/{number}/state page by page")));
     }
     let shape = |address, account: ccoin_core::ledger::Account| {
-        (address, AccountShape { address, nonce: account.nonce, balance: account.balance })
+        (
+            address,
+            AccountShape {
+                address,
+                nonce: account.nonce,
+                balance: account.balance,
+            },
+        )
     };
-    let state = rows.into_iter().map(|(address, account)| shape(address, account)).collect();
-    Ok(Json(BlockWithState { block: BlockShape::new(&block, BodyForm::Full, Time::Seconds), state }))
+    let state = rows
+        .into_iter()
+        .map(|(address, account)| shape(address, account))
+        .collect();
+    Ok(Json(BlockWithState {
+        block: BlockShape::new(&block, BodyForm::Full, Time::Seconds),
+        state,
+    }))
 }
 
 #[derive(Deserialize)]
@@ -90,20 +121,33 @@ async fn transaction(
     request: Request,
 ) -> Result<Json<TxnStatusShape>, Problem> {
     let id = txn_id(&id)?;
-    let has_body = request.headers().get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    let wanted = if has_body || (request.method() == Method::POST && request.headers().contains_key(header::TRANSFER_ENCODING)) {
+    let has_body = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .is_some_and(|length| length != "0");
+    let wanted = if has_body
+        || (request.method() == Method::POST
+            && request.headers().contains_key(header::TRANSFER_ENCODING))
+    {
         parse::<InBlock>(&json_bytes(request, LIMIT).await?)?.block_number
     } else {
         None
     };
     let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
-    let (txn, status) = api.node.history().transaction(id).await?.ok_or_else(missing)?;
+    let (txn, status) = api
+        .node
+        .history()
+        .transaction(id)
+        .await?
+        .ok_or_else(missing)?;
     let height = match &status {
         Status::Included { height, .. } => Some(height.get()),
         Status::Pending | Status::Dropped(_) => None,
     };
     if wanted.is_some() && wanted != height {
-        return Err(Problem::txn_not_found(format!("transaction {id} is not in that block")));
+        return Err(Problem::txn_not_found(format!(
+            "transaction {id} is not in that block"
+        )));
     }
     Ok(Json(TxnStatusShape::new(&txn, &status, Time::Seconds)))
 }

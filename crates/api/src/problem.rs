@@ -18,7 +18,7 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// An error response.
 #[derive(Clone, Debug, Serialize)]
-pub struct Problem {
+pub(crate) struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -35,7 +35,10 @@ pub struct Problem {
     expected: Option<String>,
 }
 
-fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+fn status_number<S: serde::Serializer>(
+    status: &StatusCode,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }
 
@@ -127,7 +130,10 @@ impl IntoResponse for Problem {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        if matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        ) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
         if self.status == StatusCode::UNAUTHORIZED {
@@ -173,12 +179,15 @@ impl From<PoolError> for Problem {
             PoolError::NumberUsed { got, next } => Self::nonce_used(detail)
                 .values(got, next)
                 .hint("use next_number of GET /v1/accounts/{address}"),
-            PoolError::NumberGap { got, next } => {
-                Self::nonce_gap(detail).values(got, next).hint("send the missing transactions first")
-            }
-            PoolError::Funds { balance, pending, amount } => {
-                Self::insufficient_funds(detail).values(amount, balance.get().saturating_sub(pending))
-            }
+            PoolError::NumberGap { got, next } => Self::nonce_gap(detail)
+                .values(got, next)
+                .hint("send the missing transactions first"),
+            PoolError::Funds {
+                balance,
+                pending,
+                amount,
+            } => Self::insufficient_funds(detail)
+                .values(amount, balance.get().saturating_sub(pending)),
             PoolError::AccountFull | PoolError::Full { .. } => {
                 Self::queue_full(detail).hint("wait for a block and send again")
             }

@@ -39,7 +39,10 @@ pub(crate) fn rfc3339(time: Timestamp) -> impl core::fmt::Display {
 }
 
 fn from_rfc3339(text: &str) -> Option<Timestamp> {
-    let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let since = humantime::parse_rfc3339(text)
+        .ok()?
+        .duration_since(UNIX_EPOCH)
+        .ok()?;
     let exact = since.subsec_nanos() % 1_000_000 == 0;
     let millis = u64::try_from(since.as_millis()).ok().filter(|_| exact)?;
     Timestamp::new(millis).ok()
@@ -88,10 +91,18 @@ pub(crate) struct TxnStatusShape {
 }
 
 impl TxnStatusShape {
-    pub(crate) fn new(txn: &VerifiedTransaction, status: &Status, time: fn(Timestamp) -> Time) -> Self {
+    pub(crate) fn new(
+        txn: &VerifiedTransaction,
+        status: &Status,
+        time: fn(Timestamp) -> Time,
+    ) -> Self {
         let (place, reason) = match status {
             Status::Pending => (None, None),
-            Status::Included { height, block, index } => (Some((*height, *block, *index)), None),
+            Status::Included {
+                height,
+                block,
+                index,
+            } => (Some((*height, *block, *index)), None),
             Status::Dropped(reason) => (None, Some(reason.to_string())),
         };
         Self {
@@ -163,7 +174,9 @@ impl BlockShape {
             signature: block.signed.signature.clone(),
             is_final: is_final(header.number),
             body: match body {
-                BodyForm::Full => Some(BodyShape::Full(txns.map(|txn| TxnShape::new(txn, time)).collect())),
+                BodyForm::Full => Some(BodyShape::Full(
+                    txns.map(|txn| TxnShape::new(txn, time)).collect(),
+                )),
                 BodyForm::Ids => Some(BodyShape::Ids(txns.map(|txn| *txn.id()).collect())),
                 BodyForm::Left => None,
             },
@@ -198,7 +211,8 @@ pub(crate) struct SignedTxn<'a> {
 impl SignedTxn<'_> {
     /// The transaction, with `id` and `from` compared where they are given.
     pub(crate) fn into_transaction(self, genesis: &BlockId) -> Result<Transaction, Problem> {
-        let number = AccountNonce::new(self.number).map_err(|error| Problem::bad_field(format!("number: {error}")))?;
+        let number = AccountNonce::new(self.number)
+            .map_err(|error| Problem::bad_field(format!("number: {error}")))?;
         let from: PublicKey = PublicKey::from_text(&self.public_key)
             .map_err(|error| Problem::bad_field(format!("public_key: {error}")))?;
         let to = address(&self.to)?;
@@ -207,14 +221,26 @@ impl SignedTxn<'_> {
                 .values(&self.time, "2018-04-07T11:46:59.336Z")
         })?;
         let amount = amount(self.amount.get())?;
-        let txn = Transaction { number, from, to, amount, data: self.data, time, signature: self.signature };
+        let txn = Transaction {
+            number,
+            from,
+            to,
+            amount,
+            data: self.data,
+            time,
+            signature: self.signature,
+        };
         if let Some(given) = self.from.filter(|given| *given != txn.from.address()) {
-            return Err(Problem::bad_field("from is not the address of public_key").values(given, txn.from.address()));
+            return Err(Problem::bad_field("from is not the address of public_key")
+                .values(given, txn.from.address()));
         }
         if let Some(given) = self.id {
             let id = txn.id(genesis);
             if given != id {
-                return Err(Problem::bad_field("id does not follow from the fields: for this network it differs").values(given, id));
+                return Err(Problem::bad_field(
+                    "id does not follow from the fields: for this network it differs",
+                )
+                .values(given, id));
             }
         }
         Ok(txn)
@@ -224,19 +250,29 @@ impl SignedTxn<'_> {
 /// 40 lower-case hex digits.
 pub(crate) fn address(text: &str) -> Result<Address, Problem> {
     text.parse().map_err(|error| {
-        Problem::bad_address(format!("not an address: {error}"))
-            .values(text.chars().take(80).collect::<String>(), "40 lower-case hex digits")
+        Problem::bad_address(format!("not an address: {error}")).values(
+            text.chars().take(80).collect::<String>(),
+            "40 lower-case hex digits",
+        )
     })
 }
 
 /// A JSON integer from 0 to 2^53 - 1, judged by its text.
 pub(crate) fn amount(text: &str) -> Result<Amount, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let amount = text.parse().ok().filter(|_| digits).and_then(|number| Amount::new(number).ok());
+    let amount = text
+        .parse()
+        .ok()
+        .filter(|_| digits)
+        .and_then(|number| Amount::new(number).ok());
     amount.ok_or_else(|| {
         let got: String = text.chars().take(40).collect();
         let number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        let problem = if number { Problem::amount_range } else { Problem::bad_field };
+        let problem = if number {
+            Problem::amount_range
+        } else {
+            Problem::bad_field
+        };
         problem("amount must be a whole number of coins, without quotes, fraction or exponent")
             .values(got, format!("0 to {}", ccoin_core::MAX_INTEGER))
     })

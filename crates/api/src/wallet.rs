@@ -33,26 +33,40 @@ pub struct WalletGuard {
 
 impl WalletGuard {
     fn admit(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value: &header::HeaderValue| value.to_str().ok())
+        };
         let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         if !bearer.is_some_and(|token| (self.token_matches)(token)) {
-            return Err(Problem::token_required("the Authorization header does not carry this node's token")
-                .hint("send Authorization: Bearer <content of api.token in the data directory>"));
+            return Err(Problem::token_required(
+                "the Authorization header does not carry this node's token",
+            )
+            .hint("send Authorization: Bearer <content of api.token in the data directory>"));
         }
         require_json(headers)?;
         let host = text(header::HOST).unwrap_or("");
         if !self.knows_host(host) {
-            return Err(Problem::forbidden_origin("the Host header names a host that this node does not answer to")
-                .values(host, "an IP address, localhost, or one of http.allow_host"));
+            return Err(Problem::forbidden_origin(
+                "the Host header names a host that this node does not answer to",
+            )
+            .values(host, "an IP address, localhost, or one of http.allow_host"));
         }
-        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let Some(origin) = headers.get(header::ORIGIN) else {
+            return Ok(());
+        };
         let origin = origin.to_str().unwrap_or("");
         let own = origin.strip_prefix("http://") == Some(host);
         if own || (origin != "null" && self.origins.iter().any(|allowed| allowed == origin)) {
             return Ok(());
         }
-        Err(Problem::forbidden_origin("the request comes from a page of another origin")
-            .values(origin, format!("http://{host}, or one of http.allow_origin")))
+        Err(
+            Problem::forbidden_origin("the request comes from a page of another origin").values(
+                origin,
+                format!("http://{host}, or one of http.allow_origin"),
+            ),
+        )
     }
 
     fn knows_host(&self, host: &str) -> bool {
@@ -63,7 +77,10 @@ impl WalletGuard {
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         bare.parse::<IpAddr>().is_ok()
             || name == "localhost"
-            || self.hosts.iter().any(|allowed| allowed == name || allowed == host)
+            || self
+                .hosts
+                .iter()
+                .any(|allowed| allowed == name || allowed == host)
     }
 }
 
@@ -78,7 +95,10 @@ struct Payment<'a> {
 }
 
 /// `POST /<address>/txn/`: signs and queues a payment from the node's account.
-pub(crate) async fn pay(State(api): State<Api>, request: Request) -> Result<Json<TxnShape>, Problem> {
+pub(crate) async fn pay(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Json<TxnShape>, Problem> {
     api.guard.admit(request.headers())?;
     let bytes = json_bytes(request, LIMIT).await?;
     let payment: Payment<'_> = parse(&bytes)?;
@@ -91,9 +111,14 @@ pub(crate) async fn pay(State(api): State<Api>, request: Request) -> Result<Json
 /// An address, or a public key in any of its text forms.
 fn recipient(text: &str) -> Result<Address, Problem> {
     if text.len() > MAX_RECIPIENT {
-        return Err(Problem::bad_address(format!("{} characters are neither an address nor a key", text.len())));
+        return Err(Problem::bad_address(format!(
+            "{} characters are neither an address nor a key",
+            text.len()
+        )));
     }
     address(text).or_else(|problem| {
-        PublicKey::from_text(text).map(|key| key.address()).map_err(|_| problem)
+        PublicKey::from_text(text)
+            .map(|key| key.address())
+            .map_err(|_| problem)
     })
 }

@@ -75,3 +75,62 @@ pub fn verify_path(item: &Hash, index: u64, size: u64, path: &[Hash], root: &Has
     }
     last == 0 && hash == *root
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MTH(D[n]) of RFC 6962, 2.1: split at the largest power of two below n.
+    fn naive(items: &[Hash]) -> Hash {
+        match items {
+            [] => Hash::ZERO,
+            [item] => leaf_hash(item),
+            _ => {
+                let half = items.len().next_power_of_two() / 2;
+                node_hash(&naive(&items[..half]), &naive(&items[half..]))
+            }
+        }
+    }
+
+    fn items(count: usize) -> Vec<Hash> {
+        (0..count).map(|n| sha256(&[&n.to_be_bytes()])).collect()
+    }
+
+    #[test]
+    fn root_and_paths_follow_the_rfc() {
+        assert_eq!(root(&[]), Hash::ZERO);
+        for count in 1..=70 {
+            let items = items(count);
+            let root = root(&items);
+            assert_eq!(root, naive(&items), "{count}");
+            let size = count as u64;
+            for (index, item) in items.iter().enumerate() {
+                let path = path(&items, index);
+                let at = index as u64;
+                assert!(verify_path(item, at, size, &path, &root), "{index} of {count}");
+                for other in (0..size + 2).filter(|other| *other != at) {
+                    assert!(!verify_path(item, other, size, &path, &root));
+                }
+                assert!(!verify_path(&root, at, size, &path, &root));
+                assert!(!verify_path(item, at, size, &path, item));
+                let longer = [path.as_slice(), &[root]].concat();
+                assert!(!verify_path(item, at, size, &longer, &root));
+                if let Some((_, shorter)) = path.split_last() {
+                    assert!(!verify_path(item, at, size, shorter, &root));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_numbers_are_refused() {
+        let items = items(3);
+        let (root, path) = (root(&items), path(&items, 0));
+        for (index, size) in [(0, 0), (3, 3), (u64::MAX, u64::MAX), (u64::MAX - 1, u64::MAX)] {
+            assert!(!verify_path(&items[0], index, size, &path, &root));
+            assert!(!verify_path(&items[0], index, size, &[Hash::ZERO; 64], &root));
+            assert!(!verify_path(&items[0], index, size, &[Hash::ZERO; 500], &root));
+        }
+        assert!(super::path(&items, 3).is_empty());
+    }
+}

@@ -7,11 +7,13 @@
 mod account;
 mod atomic_file;
 mod config;
+mod daemon;
 mod data_dir;
 mod edits;
 mod exit;
 mod key_files;
 mod key_lock;
+mod logging;
 mod node_file;
 mod passphrase;
 mod token;
@@ -19,11 +21,13 @@ mod votes;
 
 pub use account::{CreatedAccount, NewAccount, create_account};
 pub use config::{Config, ConfigError, Discovery, HttpConfig, P2pConfig, environment};
+pub use daemon::{DaemonOptions, PidFile, announce_ready};
 pub use data_dir::{DataDir, DataDirError};
 pub use edits::{STARTING_BALANCE, add_miner, set_account_address};
 pub use exit::{ExitCode, Failure, run};
 pub use key_files::{KeyFileError, load_key, write_key};
 pub use key_lock::{KeyLock, KeyLockError};
+pub use logging::{LogFormat, LogSink};
 pub use node_file::NodeFile;
 pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
 pub use token::{ApiToken, TokenError};

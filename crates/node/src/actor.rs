@@ -61,31 +61,45 @@ enum Woken {
 impl Actor {
     /// Runs until the machine has stopped or the storage thread is gone.
     pub(crate) fn run(mut self, runtime: &tokio::runtime::Runtime) {
+        let mut woken = Woken::Time;
         while self.machine.state() != NodeState::Stopping {
-            let now = clock::now();
-            let sleep = self.machine.wake_at(now).map_or(LONGEST_SLEEP, |at| until(now, at));
-            let mut woken = runtime.block_on(self.next(sleep));
             let mut unit = Unit::default();
-            for _ in 0..GROUP {
-                self.decide(woken, &mut unit);
-                match self.events.try_recv().map(Woken::Event) {
-                    Ok(event) => woken = event,
-                    Err(_) => match self.batches.try_recv().map(Woken::Batch) {
-                        Ok(batch) => woken = batch,
-                        Err(_) => break,
-                    },
-                }
+            self.decide(woken, &mut unit);
+            for _ in 1..GROUP {
+                let Some(next) = self.waiting() else { break };
+                self.decide(next, &mut unit);
             }
             let pool = self.machine.pool();
-            unit.queue = QueueSize { txns: pool.len(), bytes: pool.bytes(), oldest: pool.oldest_ready() };
-            unit.standing = unit.moves_head().then(|| {
-                let head = self.machine.chain().head();
-                self.machine.chain().standing(&head.block.id).cloned()
-            }).flatten();
+            unit.queue = QueueSize {
+                txns: pool.len(),
+                bytes: pool.bytes(),
+                oldest: pool.oldest_ready(),
+            };
+            unit.standing = unit
+                .moves_head()
+                .then(|| {
+                    let head = self.machine.chain().head();
+                    self.machine.chain().standing(&head.block.id).cloned()
+                })
+                .flatten();
             if !unit.is_idle() && self.units.send(unit).is_err() {
                 return;
             }
+            let now = clock::now();
+            let sleep = self
+                .machine
+                .wake_at(now)
+                .map_or(LONGEST_SLEEP, |at| until(now, at));
+            woken = runtime.block_on(self.next(sleep));
         }
+    }
+
+    /// What has come in meanwhile, events first.
+    fn waiting(&mut self) -> Option<Woken> {
+        let event = self.events.try_recv().map(Woken::Event);
+        event
+            .or_else(|_| self.batches.try_recv().map(Woken::Batch))
+            .ok()
     }
 
     async fn next(&mut self, sleep: Duration) -> Woken {
@@ -115,7 +129,9 @@ impl Actor {
 
 impl Unit {
     fn moves_head(&self) -> bool {
-        self.effects.iter().any(|effect| matches!(effect, Effect::Head { .. }))
+        self.effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Head { .. }))
     }
 }
 

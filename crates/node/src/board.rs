@@ -2,7 +2,7 @@
 //! block, or dropped with a reason. Written only when the fact is on disk.
 
 use ccoin_core::{
-    Address, AccountNonce, Height, Timestamp, TxId, machine::Effect, pool::PoolError,
+    AccountNonce, Address, Height, Timestamp, TxId, machine::Effect, pool::PoolError,
     rules::Applied, transaction::VerifiedTransaction,
 };
 use std::{
@@ -54,21 +54,34 @@ impl Board {
     #[must_use]
     pub fn fate(&self, id: &TxId) -> Option<Fate> {
         let facts = self.facts();
-        let pending = facts.orders.get(id).and_then(|order| facts.pending.get(order));
+        let pending = facts
+            .orders
+            .get(id)
+            .and_then(|order| facts.pending.get(order));
         if let Some((_, txn)) = pending {
             return Some(Fate::Pending(txn.clone()));
         }
         if let Some((height, index)) = facts.included.get(id) {
-            return Some(Fate::Included { height: *height, index: *index });
+            return Some(Fate::Included {
+                height: *height,
+                index: *index,
+            });
         }
-        facts.dropped.get(id).map(|(txn, reason)| Fate::Dropped(txn.clone(), reason.clone()))
+        facts
+            .dropped
+            .get(id)
+            .map(|(txn, reason)| Fate::Dropped(txn.clone(), reason.clone()))
     }
 
     /// Numbers of the waiting transactions of a sender, ascending.
     #[must_use]
     pub fn numbers(&self, sender: &Address) -> Vec<AccountNonce> {
         let facts = self.facts();
-        facts.senders.get(sender).map(|queue| queue.keys().copied().collect()).unwrap_or_default()
+        facts
+            .senders
+            .get(sender)
+            .map(|queue| queue.keys().copied().collect())
+            .unwrap_or_default()
     }
 
     /// Waiting transactions in the order of their arrival, after a place in it.
@@ -76,7 +89,8 @@ impl Board {
     pub fn page(&self, after: u64, limit: usize) -> Vec<(u64, Timestamp, VerifiedTransaction)> {
         let facts = self.facts();
         let rows = facts.pending.range(after.saturating_add(1)..).take(limit);
-        rows.map(|(order, (arrived, txn))| (*order, *arrived, txn.clone())).collect()
+        rows.map(|(order, (arrived, txn))| (*order, *arrived, txn.clone()))
+            .collect()
     }
 
     /// Follows an effect that is durable now.
@@ -122,7 +136,10 @@ impl Facts {
     fn wait(&mut self, arrived: Timestamp, txns: &[VerifiedTransaction]) {
         for txn in txns {
             self.arrivals += 1;
-            self.senders.entry(txn.sender()).or_default().insert(txn.number, *txn.id());
+            self.senders
+                .entry(txn.sender())
+                .or_default()
+                .insert(txn.number, *txn.id());
             self.orders.insert(*txn.id(), self.arrivals);
             self.pending.insert(self.arrivals, (arrived, txn.clone()));
             self.dropped.remove(txn.id());
@@ -145,7 +162,11 @@ impl Facts {
 
     fn give_up(&mut self, txn: &VerifiedTransaction, reason: &PoolError) {
         self.unwait(txn);
-        if self.dropped.insert(*txn.id(), (txn.clone(), reason.clone())).is_none() {
+        if self
+            .dropped
+            .insert(*txn.id(), (txn.clone(), reason.clone()))
+            .is_none()
+        {
             self.dropped_order.push_back(*txn.id());
         }
         while self.dropped_order.len() > MAX_DROPPED {
@@ -155,7 +176,9 @@ impl Facts {
     }
 
     fn unwait(&mut self, txn: &VerifiedTransaction) {
-        let Some(order) = self.orders.remove(txn.id()) else { return };
+        let Some(order) = self.orders.remove(txn.id()) else {
+            return;
+        };
         self.pending.remove(&order);
         let sender = txn.sender();
         if let Some(queue) = self.senders.get_mut(&sender) {

@@ -26,13 +26,21 @@ pub(crate) struct Checkpoints {
 
 impl Checkpoints {
     pub(crate) fn new(directory: PathBuf, last: Position) -> Self {
-        Self { directory, last, newest: None, writing: None }
+        Self {
+            directory,
+            last,
+            newest: None,
+            writing: None,
+        }
     }
 
     /// Remembers the head; starts writing if the log has grown enough.
     pub(crate) fn consider(&mut self, head: &Recent, standing: Standing) {
         let grown = head.position.0.saturating_sub(self.last.0);
-        let busy = self.writing.as_ref().is_some_and(|thread| !thread.is_finished());
+        let busy = self
+            .writing
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished());
         self.newest = Some((head.clone(), standing));
         if grown >= INTERVAL && !busy {
             self.start();
@@ -47,12 +55,19 @@ impl Checkpoints {
     }
 
     fn start(&mut self) {
-        let Some((head, standing)) = self.newest.take() else { return };
+        let Some((head, standing)) = self.newest.take() else {
+            return;
+        };
         let directory = self.directory.clone();
         self.last = head.position;
         let write = move || {
             let (height, id, note) = (head.header().number, head.id(), encode(&standing));
-            let summary = CheckpointHead { height, id, position: head.position, note };
+            let summary = CheckpointHead {
+                height,
+                id,
+                position: head.position,
+                note,
+            };
             let mut accounts: Vec<_> = head.applied.state.values().collect();
             accounts.sort_unstable_by_key(|(address, _)| *address);
             // It is derived: without it the next start replays more.
@@ -60,7 +75,10 @@ impl Checkpoints {
                 tracing::warn!("no checkpoint written at block {height}: {error}");
             }
         };
-        self.writing = thread::Builder::new().name("checkpoint".into()).spawn(write).ok();
+        self.writing = thread::Builder::new()
+            .name("checkpoint".into())
+            .spawn(write)
+            .ok();
     }
 }
 
@@ -76,8 +94,14 @@ pub(crate) struct Restored {
 /// be thrown away.
 pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<Restored> {
     let standing = decode("checkpoint", &head.note).ok()?;
-    let accounts: Option<Vec<_>> =
-        accounts.map(|(address, value)| Some((address, Account::from_value(value)?))).collect();
+    let accounts: Option<Vec<_>> = accounts
+        .map(|(address, value)| Some((address, Account::from_value(value)?)))
+        .collect();
     let state = State::from_accounts(accounts?);
-    Some(Restored { id: head.id, state, standing, position: head.position })
+    Some(Restored {
+        id: head.id,
+        state,
+        standing,
+        position: head.position,
+    })
 }

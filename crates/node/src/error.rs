@@ -1,6 +1,8 @@
 //! Why a node cannot start or cannot go on.
 
 use ccoin_core::genesis::GenesisError;
+use ccoin_home::{ExitCode, Failure};
+use ccoin_storage::StorageError;
 use std::path::{Path, PathBuf};
 
 /// Why a node cannot start or cannot go on.
@@ -46,6 +48,30 @@ pub enum NodeError {
 
 impl NodeError {
     pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
-        Self::File { path: path.to_owned(), source }
+        Self::File {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        let message = error.to_string();
+        match error {
+            NodeError::Storage(StorageError::Busy { .. }) => Self::new(ExitCode::Busy, message)
+                .hint("another process works on this data directory: stop it first"),
+            NodeError::Storage(StorageError::Exists { .. }) => Self::new(ExitCode::Busy, message),
+            NodeError::Index(_) => Self::new(ExitCode::Unexpected, message)
+                .hint("the index is derived: cnode --reindex builds it again"),
+            NodeError::Votes(error) => error.into(),
+            NodeError::Record { .. } => Self::new(ExitCode::Unexpected, message)
+                .hint("put back a copy of the chain directory, or move it away and start again"),
+            NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
+            NodeError::Storage(_)
+            | NodeError::File { .. }
+            | NodeError::Thread(_)
+            | NodeError::Panic(_) => Self::new(ExitCode::Unexpected, message),
+        }
     }
 }

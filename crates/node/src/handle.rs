@@ -96,12 +96,20 @@ impl NodeHandle {
     /// Verifies transactions and puts them into the pool, each judged by itself.
     /// When this returns, the accepted ones are on disk. A transaction that is
     /// already waiting or in a block is accepted again.
-    pub async fn submit(&self, txns: Vec<Transaction>) -> Vec<Result<VerifiedTransaction, SubmitError>> {
+    pub async fn submit(
+        &self,
+        txns: Vec<Transaction>,
+    ) -> Vec<Result<VerifiedTransaction, SubmitError>> {
         let count = txns.len();
-        self.submit_all(txns).await.unwrap_or_else(|| vec![Err(SubmitError::Stopping); count])
+        self.submit_all(txns)
+            .await
+            .unwrap_or_else(|| vec![Err(SubmitError::Stopping); count])
     }
 
-    async fn submit_all(&self, txns: Vec<Transaction>) -> Option<Vec<Result<VerifiedTransaction, SubmitError>>> {
+    async fn submit_all(
+        &self,
+        txns: Vec<Transaction>,
+    ) -> Option<Vec<Result<VerifiedTransaction, SubmitError>>> {
         let mut verdicts: Vec<Result<VerifiedTransaction, SubmitError>> = self
             .verifiers
             .verify(txns)
@@ -116,7 +124,8 @@ impl NodeHandle {
         for verdict in &mut verdicts {
             let Ok(txn) = verdict else { continue };
             if let Err(error) = results.next()? {
-                let included = matches!(error, PoolError::NumberUsed { .. }) && self.is_included(txn).await;
+                let included =
+                    matches!(error, PoolError::NumberUsed { .. }) && self.is_included(txn).await;
                 if !included {
                     *verdict = Err(error.into());
                 }
@@ -145,7 +154,11 @@ impl NodeHandle {
         let data = data.unwrap_or_else(|| placeholder.draw());
         let max = self.genesis.config.transaction.max_data_bytes as usize;
         if data.len() > max {
-            return Err(TransactionError::Data { got: data.len(), max }.into());
+            return Err(TransactionError::Data {
+                got: data.len(),
+                max,
+            }
+            .into());
         }
         let sender = self.address();
         let next = self
@@ -156,17 +169,33 @@ impl NodeHandle {
             .await
             .ok_or(SubmitError::Stopping)?;
         let number = AccountNonce::new(next).map_err(|_| SubmitError::Stopping)?;
-        let payment = Payment { number, to, amount, data, time: clock::now() };
+        let payment = Payment {
+            number,
+            to,
+            amount,
+            data,
+            time: clock::now(),
+        };
         let (key, genesis) = (Arc::clone(&self.key), self.genesis.id);
         let sign = move || Transaction::sign(payment, &key, &genesis);
-        let signed = tokio::task::spawn_blocking(sign).await.ok().and_then(Result::ok);
+        let signed = tokio::task::spawn_blocking(sign)
+            .await
+            .ok()
+            .and_then(Result::ok);
         let txn = signed.ok_or(SubmitError::Stopping)?;
-        self.submit(vec![txn]).await.pop().unwrap_or(Err(SubmitError::Stopping))
+        self.submit(vec![txn])
+            .await
+            .pop()
+            .unwrap_or(Err(SubmitError::Stopping))
     }
 
     /// Whether a transaction would be taken now, without taking it.
     pub async fn check(&self, txn: Transaction) -> Result<Accepted, SubmitError> {
-        let verdict = self.verifiers.verify(vec![txn]).await.and_then(|mut verdicts| verdicts.pop());
+        let verdict = self
+            .verifiers
+            .verify(vec![txn])
+            .await
+            .and_then(|mut verdicts| verdicts.pop());
         let txn = verdict.ok_or(SubmitError::Stopping)??;
         let judge = move |machine: &Machine| {
             let account = machine.accounts().account(&txn.sender());
@@ -181,15 +210,29 @@ impl NodeHandle {
         let view = self.view();
         let account = view.head().applied.state.account(address);
         let numbers = self.board().numbers(address);
-        let waiting = numbers.iter().filter(|number| **number > account.nonce).count();
+        let waiting = numbers
+            .iter()
+            .filter(|number| **number > account.nonce)
+            .count();
         let mut next = account.nonce.get() + 1;
-        while numbers.binary_search_by_key(&next, |number| number.get()).is_ok() {
+        while numbers
+            .binary_search_by_key(&next, |number| number.get())
+            .is_ok()
+        {
             next += 1;
         }
-        AccountNow { account, next_number: next, pending: waiting, view }
+        AccountNow {
+            account,
+            next_number: next,
+            pending: waiting,
+            view,
+        }
     }
 
-    async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&Machine) -> T + Send + 'static) -> Option<T> {
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Machine) -> T + Send + 'static,
+    ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         let question = Box::new(move |machine: &Machine| {
             // Whoever asked may have gone away.

@@ -97,7 +97,10 @@ impl History {
         if number > view.height() || number == Height::ZERO {
             return Ok(None);
         }
-        let found = self.index.ask(number, move |index| index.block_at(number)).await??;
+        let found = self
+            .index
+            .ask(number, move |index| index.block_at(number))
+            .await??;
         match found {
             Some((id, position)) => self.read_block(position, &id).await.map(Some),
             None => Ok(None),
@@ -114,7 +117,10 @@ impl History {
             return Ok(Some(recent.header().number));
         }
         let settled = settled(&view);
-        Ok(self.index.ask(settled, move |index| index.height_of(&id)).await??)
+        Ok(self
+            .index
+            .ask(settled, move |index| index.height_of(&id))
+            .await??)
     }
 
     /// A transaction and what became of it.
@@ -133,7 +139,11 @@ impl History {
                 let recent = view.at(height).map(|recent| &recent.applied.block);
                 let txn = recent.and_then(|block| Some((block, block.transactions.get(index)?)));
                 if let Some((block, txn)) = txn.filter(|(_, txn)| *txn.id() == id) {
-                    let status = Status::Included { height, block: block.id, index };
+                    let status = Status::Included {
+                        height,
+                        block: block.id,
+                        index,
+                    };
                     return Ok(Some((txn.clone(), status)));
                 }
             }
@@ -141,20 +151,30 @@ impl History {
         }
         let settled = settled(&self.view.borrow());
         let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
-            let Some(found) = index.txn(&id)? else { return Ok(None) };
-            Ok(index.block_at(found.height)?.map(|(block, _)| (found, block)))
+            let Some(found) = index.txn(&id)? else {
+                return Ok(None);
+            };
+            Ok(index
+                .block_at(found.height)?
+                .map(|(block, _)| (found, block)))
         };
         let Some((found, block)) = self.index.ask(settled, find).await?? else {
             return Ok(None);
         };
-        let bytes = self.log_read(move |log| log.read_range(found.position, found.offset, found.length)).await?;
+        let bytes = self
+            .log_read(move |log| log.read_range(found.position, found.offset, found.length))
+            .await?;
         let max_data = self.genesis.config.transaction.max_data_bytes as usize;
         let txn = Transaction::decode(&bytes, max_data)
             .map(|txn| VerifiedTransaction::already_verified(txn, &self.genesis.id))
             .ok()
             .filter(|txn| *txn.id() == id)
             .ok_or(HistoryError::Mismatch(found.position.0))?;
-        let status = Status::Included { height: found.height, block, index: found.index as usize };
+        let status = Status::Included {
+            height: found.height,
+            block,
+            index: found.index as usize,
+        };
         Ok(Some((txn, status)))
     }
 
@@ -163,7 +183,11 @@ impl History {
     ///
     /// # Errors
     /// [`HistoryError`] if it is not in memory and storage does not answer.
-    pub async fn account(&self, address: Address, at: Height) -> Result<Option<Account>, HistoryError> {
+    pub async fn account(
+        &self,
+        address: Address,
+        at: Height,
+    ) -> Result<Option<Account>, HistoryError> {
         let view = Arc::clone(&self.view.borrow());
         if let Some(recent) = view.at(at) {
             return Ok(Some(recent.applied.state.account(&address)));
@@ -171,9 +195,14 @@ impl History {
         if at > view.height() || at == Height::ZERO {
             return Ok(None);
         }
-        let found = self.index.ask(at, move |index| index.account_at(&address, at)).await??;
+        let found = self
+            .index
+            .ask(at, move |index| index.account_at(&address, at))
+            .await??;
         let value = found.map_or_else(Default::default, |(_, value)| value);
-        Account::from_value(value).map(Some).ok_or(HistoryError::Mismatch(0))
+        Account::from_value(value)
+            .map(Some)
+            .ok_or(HistoryError::Mismatch(0))
     }
 
     /// Accounts as of a block in address order, at most `limit`, after an address.
@@ -186,14 +215,21 @@ impl History {
         after: Option<Address>,
         limit: usize,
     ) -> Result<AccountsPage, HistoryError> {
-        let page = self.index.ask(at, move |index| index.accounts_page(at, after, limit, PAGE_SCAN));
+        let page = self.index.ask(at, move |index| {
+            index.accounts_page(at, after, limit, PAGE_SCAN)
+        });
         let (rows, next) = page.await??;
-        let account = |(address, value)| Account::from_value(value).map(|account| (address, account));
+        let account =
+            |(address, value)| Account::from_value(value).map(|account| (address, account));
         let rows: Option<Vec<_>> = rows.into_iter().map(account).collect();
         Ok((rows.ok_or(HistoryError::Mismatch(0))?, next))
     }
 
-    async fn read_block(&self, position: Position, id: &BlockId) -> Result<SealedBlock, HistoryError> {
+    async fn read_block(
+        &self,
+        position: Position,
+        id: &BlockId,
+    ) -> Result<SealedBlock, HistoryError> {
         let (_, bytes) = self.log_read(move |log| log.read(position)).await?;
         Block::decode(&bytes)
             .map(|block| SealedBlock::already_verified(block, &self.genesis.id))
@@ -215,5 +251,7 @@ impl History {
 /// The highest block that memory does not hold any more: the index must.
 fn settled(view: &View) -> Height {
     let first = view.recent.front().map(|oldest| oldest.header().number);
-    first.and_then(|first| first.checked_sub(1)).unwrap_or(Height::ZERO)
+    first
+        .and_then(|first| first.checked_sub(1))
+        .unwrap_or(Height::ZERO)
 }

@@ -2,7 +2,11 @@
 //! never the chain thread, and nothing waits for it; what has left memory before it
 //! was indexed is read again from the block log.
 
-use crate::{error::NodeError, view::{Recent, View}, writer::kind};
+use crate::{
+    error::NodeError,
+    view::{Recent, View},
+    writer::kind,
+};
 use ccoin_core::{
     BlockId, Height,
     block::{Block, SealedBlock},
@@ -46,13 +50,19 @@ impl IndexHandle {
     ) -> Result<T, IndexBehind> {
         let mut indexed = self.height.clone();
         let caught_up = indexed.wait_for(|indexed| *indexed >= height);
-        tokio::time::timeout(PATIENCE, caught_up).await.map_err(|_| IndexBehind)?.map_err(|_| IndexBehind)?;
+        tokio::time::timeout(PATIENCE, caught_up)
+            .await
+            .map_err(|_| IndexBehind)?
+            .map_err(|_| IndexBehind)?;
         let (answer, answered) = oneshot::channel();
         let question = move |index: &mut Index| {
             // Whoever asked may have gone away.
             let _ = answer.send(question(index));
         };
-        self.questions.send(Box::new(question)).await.map_err(|_| IndexBehind)?;
+        self.questions
+            .send(Box::new(question))
+            .await
+            .map_err(|_| IndexBehind)?;
         answered.await.map_err(|_| IndexBehind)
     }
 }
@@ -76,8 +86,21 @@ impl Indexer {
     ) -> (Self, IndexHandle) {
         let (asked, questions) = mpsc::channel(WAITING_QUESTIONS);
         let (height, indexed) = watch::channel(index.height());
-        let handle = IndexHandle { questions: asked, height: indexed };
-        (Self { index, log, genesis, view, questions, height }, handle)
+        let handle = IndexHandle {
+            questions: asked,
+            height: indexed,
+        };
+        (
+            Self {
+                index,
+                log,
+                genesis,
+                view,
+                questions,
+                height,
+            },
+            handle,
+        )
     }
 
     /// Runs until the node has ended.
@@ -132,7 +155,9 @@ impl Indexer {
             self.index.truncate_height(below);
             return Ok(false);
         }
-        let Some(Recent { applied, position }) = next else { return Ok(true) };
+        let Some(Recent { applied, position }) = next else {
+            return Ok(true);
+        };
         if applied.changes.is_empty() {
             self.put_from_log(*position)?;
         } else {
@@ -141,14 +166,24 @@ impl Indexer {
         Ok(false)
     }
 
-    fn put(&mut self, block: &SealedBlock, position: Position, changes: &[Change]) -> Result<(), NodeError> {
+    fn put(
+        &mut self,
+        block: &SealedBlock,
+        position: Position,
+        changes: &[Change],
+    ) -> Result<(), NodeError> {
         let txns = block.transactions.iter().zip(block.transaction_ranges());
         self.index.put_block(&IndexedBlock {
             height: block.header().number,
             id: block.id,
             position,
-            txns: txns.map(|(txn, (offset, length))| (*txn.id(), offset, length)).collect(),
-            accounts: changes.iter().map(|(address, account)| (*address, account.to_value())).collect(),
+            txns: txns
+                .map(|(txn, (offset, length))| (*txn.id(), offset, length))
+                .collect(),
+            accounts: changes
+                .iter()
+                .map(|(address, account)| (*address, account.to_value()))
+                .collect(),
         })?;
         Ok(())
     }
@@ -158,21 +193,29 @@ impl Indexer {
     fn catch_up(&mut self, view: &View) -> Result<(), NodeError> {
         let height = self.index.height();
         let genesis = self.genesis.id;
-        let (indexed, from) = self.index.block_at(height)?.unwrap_or((genesis, Position::START));
+        let (indexed, from) = self
+            .index
+            .block_at(height)?
+            .unwrap_or((genesis, Position::START));
         let mut parents: BTreeMap<BlockId, (BlockId, Position)> = BTreeMap::new();
         self.log.scan(from, &mut |position, record, bytes| {
-            let block = matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK).then(|| Block::decode(bytes));
+            let block = matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK)
+                .then(|| Block::decode(bytes));
             if let Some(Ok(Block { signed, .. })) = block {
                 parents.insert(signed.id(&genesis), (signed.header.hash_parent, position));
             }
             Ok::<_, NodeError>(())
         })?;
-        let mut cursor = view.recent.front().map_or(genesis, |first| first.header().hash_parent);
+        let mut cursor = view
+            .recent
+            .front()
+            .map_or(genesis, |first| first.header().hash_parent);
         let mut branch = Vec::new();
         while cursor != indexed {
             let Some((parent, position)) = parents.get(&cursor) else {
                 // The head's branch leaves below what is indexed.
-                self.index.truncate_height(height.checked_sub(1).unwrap_or(Height::ZERO));
+                self.index
+                    .truncate_height(height.checked_sub(1).unwrap_or(Height::ZERO));
                 return Ok(());
             };
             branch.push(*position);
@@ -201,22 +244,30 @@ impl Indexer {
         let block = SealedBlock::already_verified(block, &self.genesis.id);
         let header = block.header();
         let before = header.number.checked_sub(1).unwrap_or(Height::ZERO);
-        let mut named: BTreeSet<_> =
-            block.transactions.iter().flat_map(|txn| [txn.sender(), txn.to]).collect();
+        let mut named: BTreeSet<_> = block
+            .transactions
+            .iter()
+            .flat_map(|txn| [txn.sender(), txn.to])
+            .collect();
         named.insert(header.coinbase);
         let mut accounts = Vec::new();
         for address in named {
             if let Some((_, value)) = self.index.account_at(&address, before)? {
-                let account = Account::from_value(value).ok_or_else(|| misfit("bad account".into()))?;
+                let account =
+                    Account::from_value(value).ok_or_else(|| misfit("bad account".into()))?;
                 accounts.push((address, account));
             }
         }
         let base = State::from_accounts(accounts);
         let mut draft = Draft::new(&base);
         for txn in &block.transactions {
-            draft.apply(txn).map_err(|error| misfit(error.to_string()))?;
+            draft
+                .apply(txn)
+                .map_err(|error| misfit(error.to_string()))?;
         }
-        draft.credit(header.coinbase, header.reward).map_err(|error| misfit(error.to_string()))?;
+        draft
+            .credit(header.coinbase, header.reward)
+            .map_err(|error| misfit(error.to_string()))?;
         let (_, changes) = draft.finish();
         self.put(&block, position, &changes)
     }

@@ -17,6 +17,7 @@ mod board;
 mod checkpoints;
 pub mod clock;
 mod error;
+pub mod founding;
 mod handle;
 mod history;
 mod indexer;

@@ -20,7 +20,11 @@ const TRIES: u64 = 1 << 14;
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Find a nonce.
-    Mine { job: JobId, mining_hash: Hash, difficulty: u8 },
+    Mine {
+        job: JobId,
+        mining_hash: Hash,
+        difficulty: u8,
+    },
     /// Sign a block id.
     Sign { job: JobId, message: Hash },
 }
@@ -43,14 +47,19 @@ impl Miner {
     ) -> (Self, impl FnOnce() + Send + 'static) {
         let (orders, ordered) = mpsc::channel();
         let valid_from = Arc::new(AtomicU64::new(0));
-        let miner = Self { orders, valid_from: Arc::clone(&valid_from) };
+        let miner = Self {
+            orders,
+            valid_from: Arc::clone(&valid_from),
+        };
         let run = move || {
             while let Ok(order) = ordered.recv() {
                 let input = match order {
-                    Order::Mine { job, mining_hash, difficulty } => {
-                        mine(job, &mining_hash, difficulty, &valid_from)
-                            .map(|nonce| Input::Mined { job, nonce })
-                    }
+                    Order::Mine {
+                        job,
+                        mining_hash,
+                        difficulty,
+                    } => mine(job, &mining_hash, difficulty, &valid_from)
+                        .map(|nonce| Input::Mined { job, nonce }),
                     Order::Sign { job, message } => match key.sign(&message) {
                         Ok(signature) => Some(Input::Signed { job, signature }),
                         Err(error) => panic!("this node's key does not sign any more: {error}"),
@@ -75,7 +84,12 @@ impl Miner {
     }
 }
 
-fn mine(job: JobId, mining_hash: &Hash, difficulty: u8, valid_from: &AtomicU64) -> Option<PowNonce> {
+fn mine(
+    job: JobId,
+    mining_hash: &Hash,
+    difficulty: u8,
+    valid_from: &AtomicU64,
+) -> Option<PowNonce> {
     let midstate = Midstate::new(mining_hash);
     let mut from = PowNonce::ZERO;
     while valid_from.load(Ordering::Relaxed) <= job {

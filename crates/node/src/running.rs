@@ -17,7 +17,7 @@ use crate::{
 use ccoin_core::{
     Height,
     genesis::Genesis,
-    machine::{PlaceholderText, Input, NodeState, SealMark, Start},
+    machine::{Input, NodeState, PlaceholderText, SealMark, Start},
     slots::Schedule,
 };
 use ccoin_crypto::SecretKey;
@@ -67,7 +67,16 @@ impl RunningNode {
     /// # Errors
     /// [`NodeError`] if storage is damaged or a thread cannot start.
     pub fn start(setup: NodeSetup) -> Result<Self, NodeError> {
-        let NodeSetup { chain, lock, genesis, key, votes, block_data, seeds, reindex } = setup;
+        let NodeSetup {
+            chain,
+            lock,
+            genesis,
+            key,
+            votes,
+            block_data,
+            seeds,
+            reindex,
+        } = setup;
         let (genesis, key) = (Arc::new(genesis), Arc::new(key));
         let validator = votes.is_some();
         let [seed, wallet_seed] = seeds;
@@ -87,8 +96,15 @@ impl RunningNode {
         let index = open_index(&chain, &genesis, reindex)?;
         let (view, watched) = watch::channel(Arc::new(first_view(&store)));
         let board = Arc::new(Board::default());
-        watched.borrow().recent.iter().for_each(|recent| board.restore_block(&recent.applied));
-        store.waiting.iter().for_each(|(arrived, txn)| board.restore(*arrived, txn));
+        watched
+            .borrow()
+            .recent
+            .iter()
+            .for_each(|recent| board.restore_block(&recent.applied));
+        store
+            .waiting
+            .iter()
+            .for_each(|(arrived, txn)| board.restore(*arrived, txn));
 
         let (events, event) = tokio_mpsc::channel(WAITING_EVENTS);
         let (batches, batch) = tokio_mpsc::channel(WAITING_BATCHES);
@@ -96,13 +112,19 @@ impl RunningNode {
         let max_data = genesis.config.transaction.max_data_bytes as usize;
         let verifiers = VerifierPool::start(genesis.id, max_data).map_err(NodeError::Thread)?;
         let log = store.blocks.reader();
-        let (indexer, index) = Indexer::new(index, log.clone(), Arc::clone(&genesis), watched.clone());
+        let (indexer, index) =
+            Indexer::new(index, log.clone(), Arc::clone(&genesis), watched.clone());
         let (ended, endings) = tokio_mpsc::channel(8);
-        let mut threads = Threads { running: Vec::new(), ended };
+        let mut threads = Threads {
+            running: Vec::new(),
+            ended,
+        };
 
         let found = events.clone();
         let miner = validator.then(|| {
-            Miner::new(Arc::clone(&key), move |input| found.blocking_send(Event::Input(Box::new(input))).is_ok())
+            Miner::new(Arc::clone(&key), move |input| {
+                found.blocking_send(Event::Input(Box::new(input))).is_ok()
+            })
         });
         let (miner, mine) = miner.unzip();
         if let Some(mine) = mine {
@@ -113,7 +135,12 @@ impl RunningNode {
         }
         let runtime = own_runtime()?;
         threads.spawn("index", move || indexer.run(&runtime))?;
-        let recent_bytes = watched.borrow().recent.iter().map(Recent::transaction_bytes).sum();
+        let recent_bytes = watched
+            .borrow()
+            .recent
+            .iter()
+            .map(Recent::transaction_bytes)
+            .sum();
         let writer = Writer {
             genesis: genesis.id,
             schedule: Schedule::new(&genesis.config),
@@ -129,15 +156,31 @@ impl RunningNode {
             recent_bytes,
         };
         threads.spawn("storage", move || writer.run(&unit))?;
-        let actor = Actor { machine: store.machine, events: event, batches: batch, units, next_ticket: 0 };
+        let actor = Actor {
+            machine: store.machine,
+            events: event,
+            batches: batch,
+            units,
+            next_ticket: 0,
+        };
         let runtime = own_runtime()?;
         threads.spawn("chain", move || {
             actor.run(&runtime);
             Ok(())
         })?;
-        let history = History { genesis: Arc::clone(&genesis), view: watched.clone(), board, index, log };
+        let history = History {
+            genesis: Arc::clone(&genesis),
+            view: watched.clone(),
+            board,
+            index,
+            log,
+        };
         let payments = genesis.config.transaction.placeholder_data.as_ref();
-        let wallet = Arc::new(Mutex::new(PlaceholderText::new(None, payments, wallet_seed)));
+        let wallet = Arc::new(Mutex::new(PlaceholderText::new(
+            None,
+            payments,
+            wallet_seed,
+        )));
         let handle = NodeHandle {
             genesis,
             key,
@@ -149,7 +192,12 @@ impl RunningNode {
             wallet,
             validator,
         };
-        Ok(Self { handle, threads: threads.running, ended: endings, _lock: store.lock })
+        Ok(Self {
+            handle,
+            threads: threads.running,
+            ended: endings,
+            _lock: store.lock,
+        })
     }
 
     /// The callers' end.
@@ -169,7 +217,10 @@ impl RunningNode {
     /// # Errors
     /// What made a thread end early.
     pub fn stop(self) -> Ending {
-        let _ = self.handle.events.blocking_send(Event::Input(Box::new(Input::Stop)));
+        let _ = self
+            .handle
+            .events
+            .blocking_send(Event::Input(Box::new(Input::Stop)));
         drop(self.handle);
         let mut ending = Ok(());
         for (name, thread) in self.threads.into_iter().rev() {
@@ -197,7 +248,10 @@ impl Threads {
             let _ended = ended;
             run()
         };
-        let thread = thread::Builder::new().name(name.into()).spawn(run).map_err(NodeError::Thread)?;
+        let thread = thread::Builder::new()
+            .name(name.into())
+            .spawn(run)
+            .map_err(NodeError::Thread)?;
         self.running.push((name, thread));
         Ok(())
     }
@@ -213,7 +267,10 @@ impl Drop for Ended {
 }
 
 fn own_runtime() -> Result<tokio::runtime::Runtime, NodeError> {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(NodeError::Thread)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(NodeError::Thread)
 }
 
 fn first_view(store: &Store) -> View {
@@ -224,12 +281,23 @@ fn first_view(store: &Store) -> View {
         .filter_map(|applied| {
             let key = (applied.block.header().number, applied.block.id);
             let position = *store.positions.get(&key)?;
-            Some(Recent { applied: Arc::clone(applied), position })
+            Some(Recent {
+                applied: Arc::clone(applied),
+                position,
+            })
         })
         .collect();
     let pool = store.machine.pool();
-    let queue = QueueSize { txns: pool.len(), bytes: pool.bytes(), oldest: pool.oldest_ready() };
-    View { recent: Arc::new(recent), state: NodeState::Genesis, queue }
+    let queue = QueueSize {
+        txns: pool.len(),
+        bytes: pool.bytes(),
+        oldest: pool.oldest_ready(),
+    };
+    View {
+        recent: Arc::new(recent),
+        state: NodeState::Genesis,
+        queue,
+    }
 }
 
 /// The index is derived: what is not sound is built again.

@@ -55,7 +55,9 @@ impl ChainPaths {
     /// # Errors
     /// [`NodeError::File`] if the directory cannot be looked at.
     pub fn exist(&self) -> Result<bool, NodeError> {
-        self.blocks.try_exists().map_err(|source| NodeError::file(&self.blocks, source))
+        self.blocks
+            .try_exists()
+            .map_err(|source| NodeError::file(&self.blocks, source))
     }
 
     /// Writes the chain of a new network: block 1 alone. It appears whole or not at all.
@@ -73,7 +75,9 @@ impl ChainPaths {
         blocks.append(kind::GENESIS, &[&genesis.encode()])?;
         blocks.sync()?;
         fs::rename(&unfinished, &self.blocks).map_err(io)?;
-        fs::File::open(&self.root).and_then(|root| root.sync_all()).map_err(io)
+        fs::File::open(&self.root)
+            .and_then(|root| root.sync_all())
+            .map_err(io)
     }
 
     /// Throws the chain away, the truth first, so that no half of it is ever taken for one.
@@ -126,12 +130,18 @@ impl Store {
     ///
     /// # Errors
     /// [`NodeError`] names the file and what helps.
-    pub(crate) fn open(paths: &ChainPaths, lock: ChainLock, start: &Start) -> Result<Self, NodeError> {
+    pub(crate) fn open(
+        paths: &ChainPaths,
+        lock: ChainLock,
+        start: &Start,
+    ) -> Result<Self, NodeError> {
         let found = match load_newest(&paths.state, checkpoints::restore)? {
             Some((_, restored)) => match replay_log(paths, start, Some(restored)) {
                 Ok(replayed) => Some(replayed),
                 Err(error) => {
-                    tracing::warn!("a checkpoint does not fit the block log and is passed over: {error}");
+                    tracing::warn!(
+                        "a checkpoint does not fit the block log and is passed over: {error}"
+                    );
                     None
                 }
             },
@@ -141,7 +151,12 @@ impl Store {
             Some(replayed) => replayed,
             None => replay_log(paths, start, None)?,
         };
-        let Replay { blocks, mut machine, positions, from } = replayed;
+        let Replay {
+            blocks,
+            mut machine,
+            positions,
+            from,
+        } = replayed;
         let (pool, entries) = PoolLog::open(&paths.pool)?;
         let genesis = &start.genesis;
         let max_data = genesis.config.transaction.max_data_bytes as usize;
@@ -156,7 +171,15 @@ impl Store {
                 waiting.push((entry.arrived, txn));
             }
         }
-        Ok(Self { lock, blocks, pool, machine, waiting, positions, replayed_from: from })
+        Ok(Self {
+            lock,
+            blocks,
+            pool,
+            machine,
+            waiting,
+            positions,
+            replayed_from: from,
+        })
     }
 }
 
@@ -168,9 +191,15 @@ struct Replay {
     from: Position,
 }
 
-fn replay_log(paths: &ChainPaths, start: &Start, restored: Option<Restored>) -> Result<Replay, NodeError> {
+fn replay_log(
+    paths: &ChainPaths,
+    start: &Start,
+    restored: Option<Restored>,
+) -> Result<Replay, NodeError> {
     let genesis = &start.genesis;
-    let from = restored.as_ref().map_or(Position::START, |restored| restored.position);
+    let from = restored
+        .as_ref()
+        .map_or(Position::START, |restored| restored.position);
     let mut restored = restored;
     let mut machine = match restored {
         Some(_) => None,
@@ -189,28 +218,58 @@ fn replay_log(paths: &ChainPaths, start: &Start, restored: Option<Restored>) -> 
         let block = SealedBlock::already_verified(block, &genesis.id);
         let key = (block.header().number, block.id);
         match (&mut machine, restored.take()) {
-            (None, Some(checkpoint)) => machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?),
-            (Some(machine), _) => replay(machine, block, record == kind::TIMELY_BLOCK).map_err(misfit)?,
+            (None, Some(checkpoint)) => {
+                machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
+            }
+            (Some(machine), _) => {
+                replay(machine, block, record == kind::TIMELY_BLOCK).map_err(misfit)?
+            }
             (None, None) => return Err(misfit("a block before the first".into())),
         }
         positions.insert(key, position);
         Ok::<_, NodeError>(())
     })?;
     let machine = machine.ok_or_else(|| damaged(&paths.blocks, from, "no block".into()))?;
-    if let Some(first) = machine.chain().main().front().map(|first| first.block.header().number) {
+    if let Some(first) = machine
+        .chain()
+        .main()
+        .front()
+        .map(|first| first.block.header().number)
+    {
         positions = positions.split_off(&(first, BlockId::ZERO));
     }
-    Ok(Replay { blocks, machine, positions, from })
+    Ok(Replay {
+        blocks,
+        machine,
+        positions,
+        from,
+    })
 }
 
 /// A machine whose first block is a checkpoint's, if block and accounts agree.
-fn from_checkpoint(start: &Start, block: SealedBlock, restored: Restored) -> Result<Machine, String> {
-    let Restored { id, state, standing, .. } = restored;
+fn from_checkpoint(
+    start: &Start,
+    block: SealedBlock,
+    restored: Restored,
+) -> Result<Machine, String> {
+    let Restored {
+        id,
+        state,
+        standing,
+        ..
+    } = restored;
     if block.id != id || block.header().hash_state != state.root() {
         return Err("the block is not the one of the checkpoint".into());
     }
-    let applied = Arc::new(Applied { block, state, changes: Vec::new() });
-    Ok(Machine::new(Start { checkpoint: Some((applied, standing)), ..start.clone() }))
+    let applied = Arc::new(Applied {
+        block,
+        state,
+        changes: Vec::new(),
+    });
+    Ok(Machine::new(Start {
+        checkpoint: Some((applied, standing)),
+        ..start.clone()
+    }))
 }
 
 /// Executes a block from the log again; one whose parent lies below the window is settled.
@@ -222,5 +281,9 @@ fn replay(machine: &mut Machine, block: SealedBlock, timely: bool) -> Result<(),
 }
 
 fn damaged(path: &Path, position: Position, reason: String) -> NodeError {
-    NodeError::Record { path: path.to_owned(), position: position.0, reason }
+    NodeError::Record {
+        path: path.to_owned(),
+        position: position.0,
+        reason,
+    }
 }

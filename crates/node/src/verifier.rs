@@ -46,19 +46,33 @@ impl VerifierPool {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for number in 0..threads {
             let chunk = Arc::clone(&chunk);
-            thread::Builder::new().name(format!("verifier-{number}")).spawn(move || {
-                let mut verifier = Verifier::new(CACHED_KEYS);
-                loop {
-                    let next = chunk.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(Chunk { txns, verdicts, place }) = next else { return };
-                    let verify = |txn| VerifiedTransaction::verify(txn, &genesis, max_data, &mut verifier);
-                    // A caller that has gone away does not want the answer.
-                    let _ = verdicts.send(txns.into_iter().map(verify).collect());
-                    drop(place);
-                }
-            })?;
+            thread::Builder::new()
+                .name(format!("verifier-{number}"))
+                .spawn(move || {
+                    let mut verifier = Verifier::new(CACHED_KEYS);
+                    loop {
+                        let next = chunk.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        let Ok(Chunk {
+                            txns,
+                            verdicts,
+                            place,
+                        }) = next
+                        else {
+                            return;
+                        };
+                        let verify = |txn| {
+                            VerifiedTransaction::verify(txn, &genesis, max_data, &mut verifier)
+                        };
+                        // A caller that has gone away does not want the answer.
+                        let _ = verdicts.send(txns.into_iter().map(verify).collect());
+                        drop(place);
+                    }
+                })?;
         }
-        Ok(Self { chunks, places: Arc::new(Semaphore::new(WAITING_CHUNKS)) })
+        Ok(Self {
+            chunks,
+            places: Arc::new(Semaphore::new(WAITING_CHUNKS)),
+        })
     }
 
     /// Checks transactions; the verdicts come in the same order. `None` when the
@@ -73,7 +87,13 @@ impl VerifierPool {
             }
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
             let (verdicts, answer) = oneshot::channel();
-            self.chunks.send(Chunk { txns, verdicts, place }).ok()?;
+            self.chunks
+                .send(Chunk {
+                    txns,
+                    verdicts,
+                    place,
+                })
+                .ok()?;
             answers.push(answer);
         }
         let mut verdicts = Vec::new();

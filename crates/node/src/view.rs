@@ -1,11 +1,6 @@
 //! What readers may see: published whole after it is on disk, never changed.
 
-use ccoin_core::{
-    BlockId, Height, Timestamp,
-    block::Header,
-    machine::NodeState,
-    rules::Applied,
-};
+use ccoin_core::{BlockId, Height, Timestamp, block::Header, machine::NodeState, rules::Applied};
 use ccoin_storage::Position;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -33,7 +28,12 @@ impl Recent {
 
     /// Bytes of its encoded transactions.
     pub(crate) fn transaction_bytes(&self) -> usize {
-        self.applied.block.transactions.iter().map(|txn| txn.size()).sum()
+        self.applied
+            .block
+            .transactions
+            .iter()
+            .map(|txn| txn.size())
+            .sum()
     }
 }
 
@@ -76,7 +76,8 @@ impl View {
     #[must_use]
     pub fn at(&self, number: Height) -> Option<&Recent> {
         let first = self.recent.front()?.header().number.get();
-        self.recent.get(usize::try_from(number.get().checked_sub(first)?).ok()?)
+        self.recent
+            .get(usize::try_from(number.get().checked_sub(first)?).ok()?)
     }
 
     /// A recent block of the head's branch by id.

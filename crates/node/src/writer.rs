@@ -109,9 +109,14 @@ impl Writer {
                     txns_written = true;
                 }
                 Effect::PersistBlock { applied, timely } => {
-                    let kind = if *timely { kind::TIMELY_BLOCK } else { kind::LATE_BLOCK };
+                    let kind = if *timely {
+                        kind::TIMELY_BLOCK
+                    } else {
+                        kind::LATE_BLOCK
+                    };
                     let position = self.blocks.append(kind, &[&applied.block.encode()])?;
-                    self.positions.insert((applied.block.header().number, applied.block.id), position);
+                    self.positions
+                        .insert((applied.block.header().number, applied.block.id), position);
                     block_written = true;
                 }
                 Effect::PersistSeal(mark) => self.persist_seal(*mark)?,
@@ -128,7 +133,10 @@ impl Writer {
     }
 
     fn persist_seal(&mut self, mark: SealMark) -> Result<(), crate::NodeError> {
-        let votes = self.votes.as_mut().expect("only a validator seals, and it has a vote file");
+        let votes = self
+            .votes
+            .as_mut()
+            .expect("only a validator seals, and it has a vote file");
         votes.store(VoteRecord {
             genesis_id: self.genesis,
             last_sealed_slot: mark.slot,
@@ -139,7 +147,12 @@ impl Writer {
 
     /// Lets the world see what is durable now, in order.
     fn show(&mut self, unit: Unit) {
-        let Unit { effects, answers, queue, standing } = unit;
+        let Unit {
+            effects,
+            answers,
+            queue,
+            standing,
+        } = unit;
         let mut answers: BTreeMap<_, _> = answers.into_iter().collect();
         let mut recent = Arc::clone(&self.view.borrow().recent);
         let mut state = self.view.borrow().state;
@@ -152,15 +165,27 @@ impl Writer {
                 _ => {}
             }
         }
-        self.view.send_replace(Arc::new(View { recent, state, queue }));
+        self.view.send_replace(Arc::new(View {
+            recent,
+            state,
+            queue,
+        }));
         for effect in effects {
             match effect {
                 Effect::Reply { ticket, results } => {
                     // Whoever asked may have gone away.
                     let _ = answers.remove(&ticket).map(|answer| answer.send(results));
                 }
-                Effect::Mine { job, mining_hash, difficulty } => {
-                    self.order(Order::Mine { job, mining_hash, difficulty });
+                Effect::Mine {
+                    job,
+                    mining_hash,
+                    difficulty,
+                } => {
+                    self.order(Order::Mine {
+                        job,
+                        mining_hash,
+                        difficulty,
+                    });
                 }
                 Effect::Sign { job, message } => self.order(Order::Sign { job, message }),
                 Effect::CancelMining(job) => {
@@ -181,7 +206,10 @@ impl Writer {
     }
 
     fn order(&self, order: Order) {
-        let miner = self.miner.as_ref().expect("only a validator mines, and it has a miner");
+        let miner = self
+            .miner
+            .as_ref()
+            .expect("only a validator mines, and it has a miner");
         miner.order(order);
     }
 
@@ -192,35 +220,56 @@ impl Writer {
         }
         for applied in &switch.entered {
             let key = (applied.block.header().number, applied.block.id);
-            let position = *self.positions.get(&key).expect("a block is persisted before it is head");
-            let entered = Recent { applied: Arc::clone(applied), position };
+            let position = *self
+                .positions
+                .get(&key)
+                .expect("a block is persisted before it is head");
+            let entered = Recent {
+                applied: Arc::clone(applied),
+                position,
+            };
             self.recent_bytes += entered.transaction_bytes();
             recent.push_back(entered);
         }
         while recent.len() > RECENT_LEAST
             && (recent.len() > RECENT_BLOCKS || self.recent_bytes > RECENT_BYTES)
         {
-            let Some(oldest) = recent.pop_front() else { break };
+            let Some(oldest) = recent.pop_front() else {
+                break;
+            };
             self.recent_bytes -= oldest.transaction_bytes();
             self.board.forget(&oldest.applied);
         }
-        let Some(first) = recent.front().map(|oldest| oldest.header().number) else { return };
+        let Some(first) = recent.front().map(|oldest| oldest.header().number) else {
+            return;
+        };
         self.positions = self.positions.split_off(&(first, BlockId::ZERO));
     }
 
     fn announce(&mut self, switch: &Switch) {
         for applied in &switch.entered {
             let header = applied.block.header();
-            tracing::info!("Applied new block {n}. Current height is {n}", n = header.number);
+            tracing::info!(
+                "Applied new block {n}. Current height is {n}",
+                n = header.number
+            );
             self.announce_leader(header.coinbase);
         }
     }
 
     fn announce_state(&mut self, from: NodeState, to: NodeState) {
-        tracing::info!("Node state changed from={} to={}", from.letter(), to.letter());
+        tracing::info!(
+            "Node state changed from={} to={}",
+            from.letter(),
+            to.letter()
+        );
         if to == NodeState::Ready {
-            let leader = self.schedule.leader(self.schedule.slot(crate::clock::now()));
-            leader.into_iter().for_each(|leader| self.announce_leader(leader));
+            let leader = self
+                .schedule
+                .leader(self.schedule.slot(crate::clock::now()));
+            leader
+                .into_iter()
+                .for_each(|leader| self.announce_leader(leader));
         }
     }
 
@@ -235,8 +284,14 @@ impl Writer {
         let live_bytes = self.view.borrow().queue.bytes;
         if self.pool.wants_rollover(live_bytes as u64) {
             let live = self.board.page(0, usize::MAX);
-            let live: Vec<_> = live.iter().map(|(_, arrived, txn)| (*arrived, encode(txn))).collect();
-            self.pool.rollover(live.iter().map(|(arrived, bytes)| (*arrived, bytes.as_slice())))?;
+            let live: Vec<_> = live
+                .iter()
+                .map(|(_, arrived, txn)| (*arrived, encode(txn)))
+                .collect();
+            self.pool.rollover(
+                live.iter()
+                    .map(|(arrived, bytes)| (*arrived, bytes.as_slice())),
+            )?;
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Poison {
 pub(crate) struct IndexEnv {
     inner: Box<dyn Env>,
     poison: Poison,
-    /// A log did not end cleanly: legitimate for the newest only.
+    /// A log did not end cleanly: legitimate for the newest that holds anything.
     torn_log: Rc<Cell<bool>>,
 }
 
@@ -246,7 +246,9 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 
 impl Env for IndexEnv {
     fn open_sequential_file(&self, path: &Path) -> Result<Box<dyn Read>> {
-        if has_extension(path, "log") && self.torn_log.get() {
+        // The next log is created before the last bytes of this one are flushed, so an
+        // empty one may follow; batches behind a hole may not.
+        if has_extension(path, "log") && self.torn_log.get() && self.size_of(path)? > 0 {
             return Err(self.poison.damaged(path));
         }
         let inner = self.inner.open_sequential_file(path)?;

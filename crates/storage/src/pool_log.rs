@@ -212,7 +212,7 @@ fn read_header(disk: &dyn Disk, path: &Path) -> Result<Option<FileHeader>, Stora
     match read().map_err(StorageError::io(path)) {
         Ok(bytes) if bytes == [0; HEADER as usize] => Ok(None),
         Ok(bytes) => match FileHeader::decode(path, &bytes)? {
-            // 32 bytes are written whole or not at all, so no crash did this.
+            // It lies within one sector, so no crash did this.
             None => Err(StorageError::Damaged {
                 path: path.into(),
                 offset: 0,

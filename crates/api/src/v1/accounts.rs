@@ -46,7 +46,12 @@ pub(super) async fn one(
     };
     let number = block_number(&block)?;
     let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let account = api.node.history().account(address, number).await?.ok_or_else(missing)?;
+    let account = api
+        .node
+        .history()
+        .account(address, number)
+        .await?
+        .ok_or_else(missing)?;
     Ok(Json(Account {
         address,
         nonce: account.nonce,

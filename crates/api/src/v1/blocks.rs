@@ -24,7 +24,10 @@ struct Block {
 
 impl Block {
     fn new(block: &SealedBlock, body: BodyForm) -> Self {
-        Self { block: BlockShape::new(block, body, Time::Rfc3339), txn_count: block.transactions.len() }
+        Self {
+            block: BlockShape::new(block, body, Time::Rfc3339),
+            txn_count: block.transactions.len(),
+        }
     }
 }
 
@@ -57,8 +60,13 @@ pub(super) async fn list(
         return Err(Problem::bad_field("body of a list").values("full", "ids"));
     }
     let height = api.node.view().height().get();
-    let newest = page.before.map_or(height, |before| before.saturating_sub(1).min(height));
-    let oldest = page.after.map_or(1, |after| after.saturating_add(1)).max(newest.saturating_sub(limit - 1).max(1));
+    let newest = page
+        .before
+        .map_or(height, |before| before.saturating_sub(1).min(height));
+    let oldest = page
+        .after
+        .map_or(1, |after| after.saturating_add(1))
+        .max(newest.saturating_sub(limit - 1).max(1));
     let mut items = Vec::new();
     for number in (oldest..=newest).rev() {
         let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
@@ -67,7 +75,10 @@ pub(super) async fn list(
         }
     }
     let more = oldest > page.after.unwrap_or(0) + 1 && oldest > 1;
-    Ok(Json(List { items, next: more.then(|| oldest.to_string()) }))
+    Ok(Json(List {
+        items,
+        next: more.then(|| oldest.to_string()),
+    }))
 }
 
 fn body_form(text: Option<&str>) -> Result<BodyForm, Problem> {
@@ -94,13 +105,24 @@ pub(super) async fn one(
     let body = body_form(params.body.as_deref())?;
     let number = resolve(&api, &block).await?;
     let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let found = api.node.history().block(number).await?.ok_or_else(missing)?;
+    let found = api
+        .node
+        .history()
+        .block(number)
+        .await?
+        .ok_or_else(missing)?;
     if !is_final(number) {
         let mut response = Json(Block::new(&found, body)).into_response();
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok(response);
     }
-    let tag = format!("\"{}{}\"", found.id, if body == BodyForm::Ids { "-ids" } else { "" });
+    let tag = format!(
+        "\"{}{}\"",
+        found.id,
+        if body == BodyForm::Ids { "-ids" } else { "" }
+    );
     let tag = HeaderValue::from_str(&tag).expect("hex digits are valid in a header");
     let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -109,9 +131,15 @@ pub(super) async fn one(
     };
     // "head" and "final" name another block tomorrow.
     let fixed = block.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let cache = if fixed { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if fixed {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     response.headers_mut().insert(header::ETAG, tag);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     Ok(response)
 }
 
@@ -121,7 +149,8 @@ async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
         "head" => Ok(api.node.view().height()),
         "final" => Ok(Height::GENESIS),
         id if id.len() == 64 => {
-            let missing = || Problem::block_not_found(format!("there is no block {id} on the chain"));
+            let missing =
+                || Problem::block_not_found(format!("there is no block {id} on the chain"));
             let id: BlockId = id.parse().map_err(|_| missing())?;
             api.node.history().height_of(id).await?.ok_or_else(missing)
         }
@@ -152,13 +181,22 @@ pub(super) async fn state(
     let limit = limit(page.limit, 1_000)?;
     let number = resolve(&api, &block).await?;
     if number > api.node.view().height() || number == Height::ZERO {
-        return Err(Problem::block_not_found(format!("there is no block {number}")));
+        return Err(Problem::block_not_found(format!(
+            "there is no block {number}"
+        )));
     }
     let after = page.after.as_deref().map(address).transpose()?;
     let (rows, next) = api.node.history().accounts(number, after, limit).await?;
     let items = rows
         .into_iter()
-        .map(|(address, account)| Account { address, nonce: account.nonce, balance: account.balance })
+        .map(|(address, account)| Account {
+            address,
+            nonce: account.nonce,
+            balance: account.balance,
+        })
         .collect();
-    Ok(Json(List { items, next: next.map(|address: Address| address.to_string()) }))
+    Ok(Json(List {
+        items,
+        next: next.map(|address: Address| address.to_string()),
+    }))
 }

@@ -38,27 +38,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(params)| Self(params)).map_err(|error| {
-            Problem::bad_field(format!("query: {}", error.body_text()))
-        })
+        query
+            .map(|Query(params)| Self(params))
+            .map_err(|error| Problem::bad_field(format!("query: {}", error.body_text())))
     }
 }
 
 /// A block number in a path: what cannot be one does not exist.
 pub(crate) fn block_number(text: &str) -> Result<Height, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|_| digits).and_then(|number| Height::new(number).ok());
+    let number = text
+        .parse()
+        .ok()
+        .filter(|_| digits)
+        .and_then(|number| Height::new(number).ok());
     number.ok_or_else(|| {
-        Problem::block_not_found("that is not a number of a block")
-            .values(text.chars().take(40).collect::<String>(), "a whole number from 1")
+        Problem::block_not_found("that is not a number of a block").values(
+            text.chars().take(40).collect::<String>(),
+            "a whole number from 1",
+        )
     })
 }
 
 /// A transaction id in a path: what cannot be one does not exist.
 pub(crate) fn txn_id(text: &str) -> Result<TxId, Problem> {
     text.parse().map_err(|error| {
-        Problem::txn_not_found(format!("not a transaction id: {error}"))
-            .values(text.chars().take(80).collect::<String>(), "64 lower-case hex digits")
+        Problem::txn_not_found(format!("not a transaction id: {error}")).values(
+            text.chars().take(80).collect::<String>(),
+            "64 lower-case hex digits",
+        )
     })
 }
 
@@ -67,6 +75,8 @@ pub(crate) fn limit(asked: Option<usize>, most: usize) -> Result<usize, Problem>
     match asked {
         None => Ok(20),
         Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-        Some(limit) => Err(Problem::bad_field("limit is out of range").values(limit, format!("1 to {most}"))),
+        Some(limit) => {
+            Err(Problem::bad_field("limit is out of range").values(limit, format!("1 to {most}")))
+        }
     }
 }

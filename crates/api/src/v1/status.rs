@@ -21,7 +21,12 @@ struct BlockSummary {
 
 impl BlockSummary {
     fn new(id: BlockId, header: &ccoin_core::block::Header) -> Self {
-        Self { number: header.number, id, time: Time::Rfc3339(header.time), coinbase: header.coinbase }
+        Self {
+            number: header.number,
+            id,
+            time: Time::Rfc3339(header.time),
+            coinbase: header.coinbase,
+        }
     }
 }
 
@@ -62,7 +67,11 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let not_ready = not_ready(view.state);
     Json(Status {
         address: api.node.address(),
-        node_type: if api.node.is_validator() { "validator" } else { "basic" },
+        node_type: if api.node.is_validator() {
+            "validator"
+        } else {
+            "basic"
+        },
         version: env!("CARGO_PKG_VERSION"),
         network_id: genesis.config.network_id,
         genesis_id: genesis.id,
@@ -74,7 +83,10 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
         state: view.state.letter(),
         state_word: view.state.word(),
         peers: 0,
-        queue: QueueSummary { txns: view.queue.txns, bytes: view.queue.bytes },
+        queue: QueueSummary {
+            txns: view.queue.txns,
+            bytes: view.queue.bytes,
+        },
         ready: not_ready.is_empty(),
         not_ready,
     })
@@ -119,7 +131,10 @@ pub(super) async fn queue(
     let limit = limit(page.limit, 100)?;
     let queue = api.node.view().queue;
     let rows = api.node.board().page(page.after.unwrap_or(0), limit);
-    let next = rows.last().filter(|_| rows.len() == limit).map(|(order, ..)| order.to_string());
+    let next = rows
+        .last()
+        .filter(|_| rows.len() == limit)
+        .map(|(order, ..)| order.to_string());
     let items = rows
         .iter()
         .map(|(_, arrived, txn)| Waiting {
@@ -128,7 +143,12 @@ pub(super) async fn queue(
             arrived: Time::Rfc3339(*arrived),
         })
         .collect();
-    Ok(Json(Queue { txns: queue.txns, bytes: queue.bytes, items, next }))
+    Ok(Json(Queue {
+        txns: queue.txns,
+        bytes: queue.bytes,
+        items,
+        next,
+    }))
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ccoin_core::{BlockId, TxId, transaction::{Transaction, VerifiedTransaction}};
+use ccoin_core::{
+    BlockId, TxId,
+    transaction::{Transaction, VerifiedTransaction},
+};
 use ccoin_node::{Fate, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -70,14 +73,18 @@ fn patience(api: &Api, wait: &Wait) -> Result<Option<Duration>, Problem> {
         None => return Ok(None),
         Some("included") => {}
         Some("final") => {
-            return Err(Problem::bad_field("validators of this version do not vote: no later block becomes final")
-                .values("final", "included"));
+            return Err(Problem::bad_field(
+                "validators of this version do not vote: no later block becomes final",
+            )
+            .values("final", "included"));
         }
         Some(other) => return Err(Problem::bad_field("wait").values(other, "included")),
     }
     let config = &api.node.genesis().config;
     let usual = config.block_mining.interval_ms + 2 * config.consensus.slot_ms + 10_000;
-    let timeout = wait.timeout.map_or(Duration::from_millis(usual), Duration::from_secs);
+    let timeout = wait
+        .timeout
+        .map_or(Duration::from_millis(usual), Duration::from_secs);
     if wait.timeout.is_some() && (timeout.is_zero() || timeout > MAX_TIMEOUT) {
         return Err(Problem::bad_field("timeout in seconds").values(timeout.as_secs(), "1 to 600"));
     }
@@ -93,23 +100,36 @@ async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem
             if !matches!(api.node.board().fate(&id), Some(Fate::Pending(_))) {
                 return Ok(());
             }
-            view.changed().await.map_err(|_| Problem::not_ready("the node is stopping"))?;
+            view.changed()
+                .await
+                .map_err(|_| Problem::not_ready("the node is stopping"))?;
         }
     };
     tokio::time::timeout(patience, decided).await.map_err(|_| {
-        Problem::wait_timeout(format!("no block has taken it within {} s; it stays queued", patience.as_secs()))
-            .hint(format!("ask GET /v1/txns/{id}"))
+        Problem::wait_timeout(format!(
+            "no block has taken it within {} s; it stays queued",
+            patience.as_secs()
+        ))
+        .hint(format!("ask GET /v1/txns/{id}"))
     })?
 }
 
 async fn find(api: &Api, id: TxId) -> Result<TxnStatusShape, Problem> {
     let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
-    let (txn, status) = api.node.history().transaction(id).await?.ok_or_else(missing)?;
+    let (txn, status) = api
+        .node
+        .history()
+        .transaction(id)
+        .await?
+        .ok_or_else(missing)?;
     Ok(TxnStatusShape::new(&txn, &status, Time::Rfc3339))
 }
 
 /// `GET /v1/txns/{id}`.
-pub(super) async fn one(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<TxnStatusShape>, Problem> {
+pub(super) async fn one(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<TxnStatusShape>, Problem> {
     find(&api, txn_id(&id)?).await.map(Json)
 }
 
@@ -129,20 +149,36 @@ struct Items {
 async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
     let rows: Vec<&RawValue> = parse(bytes)?;
     if rows.len() > MAX_ARRAY {
-        return Err(Problem::body_too_large("too many transactions in one array").values(rows.len(), MAX_ARRAY));
+        return Err(
+            Problem::body_too_large("too many transactions in one array")
+                .values(rows.len(), MAX_ARRAY),
+        );
     }
     let genesis = api.node.genesis().id;
     let parsed: Vec<_> = rows.iter().map(|row| parse_row(row, &genesis)).collect();
-    let txns = parsed.iter().filter_map(|row| row.as_ref().ok()).cloned().collect();
+    let txns = parsed
+        .iter()
+        .filter_map(|row| row.as_ref().ok())
+        .cloned()
+        .collect();
     let mut verdicts = api.node.submit(txns).await.into_iter();
     let mut items = Vec::with_capacity(parsed.len());
     for row in parsed {
         items.push(match row {
             Err(problem) => Item::Refused { id: None, problem },
             Ok(txn) => match verdicts.next() {
-                Some(Ok(txn)) => Item::Taken { id: *txn.id(), status: word(api, &txn) },
-                Some(Err(error)) => Item::Refused { id: Some(txn.id(&genesis)), problem: error.into() },
-                None => Item::Refused { id: None, problem: Problem::internal("no answer") },
+                Some(Ok(txn)) => Item::Taken {
+                    id: *txn.id(),
+                    status: word(api, &txn),
+                },
+                Some(Err(error)) => Item::Refused {
+                    id: Some(txn.id(&genesis)),
+                    problem: error.into(),
+                },
+                None => Item::Refused {
+                    id: None,
+                    problem: Problem::internal("no answer"),
+                },
             },
         });
     }
@@ -163,7 +199,10 @@ fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> 
 }
 
 /// `POST /v1/txns/check`: what would happen, without doing it.
-pub(super) async fn check(State(api): State<Api>, request: Request) -> Result<Json<impl Serialize>, Problem> {
+pub(super) async fn check(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Json<impl Serialize>, Problem> {
     let bytes = json_bytes(request, TXNS_LIMIT).await?;
     let txn = parse::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
     let id = txn.id(&api.node.genesis().id);

@@ -200,3 +200,59 @@ fn merge(accounts: &[Account], changes: &[Change]) -> Vec<Account> {
     merged.extend(old.cloned());
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(path: [u8; 32], n: u8) -> Change {
+        Change { path: Hash::new(path), address: Address::new([n; 20]), value: [n; 16] }
+    }
+
+    /// Paths that SHA-256 will not give: all but the last bits in common.
+    fn deep(count: u8) -> Vec<Change> {
+        let path = |n: u8| {
+            let mut path = [0xa5; 32];
+            path[31] = n;
+            path
+        };
+        (0..count).map(|n| change(path(n), n + 1)).collect()
+    }
+
+    #[test]
+    fn accounts_that_part_at_the_last_bit() {
+        for count in [2, 8, 9, 16, 40] {
+            let changes = deep(count);
+            let all = Node::default().update(0, &changes);
+            let mut grown = Node::default();
+            for change in &changes {
+                grown = grown.update(0, std::slice::from_ref(change));
+            }
+            let accounts: Vec<Account> = all.accounts().cloned().collect();
+            assert_eq!(accounts.len(), usize::from(count));
+            assert_eq!(all.hash, root(&accounts, 0));
+            assert_eq!(grown.hash, all.hash);
+            for change in &changes {
+                let mut depth = 0;
+                let end = all.descend(&change.path, |_| depth += 1);
+                assert_eq!(end.map(|account| account.address), Some(change.address));
+                assert!(depth > 250);
+                assert_eq!(all.find(&change.path).map(|account| account.value), Some(change.value));
+            }
+            let gone: Vec<Change> =
+                changes.into_iter().skip(1).map(|change| Change { value: ABSENT, ..change }).collect();
+            let one = all.update(0, &gone);
+            assert_eq!((one.len(), one.hash), (1, accounts[0].hash));
+        }
+    }
+
+    #[test]
+    fn few_accounts_are_one_array_again_after_removals() {
+        let all = Node::default().update(0, &deep(40));
+        let gone = |count| -> Vec<Change> {
+            deep(40).into_iter().skip(count).map(|change| Change { value: ABSENT, ..change }).collect()
+        };
+        assert!(matches!(all.update(0, &gone(FEW + 1)).shape, Shape::Many(_)));
+        assert!(matches!(all.update(0, &gone(FEW)).shape, Shape::Few(_)));
+    }
+}

@@ -6,10 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use ccoin_core::{Address, BlockId, Height, TxId};
-use rusty_leveldb::Options;
+use rusty_leveldb::{Options, PosixDiskEnv};
 
 use super::{Random, height, rounds};
-use crate::index_disk::IndexDisk;
 use crate::{AccountBytes, Index, IndexError, IndexedBlock, Position, TxnLocation};
 
 const GENESIS: BlockId = BlockId::new([9; 32]);
@@ -23,8 +22,9 @@ pub(super) fn small() -> Options {
     }
 }
 
+/// Without fsyncs: power loss is not simulated here, and they would take most of the time.
 fn open(dir: &Path) -> Result<Index, IndexError> {
-    Index::open_on(Box::new(IndexDisk::new()), dir, GENESIS, small())
+    Index::open_on(Box::new(PosixDiskEnv::new()), dir, GENESIS, small())
 }
 
 /// What the index must say: the chain, and all that was ever seen.
@@ -350,7 +350,7 @@ fn an_index_of_another_chain_or_without_files_is_refused_and_rebuilt() {
         let mut index = Index::rebuild(&path, GENESIS).unwrap();
         assert_eq!(index.height(), Height::ZERO);
         drop(index);
-        index = open(&path).unwrap();
+        index = Index::open(&path, GENESIS).unwrap();
         shadow.catch_up(&mut index).unwrap();
         shadow.ask(&mut index, &mut random).unwrap();
     }
@@ -403,12 +403,18 @@ fn damaged_files_give_errors_but_never_wrong_answers() {
         survives(dir.path(), &shadow, seed)
     };
     for (name, content) in files.iter().filter(|(_, content)| !content.is_empty()) {
-        // All of what is small, the end of what is large, and samples of the rest.
-        let last = content
-            .len()
-            .saturating_sub(if rounds() > 1 { 300 } else { 60 });
-        let step = (content.len() / (20 * rounds() as usize)).max(1);
-        let samples = (0..last).step_by(step).chain(last..content.len());
+        // Tables are alike: the footers of a few, samples of the rest.
+        let table = name.ends_with(".ldb");
+        let ends = if rounds() == 1 && table && !name.contains('6') {
+            0
+        } else {
+            48
+        };
+        let last = content.len().saturating_sub(ends);
+        let step = (content.len() / (6 * rounds() as usize)).max(1);
+        let samples = (0..last)
+            .step_by(step)
+            .chain((last..content.len()).step_by(3));
         for offset in samples {
             let mut bytes = content.clone();
             bytes[offset] ^= 1 << (offset % 8);

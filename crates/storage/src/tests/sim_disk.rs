@@ -293,11 +293,10 @@ impl DiskFile for SimFile {
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.disk.state();
         let fails = state.count()?;
-        let written = if fails {
-            &bytes[..bytes.len() / 2]
-        } else {
-            bytes
-        };
+        // A sector is written whole or not at all.
+        let half = (offset as usize + bytes.len() / 2) / SECTOR * SECTOR;
+        let kept = half.saturating_sub(offset as usize);
+        let written = if fails { &bytes[..kept] } else { bytes };
         let file = &mut state.files[self.file];
         put(&mut file.seen, offset as usize, written);
         file.loose.push((offset as usize, written.to_vec()));

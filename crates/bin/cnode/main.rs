@@ -1,0 +1,43 @@
+//! `cnode`: a node. Reads options and files, opens sockets, starts the node and its
+//! API, and ends both in order.
+
+mod check;
+mod options;
+mod ports;
+mod service;
+
+use ccoin_home::{DaemonOptions, ExitCode, Failure, run};
+use clap::Parser as _;
+use options::Options;
+use std::process::ExitCode as ProcessExitCode;
+
+fn main() -> ProcessExitCode {
+    let options = Options::parse();
+    // A panic in any thread ends the node; the message must not be lost.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    let mut code = ExitCode::Done.into();
+    let work = || -> anyhow::Result<()> {
+        if options.check {
+            return Ok(check::check(&options)?);
+        }
+        match DaemonOptions::enter(&options.daemon)? {
+            Some(detached) => code = detached,
+            None => service::run(&options)?,
+        }
+        Ok(())
+    };
+    let outcome = run(work);
+    if outcome == ProcessExitCode::SUCCESS {
+        code
+    } else {
+        outcome
+    }
+}
+
+/// The failure of an address that cannot be listened on.
+fn taken(port: u16, host: &str, what: &str) -> Failure {
+    Failure::new(
+        ExitCode::Busy,
+        format!("port {port} on {host} is taken ({what})"),
+    )
+}

@@ -1,0 +1,39 @@
+//! The answers of a node in the fields that are used here; further fields are left out,
+//! so that a newer node still serves an older client.
+
+use ccoin_core::{AccountNonce, Amount, BlockId, Height, TxId};
+use serde::Deserialize;
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StatusAnswer {
+    /// The network.
+    pub genesis_id: BlockId,
+    /// Number of the newest block.
+    pub height: Height,
+    /// Version of the node's program.
+    pub version: String,
+}
+
+/// `GET /v1/accounts/{address}`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AccountAnswer {
+    /// Coins as of the newest block.
+    pub balance: Amount,
+    /// Number of the next transaction of this account.
+    pub next_number: AccountNonce,
+}
+
+/// `GET /v1/blocks/{n}?body=ids`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BlockIds {
+    /// Ids of its transactions in their order.
+    pub body: Vec<TxId>,
+}
+
+/// `GET /v1/blocks/1`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct GenesisAnswer {
+    /// Canonical text of the genesis configuration.
+    pub data: String,
+}

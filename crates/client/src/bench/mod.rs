@@ -1,0 +1,22 @@
+//! `ccoin bench`: how many signed transfers a node commits, how fast, at what cost.
+//!
+//! Everything is signed before the clock starts, so that the generator takes almost
+//! nothing of the processors that the node runs on. It judges no block.
+
+mod cores;
+mod error;
+mod follower;
+mod init;
+mod keys;
+mod pace;
+mod plan;
+mod process;
+mod progress;
+mod report;
+mod run;
+mod senders;
+
+pub use error::BenchError;
+pub use init::{BenchNetwork, NewBench, init};
+pub use report::Report;
+pub use run::{BenchRun, run};

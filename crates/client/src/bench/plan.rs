@@ -1,0 +1,314 @@
+//! All transfers of a measurement, signed and written as JSON before it begins.
+//!
+//! An account belongs to one lane (connection), and a lane sends in order, so the
+//! numbers of an account never overtake each other.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ccoin_core::encoding::encode;
+use ccoin_core::transaction::{Payment, Transaction};
+use ccoin_core::{AccountNonce, Address, Amount, BlockId, Timestamp, TxId};
+use ccoin_crypto::{PublicKey, SecretKey, Signature};
+use hyper::body::Bytes;
+use serde::Serialize;
+
+use super::BenchError;
+use super::cores::on_all_cores;
+
+/// An account that sends, and the number of its next transaction.
+#[derive(Debug)]
+pub(super) struct Sender {
+    pub(super) key: SecretKey,
+    pub(super) next: AccountNonce,
+}
+
+/// What to sign.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    /// Transfers in all.
+    pub(super) transfers: usize,
+    /// Transfers per array.
+    pub(super) array: usize,
+    /// Connections.
+    pub(super) lanes: usize,
+    /// Bytes of data in each transfer.
+    pub(super) data_bytes: usize,
+}
+
+/// The body of a `POST /v1/txns` and where its items are.
+#[derive(Debug)]
+pub(super) struct SignedArray {
+    /// Index of its first transfer among all.
+    pub(super) first: usize,
+    json: Bytes,
+    items: Vec<Range<usize>>,
+}
+
+impl SignedArray {
+    /// Transfers in it.
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The whole array.
+    pub(super) fn json(&self) -> Bytes {
+        self.json.clone()
+    }
+
+    /// An array of some of its items, by their positions.
+    pub(super) fn some(&self, positions: &[usize]) -> Bytes {
+        let items = positions.iter().filter_map(|position| self.items.get(*position));
+        let mut json = vec![b'['];
+        for item in items {
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            json.extend_from_slice(&self.json[item.clone()]);
+        }
+        json.push(b']');
+        json.into()
+    }
+}
+
+/// Everything that is going to be sent.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The arrays of each lane in their order.
+    pub(super) lanes: Vec<Vec<SignedArray>>,
+    /// Id of each transfer.
+    pub(super) ids: Vec<TxId>,
+    /// Bytes of all transfers in the encoding of the ledger.
+    pub(super) encoded_bytes: usize,
+}
+
+/// One array to be signed.
+struct Job {
+    first: usize,
+    /// Sender and number.
+    payments: Vec<(usize, AccountNonce)>,
+}
+
+/// A transaction as `POST /v1/txns` takes it.
+#[derive(Serialize)]
+struct SignedTxn<'a> {
+    number: AccountNonce,
+    public_key: &'a PublicKey,
+    to: Address,
+    amount: Amount,
+    data: &'a str,
+    time: String,
+    signature: &'a Signature,
+}
+
+impl<'a> SignedTxn<'a> {
+    fn new(txn: &'a Transaction) -> Self {
+        let time = UNIX_EPOCH + Duration::from_millis(txn.time.get());
+        Self {
+            number: txn.number,
+            public_key: &txn.from,
+            to: txn.to,
+            amount: txn.amount,
+            data: &txn.data,
+            time: humantime::format_rfc3339_millis(time).to_string(),
+            signature: &txn.signature,
+        }
+    }
+}
+
+impl Plan {
+    /// Signs transfers of one coin, each sender paying the next one; counts the numbers
+    /// of the senders on.
+    ///
+    /// # Errors
+    /// [`BenchError::Library`] if the library cannot sign.
+    pub(super) fn sign(
+        senders: &mut [Sender],
+        genesis: &BlockId,
+        size: Size,
+    ) -> Result<Self, BenchError> {
+        let lanes = size.lanes.clamp(1, senders.len().max(1));
+        let jobs = jobs(senders, size, lanes)?;
+        let data = "x".repeat(size.data_bytes);
+        let now = now();
+        let senders = &*senders;
+        let signed = on_all_cores("signing transfers", &jobs, |job| job.payments.len(), |job| {
+            sign_array(senders, job, genesis, &data, now)
+        })?;
+        let mut plan = Self {
+            lanes: (0..lanes).map(|_| Vec::new()).collect(),
+            ids: Vec::with_capacity(size.transfers),
+            encoded_bytes: 0,
+        };
+        for (position, (array, ids, bytes)) in signed.into_iter().enumerate() {
+            plan.lanes[position % lanes].push(array);
+            plan.ids.extend(ids);
+            plan.encoded_bytes += bytes;
+        }
+        Ok(plan)
+    }
+}
+
+/// Array k goes to lane k mod lanes, whose accounts take turns.
+fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, BenchError> {
+    let mut turns = vec![0; lanes];
+    let mut jobs = Vec::new();
+    for (position, first) in (0..size.transfers).step_by(size.array.max(1)).enumerate() {
+        let lane = position % lanes;
+        let accounts = (senders.len() - lane).div_ceil(lanes);
+        let count = size.array.min(size.transfers - first);
+        let mut payments = Vec::with_capacity(count);
+        for _ in 0..count {
+            let account = lane + lanes * (turns[lane] % accounts);
+            turns[lane] += 1;
+            let sender = &mut senders[account];
+            payments.push((account, sender.next));
+            sender.next = sender.next.checked_add(1).ok_or_else(|| {
+                BenchError::Options("an account has no numbers left".to_owned())
+            })?;
+        }
+        jobs.push(Job { first, payments });
+    }
+    Ok(jobs)
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis())
+        .ok()
+        .and_then(|millis| Timestamp::new(millis).ok())
+        .unwrap_or(Timestamp::ZERO)
+}
+
+fn sign_array(
+    senders: &[Sender],
+    job: &Job,
+    genesis: &BlockId,
+    data: &str,
+    time: Timestamp,
+) -> Result<(SignedArray, Vec<TxId>, usize), BenchError> {
+    let mut json = vec![b'['];
+    let mut items = Vec::with_capacity(job.payments.len());
+    let mut ids = Vec::with_capacity(job.payments.len());
+    let mut bytes = 0;
+    for &(account, number) in &job.payments {
+        let receiver = &senders[(account + 1) % senders.len()];
+        let payment = Payment {
+            number,
+            to: receiver.key.public_key().address(),
+            amount: Amount::new(1).expect("one is in range"),
+            data: data.to_owned(),
+            time,
+        };
+        let txn = Transaction::sign(payment, &senders[account].key, genesis)
+            .map_err(BenchError::Library)?;
+        if !items.is_empty() {
+            json.push(b',');
+        }
+        let start = json.len();
+        serde_json::to_writer(&mut json, &SignedTxn::new(&txn))
+            .expect("writing text and numbers to memory cannot fail");
+        items.push(start..json.len());
+        ids.push(txn.id(genesis));
+        bytes += encode(&txn).len();
+    }
+    json.push(b']');
+    let array = SignedArray {
+        first: job.first,
+        json: json.into(),
+        items,
+    };
+    Ok((array, ids, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccoin_core::transaction::VerifiedTransaction;
+    use ccoin_crypto::Verifier;
+    use serde::Deserialize;
+    use std::collections::HashMap;
+
+    const GENESIS: BlockId = BlockId::new([7; 32]);
+
+    /// What a node reads.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Received {
+        number: AccountNonce,
+        public_key: String,
+        to: Address,
+        amount: Amount,
+        data: String,
+        time: String,
+        signature: Signature,
+    }
+
+    impl Received {
+        fn into_transaction(self) -> Transaction {
+            let time = humantime::parse_rfc3339(&self.time).unwrap();
+            assert_eq!(self.time.len(), "2018-04-07T11:46:59.336Z".len());
+            let millis = time.duration_since(UNIX_EPOCH).unwrap().as_millis();
+            Transaction {
+                number: self.number,
+                from: PublicKey::from_text(&self.public_key).unwrap(),
+                to: self.to,
+                amount: self.amount,
+                data: self.data,
+                time: Timestamp::new(millis.try_into().unwrap()).unwrap(),
+                signature: self.signature,
+            }
+        }
+    }
+
+    fn senders(count: usize) -> Vec<Sender> {
+        let next = AccountNonce::new(5).unwrap();
+        (0..count)
+            .map(|_| Sender { key: SecretKey::generate(2048).unwrap(), next })
+            .collect()
+    }
+
+    #[test]
+    fn a_node_can_read_and_verify_every_body() {
+        let mut senders = senders(3);
+        let size = Size { transfers: 23, array: 4, lanes: 2, data_bytes: 9 };
+        let plan = Plan::sign(&mut senders, &GENESIS, size).unwrap();
+        assert_eq!(plan.ids.len(), 23);
+        let mut verifier = Verifier::new(8);
+        let mut bytes = 0;
+        let mut numbers: HashMap<Address, u64> = HashMap::new();
+        let mut lane_of: HashMap<Address, usize> = HashMap::new();
+        for (lane, array) in plan.lanes.iter().enumerate().flat_map(|(lane, arrays)| arrays.iter().map(move |array| (lane, array))) {
+            let received: Vec<Received> = serde_json::from_slice(&array.json()).unwrap();
+            assert_eq!(received.len(), array.len());
+            for (position, received) in received.into_iter().enumerate() {
+                let txn = received.into_transaction();
+                bytes += encode(&txn).len();
+                let sender = txn.from.address();
+                assert_eq!(txn.number.get(), *numbers.entry(sender).and_modify(|n| *n += 1).or_insert(5));
+                assert_eq!(*lane_of.entry(sender).or_insert(lane), lane);
+                assert_ne!(txn.to, sender);
+                assert_eq!(txn.data.len(), 9);
+                let txn = VerifiedTransaction::verify(txn, &GENESIS, 9, &mut verifier).unwrap();
+                assert_eq!(*txn.id(), plan.ids[array.first + position]);
+            }
+        }
+        assert_eq!(bytes, plan.encoded_bytes);
+        let sent: u64 = senders.iter().map(|sender| sender.next.get() - 5).sum();
+        assert_eq!(sent, 23);
+    }
+
+    #[test]
+    fn some_items_make_a_smaller_array() {
+        let size = Size { transfers: 3, array: 3, lanes: 4, data_bytes: 0 };
+        let plan = Plan::sign(&mut senders(1), &GENESIS, size).unwrap();
+        let array = &plan.lanes[0][0];
+        let numbers = |json: Bytes| -> Vec<u64> {
+            let items: Vec<Received> = serde_json::from_slice(&json).unwrap();
+            items.iter().map(|item| item.number.get()).collect()
+        };
+        assert_eq!(numbers(array.json()), [5, 6, 7]);
+        assert_eq!(numbers(array.some(&[0, 2])), [5, 7]);
+        assert_eq!(numbers(array.some(&[])), [0; 0]);
+    }
+}

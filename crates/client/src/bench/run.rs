@@ -1,0 +1,208 @@
+//! `ccoin bench --keys`: asks the node what it is, signs, sends, follows, counts.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use ccoin_core::genesis_config::GenesisConfig;
+use ccoin_home::{ExitCode, Failure};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::BenchError;
+use super::follower::follow;
+use super::keys;
+use super::pace::Pace;
+use super::plan::{Plan, Sender, Size};
+use super::process::{disk_use, usage};
+use super::report::{Conditions, Measured, Report, Span};
+use super::senders::{Flight, Sent, send_lane};
+use crate::{AccountAnswer, Connection, GenesisAnswer, NodeUrl, StatusAnswer};
+
+/// Transfers of the warm-up that tells how many are needed.
+const WARM_UP: usize = 20_000;
+
+/// Fewest transfers of a closed loop.
+const LEAST: usize = 100_000;
+
+/// Most transfers: about 1 KiB of memory each.
+pub const MOST: usize = 4_000_000;
+
+/// Longest body of `POST /v1/txns`, in bytes.
+const MAX_BODY: usize = 4 << 20;
+
+/// Bytes of a transfer as JSON beside its data, at most.
+const JSON_OVERHEAD: usize = 1_200;
+
+/// What `interfaces.md` promises, in words for the report.
+const DURABILITY: &str = "accepted = on disk in the queue, included = block on disk";
+
+/// A measurement.
+#[derive(Clone, Debug)]
+pub struct BenchRun {
+    /// Directory of the bench keys.
+    pub keys: PathBuf,
+    /// The node.
+    pub url: NodeUrl,
+    /// Process of the node, if it is on this host.
+    pub pid: Option<u32>,
+    /// Directory of the node's chain, if it is on this host.
+    pub chain: Option<PathBuf>,
+    /// Least length of the measurement in seconds.
+    pub seconds: u32,
+    /// Transfers; `None`: as many as `seconds` needs, found by a warm-up.
+    pub transfers: Option<usize>,
+    /// Transfers per second of an open loop; `None`: closed loop.
+    pub rate: Option<u32>,
+    /// Keep-alive connections.
+    pub connections: usize,
+    /// Transfers per array; `None`: 500, or what is due in 10 ms.
+    pub array: Option<usize>,
+    /// Most transfers that are sent and not yet in a block.
+    pub in_flight: usize,
+    /// Bytes of data in each transfer.
+    pub data_bytes: usize,
+}
+
+/// Measures a node.
+///
+/// # Errors
+/// [`Failure`] 1 if a transfer was refused or not included, 5 if the node does not
+/// answer, 3 for unusable keys, 2 for options that do not fit together.
+pub fn run(bench: &BenchRun) -> Result<Report, Failure> {
+    // One thread is enough for pre-written bodies and leaves the cores to the node.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
+    Ok(runtime.block_on(measure(bench))?)
+}
+
+async fn measure(bench: &BenchRun) -> Result<Report, BenchError> {
+    let pace = bench.rate.map_or(Pace::Closed, Pace::Open);
+    let array = bench.array.unwrap_or_else(|| pace.array());
+    check(bench, array)?;
+    let mut connection = Connection::new(bench.url.clone());
+    let status: StatusAnswer = connection.get("/v1/status").await?;
+    let genesis: GenesisAnswer = connection.get("/v1/blocks/1").await?;
+    let config = GenesisConfig::from_canonical_json(&genesis.data)?;
+    let mut senders = Vec::new();
+    for key in keys::load(&bench.keys)? {
+        let path = format!("/v1/accounts/{}", key.public_key().address());
+        let account: AccountAnswer = connection.get(&path).await?;
+        let next = account.next_number;
+        senders.push(Sender { key, next });
+    }
+    let mut size = Size {
+        transfers: 0,
+        array,
+        lanes: bench.connections.clamp(1, senders.len()),
+        data_bytes: bench.data_bytes,
+    };
+    size.transfers = match (bench.transfers, bench.rate) {
+        (Some(transfers), _) => transfers,
+        (None, Some(rate)) => (rate as usize).saturating_mul(bench.seconds as usize).min(MOST),
+        (None, None) => {
+            size.transfers = WARM_UP;
+            let plan = Plan::sign(&mut senders, &status.genesis_id, size)?;
+            let warm = send(bench, pace, plan).await?;
+            needed(warm.rate(), bench.seconds)
+        }
+    };
+    let accounts = senders.len();
+    let plan = Plan::sign(&mut senders, &status.genesis_id, size)?;
+    drop(senders);
+    let measured = send(bench, pace, plan).await?;
+    Ok(measured.report(Conditions {
+        node: bench.url.to_string(),
+        version: status.version,
+        validators: config.miners.len(),
+        slot_ms: config.consensus.slot_ms,
+        min_gap_ms: config.consensus.min_gap_ms,
+        min_bound: config.block_mining.min_bound,
+        max_bound: config.block_mining.max_bound,
+        difficulty: config.block_mining.difficulty,
+        accounts,
+        connections: size.lanes,
+        array,
+        rate: bench.rate,
+        in_flight: bench.in_flight,
+        encoded_size: measured.encoded_bytes as f64 / measured.count().max(1) as f64,
+        durability: DURABILITY,
+    }))
+}
+
+/// A tenth more than the warm-up says: it was short and the caches were cold.
+fn needed(warm_rate: f64, seconds: u32) -> usize {
+    let transfers = (warm_rate * f64::from(seconds) * 1.1).ceil();
+    // A float beyond the range of the integer becomes its end.
+    (transfers as usize).clamp(LEAST, MOST)
+}
+
+fn check(bench: &BenchRun, array: usize) -> Result<(), BenchError> {
+    let options = |text: String| Err(BenchError::Options(text));
+    let body = array.saturating_mul(JSON_OVERHEAD.saturating_add(bench.data_bytes));
+    if body > MAX_BODY {
+        return options(format!(
+            "arrays of {array} transfers with {} bytes of data have about {body} bytes, \
+             a node reads {MAX_BODY}",
+            bench.data_bytes
+        ));
+    }
+    if array > bench.in_flight {
+        return options(format!(
+            "arrays of {array} transfers do not fit into {} in flight",
+            bench.in_flight
+        ));
+    }
+    Ok(())
+}
+
+/// Sends a plan and follows it until everything is in a block.
+async fn send(bench: &BenchRun, pace: Pace, plan: Plan) -> Result<Measured, BenchError> {
+    let mut connection = Connection::new(bench.url.clone());
+    let status: StatusAnswer = connection.get("/v1/status").await?;
+    let disk = || bench.chain.as_deref().and_then(|chain| disk_use(chain).ok());
+    let node = || bench.pid.and_then(usage);
+    let own = || usage(std::process::id());
+    let (disk_before, node_before, own_before) = (disk(), node(), own());
+    let flight = Arc::new(Flight {
+        ids: plan.ids,
+        start: Instant::now(),
+        pace,
+        places: Semaphore::new(bench.in_flight),
+        accepted: AtomicUsize::new(0),
+        all_sent: OnceLock::new(),
+    });
+    let mut lanes = JoinSet::new();
+    for arrays in plan.lanes {
+        let connection = Connection::new(bench.url.clone());
+        lanes.spawn(send_lane(connection, arrays, Arc::clone(&flight)));
+    }
+    let following = follow(connection, status.height.get(), Arc::clone(&flight));
+    let (sent, seen) = tokio::try_join!(finish(lanes, &flight), following)?;
+    let span = |before, after| Some(Span { before: before?, after: after? });
+    Ok(Measured {
+        sent,
+        seen,
+        encoded_bytes: plan.encoded_bytes,
+        node: span(node_before, node()),
+        generator: span(own_before, own()),
+        disk: disk_before.zip(disk()).map(|(before, after)| Span { before, after }),
+    })
+}
+
+/// Waits for all lanes.
+async fn finish(
+    mut lanes: JoinSet<Result<Vec<Sent>, BenchError>>,
+    flight: &Flight,
+) -> Result<Vec<Sent>, BenchError> {
+    let mut sent = Vec::new();
+    while let Some(lane) = lanes.join_next().await {
+        sent.extend(lane.expect("lanes do not panic and nobody aborts them")?);
+    }
+    flight.all_sent.get_or_init(Instant::now);
+    Ok(sent)
+}
+
+#[cfg(test)]
+mod tests;

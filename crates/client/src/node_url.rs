@@ -1,0 +1,222 @@
+//! Which node is asked: `--url` (or `CCOIN_URL`), else the running node of the
+//! configured account, else the default port on this host. Never asks the node itself.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use ccoin_home::{Config, DataDir, ExitCode, Failure, NodeFile};
+use hyper::Uri;
+
+/// Where a node listens when nobody said anything.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4002);
+
+/// Why a text is not the URL of a node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeUrlError {
+    /// Not `http://HOST[:PORT]`.
+    #[error("{got:?} is not the URL of a node, expected http://HOST:PORT")]
+    Form {
+        /// The text.
+        got: String,
+    },
+}
+
+impl From<NodeUrlError> for Failure {
+    fn from(error: NodeUrlError) -> Self {
+        Self::new(ExitCode::Usage, error.to_string()).hint("try: --url http://127.0.0.1:4002")
+    }
+}
+
+/// Host and port of a node's HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeUrl {
+    host: String,
+    port: u16,
+}
+
+impl NodeUrl {
+    /// The node to ask: `url` if given, else `local`, else `http://127.0.0.1:4002`.
+    ///
+    /// # Errors
+    /// [`NodeUrlError`] if `url` is not one.
+    pub fn choose(url: Option<&str>, local: Option<&LocalNode>) -> Result<Self, NodeUrlError> {
+        match (url, local) {
+            (Some(url), _) => url.parse(),
+            (None, Some(local)) => Ok(reachable(local.file.http).into()),
+            (None, None) => Ok(DEFAULT.into()),
+        }
+    }
+
+    /// Host name or IP literal without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// TCP port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `HOST:PORT` as in the `Host` header.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl From<SocketAddr> for NodeUrl {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            host: address.ip().to_string(),
+            port: address.port(),
+        }
+    }
+}
+
+impl FromStr for NodeUrl {
+    type Err = NodeUrlError;
+
+    fn from_str(text: &str) -> Result<Self, NodeUrlError> {
+        let wrong = || NodeUrlError::Form {
+            got: text.to_owned(),
+        };
+        let uri: Uri = text.parse().map_err(|_| wrong())?;
+        let plain = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
+        let authority = uri.authority().filter(|_| plain).ok_or_else(wrong)?;
+        let host = authority.host();
+        // A user part or a port that is no number is in the authority, but not in its parts.
+        let port = match authority.as_str().strip_prefix(host) {
+            Some("") => 80,
+            Some(rest) => rest
+                .strip_prefix(':')
+                .and_then(|port| port.parse().ok())
+                .ok_or_else(wrong)?,
+            None => return Err(wrong()),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+impl fmt::Display for NodeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.authority())
+    }
+}
+
+/// A node that listens everywhere is reached through the loopback address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// The running node of the configured account on this host.
+#[derive(Clone, Debug)]
+pub struct LocalNode {
+    /// Process and sockets.
+    pub file: NodeFile,
+    /// Its files.
+    pub data_dir: DataDir,
+}
+
+impl LocalNode {
+    /// The node of the account of `config`; `None` if none runs.
+    ///
+    /// # Errors
+    /// [`Failure`] 3 if no account is configured or its `node.json` cannot be read.
+    pub fn of(config: &Config) -> Result<Option<Self>, Failure> {
+        let data_dir = config.data_dir()?;
+        let path = data_dir.node_file();
+        let file = NodeFile::read(&path).map_err(|error| {
+            let message = format!("cannot read {}: {error}", path.display());
+            Failure::new(ExitCode::BadConfig, message)
+        })?;
+        Ok(file.map(|file| Self { file, data_dir }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccoin_core::Address;
+    use std::path::Path;
+
+    #[test]
+    fn a_url_has_a_host_and_a_port_and_nothing_else() {
+        for (text, host, port) in [
+            ("http://127.0.0.1:4002", "127.0.0.1", 4002),
+            ("http://node.example/", "node.example", 80),
+            ("http://[::1]:9", "::1", 9),
+        ] {
+            let url: NodeUrl = text.parse().unwrap();
+            assert_eq!((url.host(), url.port()), (host, port));
+        }
+        assert_eq!("http://[::1]:9".parse::<NodeUrl>().unwrap().to_string(), "http://[::1]:9");
+        for text in [
+            "", "127.0.0.1:4002", "https://a:1", "http://a:1/v1", "http://a:1/?x", "http://a:x",
+            "http://a:70000", "http://u@a:1", "http://:1", "http://a:",
+        ] {
+            assert!(text.parse::<NodeUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_running_node_and_that_over_the_default() {
+        let local = LocalNode {
+            file: NodeFile {
+                pid: 1,
+                p2p: "0.0.0.0:5001".parse().unwrap(),
+                http: "0.0.0.0:5002".parse().unwrap(),
+            },
+            data_dir: DataDir::new(Path::new("/base"), Address::ZERO),
+        };
+        let chosen = |url, local| NodeUrl::choose(url, local).unwrap().to_string();
+        assert_eq!(chosen(Some("http://a:1"), Some(&local)), "http://a:1");
+        assert_eq!(chosen(None, Some(&local)), "http://127.0.0.1:5002");
+        assert_eq!(chosen(None, None), "http://127.0.0.1:4002");
+    }
+
+    #[test]
+    fn the_running_node_is_read_from_the_data_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().display();
+        let parse = |address: &str| {
+            let text = format!(
+                r#"{{"app": {{"base_path": "{base}"}}, "client": {{"account_address": "{address}"}}}}"#
+            );
+            Config::parse(&text, "ccoin.json", &|_| None).unwrap()
+        };
+        assert_eq!(LocalNode::of(&parse("")).unwrap_err().code, ExitCode::BadConfig);
+        let config = parse(&Address::ZERO.to_string());
+        assert!(LocalNode::of(&config).unwrap().is_none());
+        let data_dir = config.data_dir().unwrap();
+        data_dir.create().unwrap();
+        std::fs::write(data_dir.node_file(), "{").unwrap();
+        assert_eq!(LocalNode::of(&config).unwrap_err().code, ExitCode::BadConfig);
+        let file = NodeFile {
+            pid: 9,
+            p2p: "127.0.0.1:1".parse().unwrap(),
+            http: "127.0.0.1:2".parse().unwrap(),
+        };
+        file.write(&data_dir.node_file()).unwrap();
+        assert_eq!(LocalNode::of(&config).unwrap().unwrap().file, file);
+    }
+}
