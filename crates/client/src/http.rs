@@ -90,7 +90,11 @@ impl From<HttpError> for Failure {
             }
             HttpError::Refused(refusal) => {
                 let missing = refusal.status == 404;
-                let code = if missing { ExitCode::NotFound } else { ExitCode::Refused };
+                let code = if missing {
+                    ExitCode::NotFound
+                } else {
+                    ExitCode::Refused
+                };
                 let failure = Self::new(code, message);
                 refusal.hint.into_iter().fold(failure, Self::hint)
             }
@@ -176,7 +180,9 @@ impl Connection {
         let request = request
             .body(Full::new(body.clone()))
             .map_err(|error| broken(error.to_string()))?;
-        open.ready().await.map_err(|error| broken(error.to_string()))?;
+        open.ready()
+            .await
+            .map_err(|error| broken(error.to_string()))?;
         let response = open.send_request(request).await;
         let response = response.map_err(|error| broken(error.to_string()))?;
         let retry_after = retry_after(&response);
@@ -263,7 +269,10 @@ mod tests {
         assert_eq!(refusal.retry_after, wait);
         let failure = Failure::from(HttpError::Refused(refusal));
         assert_eq!(failure.code, ExitCode::Refused);
-        assert_eq!(failure.message, "the node refused it: 503 queue-full 100000 wait");
+        assert_eq!(
+            failure.message,
+            "the node refused it: 503 queue-full 100000 wait"
+        );
         assert_eq!(failure.hints, ["wait for a block"]);
     }
 
@@ -273,7 +282,10 @@ mod tests {
         let refusal = refusal(404, page.as_bytes(), None);
         assert_eq!(refusal.code, "");
         assert_eq!(refusal.detail.chars().count(), 200);
-        assert_eq!(Failure::from(HttpError::Refused(refusal)).code, ExitCode::NotFound);
+        assert_eq!(
+            Failure::from(HttpError::Refused(refusal)).code,
+            ExitCode::NotFound
+        );
     }
 
     #[test]

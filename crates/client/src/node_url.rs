@@ -169,10 +169,21 @@ mod tests {
             let url: NodeUrl = text.parse().unwrap();
             assert_eq!((url.host(), url.port()), (host, port));
         }
-        assert_eq!("http://[::1]:9".parse::<NodeUrl>().unwrap().to_string(), "http://[::1]:9");
+        assert_eq!(
+            "http://[::1]:9".parse::<NodeUrl>().unwrap().to_string(),
+            "http://[::1]:9"
+        );
         for text in [
-            "", "127.0.0.1:4002", "https://a:1", "http://a:1/v1", "http://a:1/?x", "http://a:x",
-            "http://a:70000", "http://u@a:1", "http://:1", "http://a:",
+            "",
+            "127.0.0.1:4002",
+            "https://a:1",
+            "http://a:1/v1",
+            "http://a:1/?x",
+            "http://a:x",
+            "http://a:70000",
+            "http://u@a:1",
+            "http://:1",
+            "http://a:",
         ] {
             assert!(text.parse::<NodeUrl>().is_err(), "{text}");
         }
@@ -204,13 +215,19 @@ mod tests {
             );
             Config::parse(&text, "ccoin.json", &|_| None).unwrap()
         };
-        assert_eq!(LocalNode::of(&parse("")).unwrap_err().code, ExitCode::BadConfig);
+        assert_eq!(
+            LocalNode::of(&parse("")).unwrap_err().code,
+            ExitCode::BadConfig
+        );
         let config = parse(&Address::ZERO.to_string());
         assert!(LocalNode::of(&config).unwrap().is_none());
         let data_dir = config.data_dir().unwrap();
         data_dir.create().unwrap();
         std::fs::write(data_dir.node_file(), "{").unwrap();
-        assert_eq!(LocalNode::of(&config).unwrap_err().code, ExitCode::BadConfig);
+        assert_eq!(
+            LocalNode::of(&config).unwrap_err().code,
+            ExitCode::BadConfig
+        );
         let file = NodeFile {
             pid: 9,
             p2p: "127.0.0.1:1".parse().unwrap(),

@@ -143,7 +143,7 @@ impl Index {
     /// # Errors
     /// Any [`IndexError`]; all but [`IndexError::Io`] are answered with [`rebuild`](Self::rebuild).
     pub fn open(dir: &Path, genesis: BlockId) -> Result<Self, IndexError> {
-        Self::open_on(Box::new(IndexDisk::new()), dir, genesis, Options::default())
+        Self::open_on(Box::new(IndexDisk::new()), dir, genesis, sizes())
     }
 
     pub(crate) fn open_on(
@@ -511,3 +511,4 @@ impl History {
             .map(|(address, ..)| address))
     }
 }
+fn sizes() -> Options { Options { write_buffer_size: 16 << 20, max_file_size: 8 << 20, ..Options::default() } }

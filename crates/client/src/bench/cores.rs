@@ -58,7 +58,12 @@ mod tests {
         let jobs: Vec<u64> = (0..1_000).collect();
         let squares = on_all_cores("squares", &jobs, |_| 1, |n| Ok::<_, ()>(n * n)).unwrap();
         assert_eq!(squares, jobs.iter().map(|n| n * n).collect::<Vec<_>>());
-        let failed = on_all_cores("errors", &jobs, |_| 1, |n| if *n == 5 { Err(*n) } else { Ok(()) });
+        let failed = on_all_cores(
+            "errors",
+            &jobs,
+            |_| 1,
+            |n| if *n == 5 { Err(*n) } else { Ok(()) },
+        );
         assert_eq!(failed, Err(5));
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::BenchError;
 use super::progress::Progress;
-use super::senders::{Flight, PATIENCE};
+use super::senders::Flight;
 use crate::{BlockIds, Connection, StatusAnswer};
 
 /// Time between two questions for the height.
@@ -29,14 +29,18 @@ pub(super) struct Inclusions {
 /// Follows the chain above `height` until every transfer is in a block.
 ///
 /// # Errors
-/// [`BenchError::NotIncluded`] after 30 s without progress, or after the last submission.
+/// [`BenchError::NotIncluded`] when no block took any for too long.
 pub(super) async fn follow(
     mut connection: Connection,
     mut height: u64,
     flight: Arc<Flight>,
 ) -> Result<Inclusions, BenchError> {
-    let positions: HashMap<TxId, usize> =
-        flight.ids.iter().enumerate().map(|(position, id)| (*id, position)).collect();
+    let positions: HashMap<TxId, usize> = flight
+        .ids
+        .iter()
+        .enumerate()
+        .map(|(position, id)| (*id, position))
+        .collect();
     let total = flight.ids.len();
     let mut seen = Inclusions {
         at: vec![None; total],
@@ -69,7 +73,7 @@ pub(super) async fn follow(
             moved = Instant::now();
         }
         let since = flight.all_sent.get().copied().unwrap_or(moved).min(moved);
-        if included < total && since.elapsed() > PATIENCE {
+        if included < total && since.elapsed() > flight.patience {
             return Err(BenchError::NotIncluded {
                 missing: accepted.saturating_sub(included),
                 accepted,
@@ -106,13 +110,21 @@ mod tests {
     #[test]
     fn a_transfer_counts_once_and_those_of_others_never() {
         let ids: Vec<_> = (0..3).map(|n| TxId::new([n; 32])).collect();
-        let positions = ids.iter().enumerate().map(|(position, id)| (*id, position)).collect();
+        let positions = ids
+            .iter()
+            .enumerate()
+            .map(|(position, id)| (*id, position))
+            .collect();
         let mut at = vec![None; 3];
         let first = Duration::from_millis(5);
         let stranger = TxId::new([9; 32]);
-        let block = BlockIds { body: vec![ids[2], stranger, ids[0]] };
+        let block = BlockIds {
+            body: vec![ids[2], stranger, ids[0]],
+        };
         assert_eq!(note(&block, &positions, first, &mut at), 2);
-        let block = BlockIds { body: vec![ids[2], ids[1]] };
+        let block = BlockIds {
+            body: vec![ids[2], ids[1]],
+        };
         assert_eq!(note(&block, &positions, first * 2, &mut at), 1);
         assert_eq!(at, [Some(first), Some(first * 2), Some(first)]);
     }

@@ -98,10 +98,12 @@ pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
 
 /// In ccoin.json `${` begins a variable.
 fn base_path(dir: &Path) -> Result<&str, Failure> {
-    dir.to_str().filter(|path| !path.contains("${")).ok_or_else(|| {
-        let message = format!("{} cannot stand in ccoin.json", dir.display());
-        Failure::new(ExitCode::Usage, message)
-    })
+    dir.to_str()
+        .filter(|path| !path.contains("${"))
+        .ok_or_else(|| {
+            let message = format!("{} cannot stand in ccoin.json", dir.display());
+            Failure::new(ExitCode::Usage, message)
+        })
 }
 
 struct GenesisText {
@@ -185,16 +187,30 @@ mod tests {
     #[test]
     fn the_gap_never_caps_below_what_is_to_be_measured() {
         let dir = Path::new("/nowhere");
-        for (max_bound, slot_ms, cap) in
-            [(4_000, 2_000, 100_000), (4_000, 200, 100_000), (100, 2_000, 100_000), (50, 200, 50_000), (20_000, 2_000, 400_000)]
-        {
-            let new = NewBench { max_bound, slot_ms, ..new(dir) };
+        for (max_bound, slot_ms, cap) in [
+            (4_000, 2_000, 100_000),
+            (4_000, 200, 100_000),
+            (100, 2_000, 100_000),
+            (50, 200, 50_000),
+            (20_000, 2_000, 400_000),
+        ] {
+            let new = NewBench {
+                max_bound,
+                slot_ms,
+                ..new(dir)
+            };
             let genesis = genesis(&new, Address::ZERO, &[]).unwrap();
             assert_eq!(genesis.cap_per_second, cap, "max_bound {max_bound}");
             let config = GenesisDocument::parse(&genesis.text, "x").unwrap().config;
-            assert_eq!(u64::from(max_bound) * 1_000 / config.consensus.min_gap_ms, cap);
+            assert_eq!(
+                u64::from(max_bound) * 1_000 / config.consensus.min_gap_ms,
+                cap
+            );
         }
-        let wrong = NewBench { max_bound: 2, ..new(dir) };
+        let wrong = NewBench {
+            max_bound: 2,
+            ..new(dir)
+        };
         assert_eq!(init(&wrong).unwrap_err().code, ExitCode::BadConfig);
         assert!(!dir.exists());
     }

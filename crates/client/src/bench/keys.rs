@@ -34,7 +34,10 @@ pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), BenchE
         .create_new(true)
         .mode(mode)
         .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())
+                .and_then(|()| file.sync_all())
+        })
         .map_err(file_error(path))
 }
 
@@ -43,13 +46,23 @@ pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), BenchE
 /// # Errors
 /// [`BenchError`] if the directory exists or cannot be written.
 pub(super) fn create(dir: &Path, count: usize) -> Result<Vec<Address>, BenchError> {
-    DirBuilder::new().mode(0o700).create(dir).map_err(file_error(dir))?;
-    let paths: Vec<_> = (0..count).map(|n| dir.join(format!("{n:05}.pem"))).collect();
-    on_all_cores("making keys", &paths, |_| 1, |path| {
-        let key = SecretKey::generate(BITS).map_err(BenchError::Library)?;
-        write_new(path, &key.to_pem(None), 0o600)?;
-        Ok(key.public_key().address())
-    })
+    DirBuilder::new()
+        .mode(0o700)
+        .create(dir)
+        .map_err(file_error(dir))?;
+    let paths: Vec<_> = (0..count)
+        .map(|n| dir.join(format!("{n:05}.pem")))
+        .collect();
+    on_all_cores(
+        "making keys",
+        &paths,
+        |_| 1,
+        |path| {
+            let key = SecretKey::generate(BITS).map_err(BenchError::Library)?;
+            write_new(path, &key.to_pem(None), 0o600)?;
+            Ok(key.public_key().address())
+        },
+    )
 }
 
 /// Reads every `*.pem` of a directory, in the order of their names.
@@ -90,9 +103,16 @@ mod tests {
         let dir = dir.path().join("bench");
         let addresses = create(&dir, 3).unwrap();
         fs::write(dir.join("notes.txt"), "not a key").unwrap();
-        let loaded: Vec<_> = load(&dir).unwrap().iter().map(|key| key.public_key().address()).collect();
+        let loaded: Vec<_> = load(&dir)
+            .unwrap()
+            .iter()
+            .map(|key| key.public_key().address())
+            .collect();
         assert_eq!(loaded, addresses);
-        let mode = fs::metadata(dir.join("00000.pem")).unwrap().permissions().mode();
+        let mode = fs::metadata(dir.join("00000.pem"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(matches!(create(&dir, 1), Err(BenchError::File { .. })));
         fs::write(dir.join("x.pem"), "not a key").unwrap();
@@ -103,6 +123,9 @@ mod tests {
     fn a_directory_without_keys_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         assert!(matches!(load(dir.path()), Err(BenchError::NoKeys(_))));
-        assert!(matches!(load(&dir.path().join("absent")), Err(BenchError::File { .. })));
+        assert!(matches!(
+            load(&dir.path().join("absent")),
+            Err(BenchError::File { .. })
+        ));
     }
 }

@@ -17,7 +17,9 @@ impl Pace {
     pub(super) fn due(self, index: usize) -> Option<Duration> {
         let Self::Open(rate) = self else { return None };
         let micros = (index as u128 * 1_000_000) / u128::from(rate.max(1));
-        Some(Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
+        Some(Duration::from_micros(
+            u64::try_from(micros).unwrap_or(u64::MAX),
+        ))
     }
 
     /// Transfers per array unless the user says otherwise: 500, or what is due in 10 ms.

@@ -58,7 +58,9 @@ impl SignedArray {
 
     /// An array of some of its items, by their positions.
     pub(super) fn some(&self, positions: &[usize]) -> Bytes {
-        let items = positions.iter().filter_map(|position| self.items.get(*position));
+        let items = positions
+            .iter()
+            .filter_map(|position| self.items.get(*position));
         let mut json = vec![b'['];
         for item in items {
             if json.len() > 1 {
@@ -132,9 +134,12 @@ impl Plan {
         let data = "x".repeat(size.data_bytes);
         let now = now();
         let senders = &*senders;
-        let signed = on_all_cores("signing transfers", &jobs, |job| job.payments.len(), |job| {
-            sign_array(senders, job, genesis, &data, now)
-        })?;
+        let signed = on_all_cores(
+            "signing transfers",
+            &jobs,
+            |job| job.payments.len(),
+            |job| sign_array(senders, job, genesis, &data, now),
+        )?;
         let mut plan = Self {
             lanes: (0..lanes).map(|_| Vec::new()).collect(),
             ids: Vec::with_capacity(size.transfers),
@@ -163,9 +168,10 @@ fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, Be
             turns[lane] += 1;
             let sender = &mut senders[account];
             payments.push((account, sender.next));
-            sender.next = sender.next.checked_add(1).ok_or_else(|| {
-                BenchError::Options("an account has no numbers left".to_owned())
-            })?;
+            sender.next = sender
+                .next
+                .checked_add(1)
+                .ok_or_else(|| BenchError::Options("an account has no numbers left".to_owned()))?;
         }
         jobs.push(Job { first, payments });
     }
@@ -173,7 +179,9 @@ fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, Be
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis())
         .ok()
         .and_then(|millis| Timestamp::new(millis).ok())
@@ -264,28 +272,44 @@ mod tests {
     fn senders(count: usize) -> Vec<Sender> {
         let next = AccountNonce::new(5).unwrap();
         (0..count)
-            .map(|_| Sender { key: SecretKey::generate(2048).unwrap(), next })
+            .map(|_| Sender {
+                key: SecretKey::generate(2048).unwrap(),
+                next,
+            })
             .collect()
     }
 
     #[test]
     fn a_node_can_read_and_verify_every_body() {
         let mut senders = senders(3);
-        let size = Size { transfers: 23, array: 4, lanes: 2, data_bytes: 9 };
+        let size = Size {
+            transfers: 23,
+            array: 4,
+            lanes: 2,
+            data_bytes: 9,
+        };
         let plan = Plan::sign(&mut senders, &GENESIS, size).unwrap();
         assert_eq!(plan.ids.len(), 23);
         let mut verifier = Verifier::new(8);
         let mut bytes = 0;
         let mut numbers: HashMap<Address, u64> = HashMap::new();
         let mut lane_of: HashMap<Address, usize> = HashMap::new();
-        for (lane, array) in plan.lanes.iter().enumerate().flat_map(|(lane, arrays)| arrays.iter().map(move |array| (lane, array))) {
+        for (lane, array) in plan
+            .lanes
+            .iter()
+            .enumerate()
+            .flat_map(|(lane, arrays)| arrays.iter().map(move |array| (lane, array)))
+        {
             let received: Vec<Received> = serde_json::from_slice(&array.json()).unwrap();
             assert_eq!(received.len(), array.len());
             for (position, received) in received.into_iter().enumerate() {
                 let txn = received.into_transaction();
                 bytes += encode(&txn).len();
                 let sender = txn.from.address();
-                assert_eq!(txn.number.get(), *numbers.entry(sender).and_modify(|n| *n += 1).or_insert(5));
+                assert_eq!(
+                    txn.number.get(),
+                    *numbers.entry(sender).and_modify(|n| *n += 1).or_insert(5)
+                );
                 assert_eq!(*lane_of.entry(sender).or_insert(lane), lane);
                 assert_ne!(txn.to, sender);
                 assert_eq!(txn.data.len(), 9);
@@ -300,7 +324,12 @@ mod tests {
 
     #[test]
     fn some_items_make_a_smaller_array() {
-        let size = Size { transfers: 3, array: 3, lanes: 4, data_bytes: 0 };
+        let size = Size {
+            transfers: 3,
+            array: 3,
+            lanes: 4,
+            data_bytes: 0,
+        };
         let plan = Plan::sign(&mut senders(1), &GENESIS, size).unwrap();
         let array = &plan.lanes[0][0];
         let numbers = |json: Bytes| -> Vec<u64> {

@@ -105,8 +105,20 @@ impl Measured {
 
     /// From the first submission to the last inclusion.
     pub(super) fn window(&self) -> Duration {
-        let first = self.sent.iter().map(|sent| sent.at).min().unwrap_or_default();
-        let last = self.seen.at.iter().flatten().max().copied().unwrap_or_default();
+        let first = self
+            .sent
+            .iter()
+            .map(|sent| sent.at)
+            .min()
+            .unwrap_or_default();
+        let last = self
+            .seen
+            .at
+            .iter()
+            .flatten()
+            .max()
+            .copied()
+            .unwrap_or_default();
         last.saturating_sub(first)
     }
 
@@ -136,7 +148,9 @@ impl Measured {
                 peak_rss_kib: span.after.peak_kib,
             }),
             generator_cpu_seconds: self.generator.as_ref().map(|span| cpu(span).as_secs_f64()),
-            disk: self.disk.map(|span| disk_cost(span, count, self.encoded_bytes)),
+            disk: self
+                .disk
+                .map(|span| disk_cost(span, count, self.encoded_bytes)),
             conditions,
         }
     }
@@ -202,16 +216,35 @@ fn latency(mut values: Vec<Duration>) -> Latency {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accepted, included, seconds, .. } = self;
-        writeln!(f, "accepted {accepted}, included {included}, in {seconds:.1} s")?;
+        let Self {
+            accepted,
+            included,
+            seconds,
+            ..
+        } = self;
+        writeln!(
+            f,
+            "accepted {accepted}, included {included}, in {seconds:.1} s"
+        )?;
         write!(f, "committed        {:.0}/s", self.committed_per_second)?;
         match self.median_second {
             Some(median) => writeln!(f, ", median second {median}")?,
             None => writeln!(f)?,
         }
-        let Latency { p50_ms, p99_ms, max_ms } = self.latency;
-        writeln!(f, "submit->included p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, max {max_ms:.0} ms")?;
-        writeln!(f, "blocks           {}, mean {:.1} transfers", self.blocks, self.mean_block)?;
+        let Latency {
+            p50_ms,
+            p99_ms,
+            max_ms,
+        } = self.latency;
+        writeln!(
+            f,
+            "submit->included p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, max {max_ms:.0} ms"
+        )?;
+        writeln!(
+            f,
+            "blocks           {}, mean {:.1} transfers",
+            self.blocks, self.mean_block
+        )?;
         match &self.node {
             Some(node) => writeln!(
                 f,
@@ -286,8 +319,16 @@ mod tests {
     /// Two arrays of 2 sent at 0.5 s and 1 s; included at 1.4, 1.5, 2.4 and 3.6 s.
     fn measured() -> Measured {
         let ms = Duration::from_millis;
-        let sent = |first, at| Sent { first, count: 2, at: ms(at) };
-        let usage = |cpu| Usage { cpu: ms(cpu), rss_kib: 10, peak_kib: 20 };
+        let sent = |first, at| Sent {
+            first,
+            count: 2,
+            at: ms(at),
+        };
+        let usage = |cpu| Usage {
+            cpu: ms(cpu),
+            rss_kib: 10,
+            peak_kib: 20,
+        };
         Measured {
             sent: vec![sent(2, 1_000), sent(0, 500)],
             seen: Inclusions {
@@ -295,11 +336,20 @@ mod tests {
                 blocks: vec![2, 1, 1],
             },
             encoded_bytes: 2_000,
-            node: Some(Span { before: usage(1_000), after: usage(1_004) }),
+            node: Some(Span {
+                before: usage(1_000),
+                after: usage(1_004),
+            }),
             generator: None,
             disk: Some(Span {
-                before: DiskUse { allocated: 8_192, apparent: 1_000 },
-                after: DiskUse { allocated: 4_192, apparent: 4_000 },
+                before: DiskUse {
+                    allocated: 8_192,
+                    apparent: 1_000,
+                },
+                after: DiskUse {
+                    allocated: 4_192,
+                    apparent: 4_000,
+                },
             }),
         }
     }
@@ -312,7 +362,11 @@ mod tests {
         assert_eq!(measured.median_second(), Some(1));
         assert_eq!(
             latency(measured.latencies()),
-            Latency { p50_ms: 1_000.0, p99_ms: 2_600.0, max_ms: 2_600.0 }
+            Latency {
+                p50_ms: 1_000.0,
+                p99_ms: 2_600.0,
+                max_ms: 2_600.0
+            }
         );
         let report = measured.report(conditions());
         assert_eq!((report.accepted, report.included, report.blocks), (4, 4, 3));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ccoin_core::genesis_config::GenesisConfig;
 use ccoin_home::{ExitCode, Failure};
@@ -27,7 +27,7 @@ const WARM_UP: usize = 20_000;
 const LEAST: usize = 100_000;
 
 /// Most transfers: about 1 KiB of memory each.
-pub const MOST: usize = 4_000_000;
+pub(super) const MOST: usize = 4_000_000;
 
 /// Longest body of `POST /v1/txns`, in bytes.
 const MAX_BODY: usize = 4 << 20;
@@ -35,7 +35,10 @@ const MAX_BODY: usize = 4 << 20;
 /// Bytes of a transfer as JSON beside its data, at most.
 const JSON_OVERHEAD: usize = 1_200;
 
-/// What `interfaces.md` promises, in words for the report.
+/// Longest time without a block that takes a transfer, and after the last submission.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a node promises by its answers, for the report.
 const DURABILITY: &str = "accepted = on disk in the queue, included = block on disk";
 
 /// A measurement.
@@ -72,12 +75,14 @@ pub struct BenchRun {
 /// answer, 3 for unusable keys, 2 for options that do not fit together.
 pub fn run(bench: &BenchRun) -> Result<Report, Failure> {
     // One thread is enough for pre-written bodies and leaves the cores to the node.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-    Ok(runtime.block_on(measure(bench))?)
+    Ok(runtime.block_on(measure(bench, PATIENCE))?)
 }
 
-async fn measure(bench: &BenchRun) -> Result<Report, BenchError> {
+async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, BenchError> {
     let pace = bench.rate.map_or(Pace::Closed, Pace::Open);
     let array = bench.array.unwrap_or_else(|| pace.array());
     check(bench, array)?;
@@ -100,18 +105,20 @@ async fn measure(bench: &BenchRun) -> Result<Report, BenchError> {
     };
     size.transfers = match (bench.transfers, bench.rate) {
         (Some(transfers), _) => transfers,
-        (None, Some(rate)) => (rate as usize).saturating_mul(bench.seconds as usize).min(MOST),
+        (None, Some(rate)) => (rate as usize)
+            .saturating_mul(bench.seconds as usize)
+            .min(MOST),
         (None, None) => {
             size.transfers = WARM_UP;
             let plan = Plan::sign(&mut senders, &status.genesis_id, size)?;
-            let warm = send(bench, pace, plan).await?;
+            let warm = send(bench, pace, patience, plan).await?;
             needed(warm.rate(), bench.seconds)
         }
     };
     let accounts = senders.len();
     let plan = Plan::sign(&mut senders, &status.genesis_id, size)?;
     drop(senders);
-    let measured = send(bench, pace, plan).await?;
+    let measured = send(bench, pace, patience, plan).await?;
     Ok(measured.report(Conditions {
         node: bench.url.to_string(),
         version: status.version,
@@ -158,10 +165,20 @@ fn check(bench: &BenchRun, array: usize) -> Result<(), BenchError> {
 }
 
 /// Sends a plan and follows it until everything is in a block.
-async fn send(bench: &BenchRun, pace: Pace, plan: Plan) -> Result<Measured, BenchError> {
+async fn send(
+    bench: &BenchRun,
+    pace: Pace,
+    patience: Duration,
+    plan: Plan,
+) -> Result<Measured, BenchError> {
     let mut connection = Connection::new(bench.url.clone());
     let status: StatusAnswer = connection.get("/v1/status").await?;
-    let disk = || bench.chain.as_deref().and_then(|chain| disk_use(chain).ok());
+    let disk = || {
+        bench
+            .chain
+            .as_deref()
+            .and_then(|chain| disk_use(chain).ok())
+    };
     let node = || bench.pid.and_then(usage);
     let own = || usage(std::process::id());
     let (disk_before, node_before, own_before) = (disk(), node(), own());
@@ -169,6 +186,7 @@ async fn send(bench: &BenchRun, pace: Pace, plan: Plan) -> Result<Measured, Benc
         ids: plan.ids,
         start: Instant::now(),
         pace,
+        patience,
         places: Semaphore::new(bench.in_flight),
         accepted: AtomicUsize::new(0),
         all_sent: OnceLock::new(),
@@ -180,14 +198,21 @@ async fn send(bench: &BenchRun, pace: Pace, plan: Plan) -> Result<Measured, Benc
     }
     let following = follow(connection, status.height.get(), Arc::clone(&flight));
     let (sent, seen) = tokio::try_join!(finish(lanes, &flight), following)?;
-    let span = |before, after| Some(Span { before: before?, after: after? });
+    let span = |before, after| {
+        Some(Span {
+            before: before?,
+            after: after?,
+        })
+    };
     Ok(Measured {
         sent,
         seen,
         encoded_bytes: plan.encoded_bytes,
         node: span(node_before, node()),
         generator: span(own_before, own()),
-        disk: disk_before.zip(disk()).map(|(before, after)| Span { before, after }),
+        disk: disk_before
+            .zip(disk())
+            .map(|(before, after)| Span { before, after }),
     })
 }
 

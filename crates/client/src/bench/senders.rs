@@ -22,9 +22,6 @@ const PATH: &str = "/v1/txns";
 /// Pause when items of an accepted request met a full queue: a few blocks.
 const ITEM_PAUSE: Duration = Duration::from_millis(200);
 
-/// Longest time that the queue may stay full for one array.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-
 /// What senders and follower know of each other.
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -33,6 +30,8 @@ pub(super) struct Flight {
     /// When the clock started.
     pub(super) start: Instant,
     pub(super) pace: Pace,
+    /// Longest time without progress.
+    pub(super) patience: Duration,
     /// Places for transfers that are sent and not yet in a block.
     pub(super) places: Semaphore,
     /// Transfers that the node took.
@@ -118,7 +117,7 @@ async fn send_array(
             Err(error) => return Err(error.into()),
         };
         let waited = moved.elapsed();
-        if waited > PATIENCE {
+        if waited > flight.patience {
             let id = open.first().and_then(|position| ids.get(*position));
             return Err(BenchError::QueueFull {
                 id: id.copied().unwrap_or(TxId::ZERO),
@@ -195,14 +194,20 @@ mod tests {
     }
 
     fn problem(id: TxId, code: &str) -> String {
-        format!(r#"{{"id":"{id}","problem":{{"type":"about:blank","title":"t","status":503,"code":"{code}","detail":"d"}}}}"#)
+        format!(
+            r#"{{"id":"{id}","problem":{{"type":"about:blank","title":"t","status":503,"code":"{code}","detail":"d"}}}}"#
+        )
     }
 
     #[test]
     fn back_pressure_is_sent_again_and_a_refusal_ends_it() {
         let ids: Vec<_> = (0..4).map(|n| TxId::new([n; 32])).collect();
         let all = [0, 1, 2, 3];
-        let good = answer(&ids.iter().map(|id| taken(*id, "pending")).collect::<Vec<_>>());
+        let good = answer(
+            &ids.iter()
+                .map(|id| taken(*id, "pending"))
+                .collect::<Vec<_>>(),
+        );
         assert_eq!(judge(&good, &all, &ids).unwrap(), [0; 0]);
 
         let full = answer(&[
@@ -218,7 +223,9 @@ mod tests {
 
         for code in ["nonce-gap", "nonce-used", "bad-signature"] {
             let error = judge(&answer(&[problem(ids[2], code)]), &[2], &ids).unwrap_err();
-            let BenchError::Refused { id, code: got, .. } = error else { panic!("{error}") };
+            let BenchError::Refused { id, code: got, .. } = error else {
+                panic!("{error}")
+            };
             assert_eq!((id, got.as_str()), (ids[2], code));
         }
     }
