@@ -67,7 +67,7 @@ struct Options {
 
 /// What `--genesis` names.
 enum Source {
-    Configuration(GenesisDocument),
+    Configuration(Box<GenesisDocument>),
     Block(Box<Genesis>),
 }
 
@@ -163,7 +163,7 @@ fn read(path: &Path) -> anyhow::Result<Source> {
     let document = GenesisDocument::parse(&text, &name).map_err(|error: GenesisConfigError| {
         Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
     })?;
-    Ok(Source::Configuration(document))
+    Ok(Source::Configuration(Box::new(document)))
 }
 
 /// Says what the network will be like, and refuses one that cannot work here.

@@ -1,6 +1,8 @@
 //! The HTTP API of a node: routes, JSON shapes, errors. It reads what the node has
 //! published and hands transactions in; it knows no rule and touches no file.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod body;
 mod limits;
 mod original;

@@ -1,7 +1,7 @@
 //! The answers of a node in the fields that are used here; further fields are left out,
 //! so that a newer node still serves an older client.
 
-use ccoin_core::{AccountNonce, Amount, BlockId, Height, TxId};
+use ccoin_core::{AccountNonce, BlockId, Height, TxId};
 use serde::Deserialize;
 
 /// `GET /v1/status`.
@@ -18,8 +18,6 @@ pub struct StatusAnswer {
 /// `GET /v1/accounts/{address}`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AccountAnswer {
-    /// Coins as of the newest block.
-    pub balance: Amount,
     /// Number of the next transaction of this account.
     pub next_number: AccountNonce,
 }

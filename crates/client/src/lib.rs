@@ -3,6 +3,8 @@
 //! Everything that a node answers is bounded and parsed here; no ledger rule
 //! and no file of a chain is ever read.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod answers;
 pub mod bench;
 mod http;

@@ -211,7 +211,8 @@ impl<'a> Draft<'a> {
     /// that is still empty is no change.
     #[must_use]
     pub fn finish(self) -> (State, Vec<Change>) {
-        let changes: Vec<Change> = self.touched.into_iter().collect();
+        let exists = |change: &Change| change.1 != Account::default();
+        let changes: Vec<Change> = self.touched.into_iter().filter(exists).collect();
         let values: Vec<_> = changes
             .iter()
             .map(|(address, account)| (*address, account.to_value()))

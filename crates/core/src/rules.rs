@@ -265,8 +265,8 @@ pub struct Applied {
     pub block: SealedBlock,
     /// All accounts after it.
     pub state: State,
-    /// Every account that a transaction or the reward named, sorted by address,
-    /// with its value after the block.
+    /// Every account that a transaction or the reward named and that exists now,
+    /// sorted by address, with its value after the block.
     pub changes: Vec<Change>,
 }
 

@@ -12,7 +12,9 @@ fn signatures(c: &mut Criterion) {
     let der = key.public_key().as_der().to_vec();
     let mut verifier = Verifier::new(16);
 
-    c.bench_function("sign, RSA-2048", |b| b.iter(|| key.sign(black_box(&message))));
+    c.bench_function("sign, RSA-2048", |b| {
+        b.iter(|| key.sign(black_box(&message)))
+    });
     c.bench_function("verify, key remembered", |b| {
         b.iter(|| {
             let key = verifier.intern(black_box(&der)).expect("a good key");

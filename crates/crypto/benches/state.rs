@@ -11,7 +11,12 @@ const PAGE: usize = 4096;
 
 fn address(n: u64) -> Address {
     let digest = sha256(&[&n.to_be_bytes()]);
-    Address::new(*digest.as_bytes().first_chunk().expect("a digest has 32 bytes"))
+    Address::new(
+        *digest
+            .as_bytes()
+            .first_chunk()
+            .expect("a digest has 32 bytes"),
+    )
 }
 
 fn value(n: u64) -> Value {
@@ -31,11 +36,17 @@ fn grown() -> StateTree {
     let start = Instant::now();
     let mut tree = StateTree::default();
     for first in (0..ACCOUNTS).step_by(10_000) {
-        let block: Vec<_> = (first..first + 10_000).map(|n| (address(n), value(n + 1))).collect();
+        let block: Vec<_> = (first..first + 10_000)
+            .map(|n| (address(n), value(n + 1)))
+            .collect();
         tree = tree.update(&block);
     }
     let (took, bytes) = (start.elapsed(), resident().saturating_sub(before));
-    println!("{} accounts: {took:?}, {} bytes each", tree.len(), bytes / tree.len());
+    println!(
+        "{} accounts: {took:?}, {} bytes each",
+        tree.len(),
+        bytes / tree.len()
+    );
     tree
 }
 
@@ -45,7 +56,9 @@ fn state(c: &mut Criterion) {
     let mut next = |batch: u64| -> Vec<(Address, Value)> {
         block += 1;
         let at = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % ACCOUNTS;
-        (0..batch).map(|n| (address(at(block * batch + n)), value(block + n + 1))).collect()
+        (0..batch)
+            .map(|n| (address(at(block * batch + n)), value(block + n + 1)))
+            .collect()
     };
     for batch in [10, BATCH, 10_000] {
         c.bench_function(&format!("update {batch} of a million accounts"), |b| {

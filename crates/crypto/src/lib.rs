@@ -3,6 +3,8 @@
 //!
 //! It knows bytes and keys, never blocks, peers, files or clocks.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod bytes;
 mod hash;
 mod key_error;

@@ -107,7 +107,10 @@ mod tests {
             for (index, item) in items.iter().enumerate() {
                 let path = path(&items, index);
                 let at = index as u64;
-                assert!(verify_path(item, at, size, &path, &root), "{index} of {count}");
+                assert!(
+                    verify_path(item, at, size, &path, &root),
+                    "{index} of {count}"
+                );
                 for other in (0..size + 2).filter(|other| *other != at) {
                     assert!(!verify_path(item, other, size, &path, &root));
                 }
@@ -126,10 +129,27 @@ mod tests {
     fn hostile_numbers_are_refused() {
         let items = items(3);
         let (root, path) = (root(&items), path(&items, 0));
-        for (index, size) in [(0, 0), (3, 3), (u64::MAX, u64::MAX), (u64::MAX - 1, u64::MAX)] {
+        for (index, size) in [
+            (0, 0),
+            (3, 3),
+            (u64::MAX, u64::MAX),
+            (u64::MAX - 1, u64::MAX),
+        ] {
             assert!(!verify_path(&items[0], index, size, &path, &root));
-            assert!(!verify_path(&items[0], index, size, &[Hash::ZERO; 64], &root));
-            assert!(!verify_path(&items[0], index, size, &[Hash::ZERO; 500], &root));
+            assert!(!verify_path(
+                &items[0],
+                index,
+                size,
+                &[Hash::ZERO; 64],
+                &root
+            ));
+            assert!(!verify_path(
+                &items[0],
+                index,
+                size,
+                &[Hash::ZERO; 500],
+                &root
+            ));
         }
         assert!(super::path(&items, 3).is_empty());
     }

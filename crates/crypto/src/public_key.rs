@@ -41,14 +41,18 @@ pub struct PublicKey {
 /// key whose modulus has `modulus` bytes and its top bit set.
 fn prefix(modulus: usize) -> [u8; PREFIX] {
     let length = |more: usize| {
-        u16::try_from(modulus.saturating_add(more)).unwrap_or(u16::MAX).to_be_bytes()
+        u16::try_from(modulus.saturating_add(more))
+            .unwrap_or(u16::MAX)
+            .to_be_bytes()
     };
     let ([o1, o2], [b1, b2], [s1, s2], [i1, i2]) = (length(34), length(15), length(10), length(1));
     let mut bytes = [0; PREFIX];
     let parts: [&[u8]; 5] = [
         &[0x30, 0x82, o1, o2],
         // SEQUENCE { OID rsaEncryption 1.2.840.113549.1.1.1, NULL }
-        &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0],
+        &[
+            0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0,
+        ],
         // BIT STRING without unused bits
         &[0x03, 0x82, b1, b2, 0],
         &[0x30, 0x82, s1, s2],
@@ -79,7 +83,10 @@ impl PublicKey {
         if modulus.last().is_none_or(|byte| byte & 1 == 0) {
             return Err(KeyError::EvenModulus);
         }
-        Ok(Self { der: der.into(), address: address_of(der) })
+        Ok(Self {
+            der: der.into(),
+            address: address_of(der),
+        })
     }
 
     /// Reads what people paste: a PEM, the DER in base64 or hex, or the hex of a PEM.
@@ -88,7 +95,10 @@ impl PublicKey {
     /// [`KeyError`] if it is none of these or outside the key profile.
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
         if text.len() > MAX_TEXT {
-            return Err(KeyError::TextLength { got: text.len(), max: MAX_TEXT });
+            return Err(KeyError::TextLength {
+                got: text.len(),
+                max: MAX_TEXT,
+            });
         }
         let text = text.trim();
         if text.starts_with(PEM_START) {
@@ -156,7 +166,10 @@ impl PublicKey {
 
 fn address_of(der: &[u8]) -> Address {
     let digest = sha256(&[der]);
-    let (address, _) = digest.as_bytes().split_first_chunk().expect("a digest has 32 bytes");
+    let (address, _) = digest
+        .as_bytes()
+        .split_first_chunk()
+        .expect("a digest has 32 bytes");
     Address::new(*address)
 }
 
@@ -207,10 +220,16 @@ impl<'de> Deserialize<'de> for PublicKey {
         let der: Cow<'de, [u8]> = if deserializer.is_human_readable() {
             let text = Cow::<'de, str>::deserialize(deserializer)?;
             if text.len() > MAX_TEXT {
-                let error = KeyError::TextLength { got: text.len(), max: MAX_TEXT };
+                let error = KeyError::TextLength {
+                    got: text.len(),
+                    max: MAX_TEXT,
+                };
                 return Err(D::Error::custom(error));
             }
-            STANDARD.decode(text.as_bytes()).map_err(D::Error::custom)?.into()
+            STANDARD
+                .decode(text.as_bytes())
+                .map_err(D::Error::custom)?
+                .into()
         } else {
             serde_bytes::deserialize(deserializer)?
         };

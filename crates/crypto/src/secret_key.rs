@@ -46,7 +46,9 @@ impl SecretKey {
         if !BITS.contains(&bits) {
             return Err(KeyError::Bits { got: bits });
         }
-        let failed = KeyError::Library { action: "generate a key" };
+        let failed = KeyError::Library {
+            action: "generate a key",
+        };
         let key = RsaPrivateKey::new(&mut OsRng, bits).map_err(|_| failed.clone())?;
         Self::from_pkcs8(key.to_pkcs8_der().map_err(|_| failed)?)
     }
@@ -58,7 +60,10 @@ impl SecretKey {
     /// outside the key profile apart.
     pub fn from_pem(text: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
         if text.len() > MAX_PEM {
-            return Err(KeyError::TextLength { got: text.len(), max: MAX_PEM });
+            return Err(KeyError::TextLength {
+                got: text.len(),
+                max: MAX_PEM,
+            });
         }
         let (label, document) =
             SecretDocument::from_pem(text.trim()).map_err(|_| KeyError::Malformed)?;
@@ -73,8 +78,10 @@ impl SecretKey {
 
     fn from_pkcs8(der: SecretDocument) -> Result<Self, KeyError> {
         let pair = RsaKeyPair::from_pkcs8(der.as_bytes()).map_err(|_| KeyError::Malformed)?;
-        let public: PublicKeyX509Der<'_> =
-            pair.public_key().as_der().map_err(|_| KeyError::Malformed)?;
+        let public: PublicKeyX509Der<'_> = pair
+            .public_key()
+            .as_der()
+            .map_err(|_| KeyError::Malformed)?;
         let public = PublicKey::from_der(public.as_ref())?;
         Ok(Self { der, pair, public })
     }
@@ -116,7 +123,12 @@ impl SecretKey {
         let failed = KeyError::Library { action: "sign" };
         let mut bytes = vec![0; self.public.modulus_len()];
         self.pair
-            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), message.as_bytes(), &mut bytes)
+            .sign(
+                &RSA_PSS_SHA256,
+                &SystemRandom::new(),
+                message.as_bytes(),
+                &mut bytes,
+            )
             .map_err(|_| failed.clone())?;
         Signature::new(&bytes).map_err(|_| failed)
     }
@@ -134,7 +146,9 @@ fn decrypt(document: &SecretDocument, passphrase: &str) -> Result<SecretDocument
     if rounds.is_none_or(|rounds| rounds > MAX_ROUNDS) {
         return Err(KeyError::Encryption);
     }
-    sealed.decrypt(passphrase).map_err(|_| KeyError::WrongPassphrase)
+    sealed
+        .decrypt(passphrase)
+        .map_err(|_| KeyError::WrongPassphrase)
 }
 
 impl fmt::Debug for SecretKey {

@@ -65,7 +65,12 @@ impl Signature {
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.len().min(4);
-        write!(f, "Signature({} bytes, {}..)", self.0.len(), hex::encode(&self.0[..end]))
+        write!(
+            f,
+            "Signature({} bytes, {}..)",
+            self.0.len(),
+            hex::encode(&self.0[..end])
+        )
     }
 }
 

@@ -16,7 +16,9 @@ impl Verifier {
     /// Remembers the `capacity` keys used last (at least one; about 2 KiB each).
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { known: LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN)) }
+        Self {
+            known: LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN)),
+        }
     }
 
     /// The key with this DER, without checking it again if it is remembered.
@@ -44,13 +46,18 @@ impl Verifier {
         let bytes = signature.as_bytes();
         let modulus = key.modulus();
         if bytes.len() != modulus.len() {
-            return Err(SignatureError::Length { got: bytes.len(), expected: modulus.len() });
+            return Err(SignatureError::Length {
+                got: bytes.len(),
+                expected: modulus.len(),
+            });
         }
         if bytes >= modulus {
             return Err(SignatureError::Range);
         }
         let check = |parsed: &ParsedPublicKey| {
-            parsed.verify_sig(message.as_bytes(), bytes).map_err(|_| SignatureError::Mismatch)
+            parsed
+                .verify_sig(message.as_bytes(), bytes)
+                .map_err(|_| SignatureError::Mismatch)
         };
         if let Some((_, parsed)) = self.known.get(key.as_der()) {
             return check(parsed);
@@ -58,13 +65,19 @@ impl Verifier {
         let parsed = ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key.as_der())
             .map_err(|_| SignatureError::Mismatch)?;
         check(&parsed)?;
-        self.known.put(Arc::clone(key.shared_der()), (key.clone(), parsed));
+        self.known
+            .put(Arc::clone(key.shared_der()), (key.clone(), parsed));
         Ok(())
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Verifier({} of {} keys)", self.known.len(), self.known.cap())
+        write!(
+            f,
+            "Verifier({} of {} keys)",
+            self.known.len(),
+            self.known.cap()
+        )
     }
 }

@@ -24,19 +24,31 @@ fn der() -> Vec<u8> {
 
 /// The DER that the `rsa` crate writes for any numbers.
 fn encoded(modulus: BigUint, exponent: u32) -> Vec<u8> {
-    RsaPublicKey::new_unchecked(modulus, exponent.into()).to_public_key_der().unwrap().into_vec()
+    RsaPublicKey::new_unchecked(modulus, exponent.into())
+        .to_public_key_der()
+        .unwrap()
+        .into_vec()
 }
 
 fn modulus() -> BigUint {
-    RsaPublicKey::from_public_key_der(&der()).unwrap().n().clone()
+    RsaPublicKey::from_public_key_der(&der())
+        .unwrap()
+        .n()
+        .clone()
 }
 
 #[test]
 fn a_good_key_is_taken_as_it_is() {
     let public = PublicKey::from_der(&der()).unwrap();
     assert_eq!(&public, key().public_key());
-    assert_eq!((public.bits(), public.modulus_len(), public.as_der().len()), (2048, 256, 294));
-    assert_eq!(public.address().as_bytes(), &sha256(&[&der()]).as_bytes()[..20]);
+    assert_eq!(
+        (public.bits(), public.modulus_len(), public.as_der().len()),
+        (2048, 256, 294)
+    );
+    assert_eq!(
+        public.address().as_bytes(),
+        &sha256(&[&der()]).as_bytes()[..20]
+    );
     assert_eq!(encoded(modulus(), 65537), der());
     assert!(format!("{public:?}").len() < 80);
 }
@@ -48,7 +60,11 @@ fn every_bit_of_the_frame_counts() {
         for bit in 0..8 {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << bit;
-            assert_eq!(PublicKey::from_der(&bytes), Err(KeyError::NotCanonical), "byte {at}");
+            assert_eq!(
+                PublicKey::from_der(&bytes),
+                Err(KeyError::NotCanonical),
+                "byte {at}"
+            );
         }
     }
     for got in (0..good.len()).chain([295, 422, 550, 600]) {
@@ -57,24 +73,37 @@ fn every_bit_of_the_frame_counts() {
         assert!(PublicKey::from_der(&bytes).is_err(), "{got} bytes");
     }
     let trailing = [good.as_slice(), &[0]].concat();
-    assert_eq!(PublicKey::from_der(&trailing), Err(KeyError::Length { got: 295 }));
+    assert_eq!(
+        PublicKey::from_der(&trailing),
+        Err(KeyError::Length { got: 295 })
+    );
 }
 
 #[test]
 fn keys_outside_the_profile() {
     let n = modulus();
-    let refused = |modulus: BigUint, exponent| PublicKey::from_der(&encoded(modulus, exponent)).unwrap_err();
+    let refused =
+        |modulus: BigUint, exponent| PublicKey::from_der(&encoded(modulus, exponent)).unwrap_err();
     assert_eq!(refused(n.clone(), 3), KeyError::Length { got: 292 });
     assert_eq!(refused(n.clone(), 65539), KeyError::NotCanonical);
     assert_eq!(refused(&n >> 1024, 65537), KeyError::Length { got: 162 });
-    assert_eq!(refused((&n >> 1) | BigUint::from(1_u8), 65537), KeyError::Length { got: 293 });
+    assert_eq!(
+        refused((&n >> 1) | BigUint::from(1_u8), 65537),
+        KeyError::Length { got: 293 }
+    );
     assert_eq!(refused(&n << 8, 65537), KeyError::Length { got: 295 });
     assert_eq!(refused(&n - 1_u8, 65537), KeyError::EvenModulus);
     let mut low = der();
     low[33] &= 0x7f; // 2047 bits behind a superfluous zero byte
     assert_eq!(PublicKey::from_der(&low), Err(KeyError::NotCanonical));
-    assert_eq!(SecretKey::generate(1024).unwrap_err(), KeyError::Bits { got: 1024 });
-    assert_eq!(SecretKey::generate(2049).unwrap_err(), KeyError::Bits { got: 2049 });
+    assert_eq!(
+        SecretKey::generate(1024).unwrap_err(),
+        KeyError::Bits { got: 1024 }
+    );
+    assert_eq!(
+        SecretKey::generate(2049).unwrap_err(),
+        KeyError::Bits { got: 2049 }
+    );
 }
 
 #[test]
@@ -111,11 +140,26 @@ fn public_keys_are_read_from_what_people_paste() {
         assert_eq!(PublicKey::from_text(&text).as_ref(), Ok(public), "{text}");
     }
     let secret = key().to_pem(None);
-    for text in ["", " ", "abc", "MIIB", "zz", "-----BEGIN", &pem[..200], &secret] {
+    for text in [
+        "",
+        " ",
+        "abc",
+        "MIIB",
+        "zz",
+        "-----BEGIN",
+        &pem[..200],
+        &secret,
+    ] {
         assert!(PublicKey::from_text(text).is_err(), "{text}");
     }
     let long = "00".repeat(3000);
-    assert_eq!(PublicKey::from_text(&long), Err(KeyError::TextLength { got: 6000, max: 4096 }));
+    assert_eq!(
+        PublicKey::from_text(&long),
+        Err(KeyError::TextLength {
+            got: 6000,
+            max: 4096
+        })
+    );
 }
 
 #[test]
@@ -130,11 +174,22 @@ fn public_keys_travel_as_base64_and_as_bytes() {
     let mut even = bytes.clone();
     even[3 + 33 + 255] ^= 1;
     assert!(rmp_serde::from_slice::<PublicKey>(&even).is_err());
-    for json in [json.replace('M', " M"), json.replacen("AB\"", "AB=\"", 1), "\"\"".into(), "[48]".into()] {
-        assert_eq!(serde_json::from_str::<PublicKey>(&json).ok().as_ref(), None, "{json}");
+    for json in [
+        json.replace('M', " M"),
+        json.replacen("AB\"", "AB=\"", 1),
+        "\"\"".into(),
+        "[48]".into(),
+    ] {
+        assert_eq!(
+            serde_json::from_str::<PublicKey>(&json).ok().as_ref(),
+            None,
+            "{json}"
+        );
     }
     let long = format!("\"{}\"", "A".repeat(5000));
-    let error = serde_json::from_str::<PublicKey>(&long).unwrap_err().to_string();
+    let error = serde_json::from_str::<PublicKey>(&long)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("5000 bytes"), "{error}");
 }
 
@@ -148,7 +203,11 @@ fn key_files_open_with_their_passphrase_alone() {
     }
     let locked = key().to_pem(Some("pässword"));
     assert!(locked.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
-    assert_ne!(locked, key().to_pem(Some("pässword")), "salt and vector are random");
+    assert_ne!(
+        locked,
+        key().to_pem(Some("pässword")),
+        "salt and vector are random"
+    );
     let read = SecretKey::from_pem(&locked, Some("pässword")).unwrap();
     assert_eq!(read.public_key(), key().public_key());
     assert_eq!(read.to_pem(None), open);
@@ -167,10 +226,16 @@ fn broken_key_files_are_refused() {
     assert_eq!(refused("junk"), KeyError::Malformed);
     assert_eq!(refused(&open[..open.len() / 2]), KeyError::Malformed);
     assert_eq!(refused(&key().public_key().to_pem()), KeyError::Malformed);
-    assert_eq!(refused(&open.replace("PRIVATE", "SECRET")), KeyError::Malformed);
+    assert_eq!(
+        refused(&open.replace("PRIVATE", "SECRET")),
+        KeyError::Malformed
+    );
     let mislabelled = open.replace("PRIVATE", "ENCRYPTED PRIVATE");
     assert_eq!(refused(&mislabelled), KeyError::Encryption);
-    let length = KeyError::TextLength { got: 20_000, max: 16_384 };
+    let length = KeyError::TextLength {
+        got: 20_000,
+        max: 16_384,
+    };
     assert_eq!(refused(&"x".repeat(20_000)), length);
     // parts that do not fit together: another last digit in the middle of a prime
     let mut lines: Vec<String> = open.lines().map(str::to_owned).collect();
@@ -187,7 +252,12 @@ fn openssl(arguments: &str, input: &str) -> Option<String> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "openssl {arguments}");
     Some(String::from_utf8(output.stdout).unwrap())
@@ -203,7 +273,13 @@ fn openssl_reads_our_files() {
     assert_eq!(public, key().public_key().to_pem());
     assert_eq!(openssl("pkey -pubout", &key().to_pem(None)), Some(public));
     let scheme = openssl("asn1parse", &locked).unwrap();
-    for part in ["PBES2", "PBKDF2", ":0927C0", "hmacWithSHA256", "aes-256-cbc"] {
+    for part in [
+        "PBES2",
+        "PBKDF2",
+        ":0927C0",
+        "hmacWithSHA256",
+        "aes-256-cbc",
+    ] {
         assert!(scheme.contains(part), "{part} is not in {scheme}");
     }
 }
@@ -216,7 +292,10 @@ fn files_of_openssl_are_read() {
         return;
     };
     let read = SecretKey::from_pem(&open, None).unwrap();
-    assert_eq!(Some(read.public_key().to_pem()), openssl("pkey -pubout", &open));
+    assert_eq!(
+        Some(read.public_key().to_pem()),
+        openssl("pkey -pubout", &open)
+    );
     assert!(read.sign(&sha256(&[b"message"])).is_ok());
 
     let locked = openssl("pkcs8 -topk8 -v2 aes-256-cbc -passout pass:secret", &open).unwrap();

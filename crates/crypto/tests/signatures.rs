@@ -41,7 +41,9 @@ fn aws(bytes: &[u8], message: &Hash) -> bool {
 fn rsa(bytes: &[u8], message: &Hash) -> bool {
     let key = RsaPublicKey::from_public_key_der(key().public_key().as_der()).unwrap();
     pss::Signature::try_from(bytes).is_ok_and(|signature| {
-        pss::VerifyingKey::<Sha256>::new(key).verify(message.as_bytes(), &signature).is_ok()
+        pss::VerifyingKey::<Sha256>::new(key)
+            .verify(message.as_bytes(), &signature)
+            .is_ok()
     })
 }
 
@@ -49,7 +51,11 @@ fn rsa(bytes: &[u8], message: &Hash) -> bool {
 fn judge(bytes: &[u8], message: &Hash) -> Result<(), SignatureError> {
     let verdict = ours(bytes, message);
     if verdict.is_ok() {
-        assert!(aws(bytes, message) && rsa(bytes, message), "{}", hex::encode(bytes));
+        assert!(
+            aws(bytes, message) && rsa(bytes, message),
+            "{}",
+            hex::encode(bytes)
+        );
     }
     verdict
 }
@@ -61,7 +67,9 @@ fn valid_both_ways() {
         let signature = key().sign(&message).unwrap();
         assert_eq!(judge(signature.as_bytes(), &message), Ok(()));
         let signer = pss::BlindedSigningKey::<Sha256>::new(other_key());
-        let theirs = signer.sign_with_rng(&mut OsRng, message.as_bytes()).to_vec();
+        let theirs = signer
+            .sign_with_rng(&mut OsRng, message.as_bytes())
+            .to_vec();
         assert_eq!(judge(&theirs, &message), Ok(()));
         assert_ne!(signature.as_bytes(), theirs, "the salt is random");
     }
@@ -75,10 +83,18 @@ fn every_altered_byte_is_refused() {
         let mut bytes = signature.as_bytes().to_vec();
         bytes[at] ^= 1 << (at % 8);
         let altered = Signature::new(&bytes).unwrap();
-        assert!(verifier.verify(key().public_key(), &message(), &altered).is_err(), "byte {at}");
+        assert!(
+            verifier
+                .verify(key().public_key(), &message(), &altered)
+                .is_err(),
+            "byte {at}"
+        );
         assert!(!aws(&bytes, &message()) && !rsa(&bytes, &message()));
     }
-    assert_eq!(judge(signature.as_bytes(), &sha256(&[b"other"])), Err(SignatureError::Mismatch));
+    assert_eq!(
+        judge(signature.as_bytes(), &sha256(&[b"other"])),
+        Err(SignatureError::Mismatch)
+    );
 }
 
 #[test]
@@ -86,19 +102,27 @@ fn other_schemes_are_refused() {
     let message = message();
     let with_salt = |salt| {
         let signer = pss::SigningKey::<Sha256>::new_with_salt_len(other_key(), salt);
-        signer.sign_with_rng(&mut OsRng, message.as_bytes()).to_vec()
+        signer
+            .sign_with_rng(&mut OsRng, message.as_bytes())
+            .to_vec()
     };
     assert_eq!(judge(&with_salt(32), &message), Ok(()));
     for salt in [0, 20, 31, 33, 222] {
         let bytes = with_salt(salt);
-        assert_eq!(judge(&bytes, &message), Err(SignatureError::Mismatch), "salt {salt}");
+        assert_eq!(
+            judge(&bytes, &message),
+            Err(SignatureError::Mismatch),
+            "salt {salt}"
+        );
         assert!(!aws(&bytes, &message), "the library takes salt {salt}");
     }
     let sha512 = pss::SigningKey::<Sha512>::new_with_salt_len(other_key(), 32)
         .sign_with_rng(&mut OsRng, message.as_bytes())
         .to_vec();
     assert_eq!(judge(&sha512, &message), Err(SignatureError::Mismatch));
-    let pkcs1 = pkcs1v15::SigningKey::<Sha256>::new(other_key()).sign(message.as_bytes()).to_vec();
+    let pkcs1 = pkcs1v15::SigningKey::<Sha256>::new(other_key())
+        .sign(message.as_bytes())
+        .to_vec();
     assert_eq!(judge(&pkcs1, &message), Err(SignatureError::Mismatch));
     let other = SecretKey::generate(2048).unwrap().sign(&message).unwrap();
     assert!(judge(other.as_bytes(), &message).is_err());
@@ -118,12 +142,12 @@ fn a_signature_has_one_spelling() {
         .find(|(_, sum)| sum.len() == 256)
         .unwrap();
     let hashed = sha256(&[message().as_bytes()]);
-    let taken = RsaPublicKey::from(&other_key()).verify(
-        pss::Pss::new::<Sha256>(),
-        hashed.as_bytes(),
-        &sum,
+    let taken =
+        RsaPublicKey::from(&other_key()).verify(pss::Pss::new::<Sha256>(), hashed.as_bytes(), &sum);
+    assert!(
+        taken.is_ok(),
+        "no library takes s + n any more: is our own check still needed?"
     );
-    assert!(taken.is_ok(), "no library takes s + n any more: is our own check still needed?");
     assert_eq!(judge(&sum, &message()), Err(SignatureError::Range));
     assert_eq!(judge(&modulus, &message()), Err(SignatureError::Range));
     assert_eq!(judge(&[0xff; 256], &message()), Err(SignatureError::Range));
@@ -136,15 +160,23 @@ fn a_signature_has_one_spelling() {
         (257, [&[0], signature.as_bytes()].concat()),
         (512, vec![0; 512]),
     ] {
-        assert_eq!(judge(&bytes, &message()), Err(SignatureError::Length { got, expected: 256 }));
+        assert_eq!(
+            judge(&bytes, &message()),
+            Err(SignatureError::Length { got, expected: 256 })
+        );
     }
-    assert_eq!(Signature::new(&[0; 513]), Err(SignatureError::TooLong { got: 513 }));
+    assert_eq!(
+        Signature::new(&[0; 513]),
+        Err(SignatureError::TooLong { got: 513 })
+    );
 }
 
 #[test]
 fn leading_zeros_stay() {
-    let signature =
-        (0..).map(|_| key().sign(&message()).unwrap()).find(|s| s.as_bytes()[0] == 0).unwrap();
+    let signature = (0..)
+        .map(|_| key().sign(&message()).unwrap())
+        .find(|s| s.as_bytes()[0] == 0)
+        .unwrap();
     assert_eq!(judge(signature.as_bytes(), &message()), Ok(()));
     assert!(judge(&signature.as_bytes()[1..], &message()).is_err());
 }
@@ -172,14 +204,23 @@ fn remembered_keys_judge_alike() {
 fn signatures_travel_as_base64_and_as_bytes() {
     let signature = Signature::new(&[0xfb, 0xff, 1]).unwrap();
     assert_eq!(serde_json::to_string(&signature).unwrap(), r#""+/8B""#);
-    assert_eq!(serde_json::from_str::<Signature>(r#""+/8B""#).unwrap(), signature);
-    assert_eq!(rmp_serde::to_vec(&signature).unwrap(), [0xc4, 3, 0xfb, 0xff, 1]);
+    assert_eq!(
+        serde_json::from_str::<Signature>(r#""+/8B""#).unwrap(),
+        signature
+    );
+    assert_eq!(
+        rmp_serde::to_vec(&signature).unwrap(),
+        [0xc4, 3, 0xfb, 0xff, 1]
+    );
     for size in [0, 1, 256, 511, 512] {
         let signature = Signature::new(&vec![9; size]).unwrap();
         let json = serde_json::to_string(&signature).unwrap();
         assert_eq!(serde_json::from_str::<Signature>(&json).unwrap(), signature);
         let bytes = rmp_serde::to_vec(&signature).unwrap();
-        assert_eq!(rmp_serde::from_slice::<Signature>(&bytes).unwrap(), signature);
+        assert_eq!(
+            rmp_serde::from_slice::<Signature>(&bytes).unwrap(),
+            signature
+        );
     }
     for json in [r#""+/8""#, r#""-_8B""#, r#"" +/8B""#, "[251]", "null", "7"] {
         assert!(serde_json::from_str::<Signature>(json).is_err(), "{json}");
@@ -188,12 +229,19 @@ fn signatures_travel_as_base64_and_as_bytes() {
     assert!(rmp_serde::from_slice::<Signature>(&long).is_err());
     let long = format!("\"{}\"", "A".repeat(688));
     assert!(serde_json::from_str::<Signature>(&long).is_err());
-    assert_eq!(format!("{:?}", Signature::new(&[7; 256]).unwrap()), "Signature(256 bytes, 07070707..)");
+    assert_eq!(
+        format!("{:?}", Signature::new(&[7; 256]).unwrap()),
+        "Signature(256 bytes, 07070707..)"
+    );
 }
 
 /// Runs openssl in `dir`; `None` where there is none.
 fn openssl(dir: &std::path::Path, arguments: &str) -> Option<bool> {
-    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(dir).output().ok()?;
+    let output = Command::new("openssl")
+        .args(arguments.split(' '))
+        .current_dir(dir)
+        .output()
+        .ok()?;
     Some(output.status.success())
 }
 
@@ -221,7 +269,11 @@ fn openssl_agrees() {
     ] {
         let sign = format!("dgst -{digest} {pss}:{salt} -sign key -out theirs msg");
         assert_eq!(openssl(dir.path(), &sign), Some(true));
-        assert_eq!(judge(&fs::read(at("theirs")).unwrap(), &message), expected, "{sign}");
+        assert_eq!(
+            judge(&fs::read(at("theirs")).unwrap(), &message),
+            expected,
+            "{sign}"
+        );
     }
 }
 
@@ -232,7 +284,14 @@ fn larger_keys_sign_and_verify() {
     let signature = key.sign(&message()).unwrap();
     let public = PublicKey::from_der(key.public_key().as_der()).unwrap();
     assert_eq!((public.bits(), signature.as_bytes().len()), (3072, 384));
-    assert_eq!(Verifier::new(1).verify(&public, &message(), &signature), Ok(()));
+    assert_eq!(
+        Verifier::new(1).verify(&public, &message(), &signature),
+        Ok(())
+    );
     let short = Signature::new(&signature.as_bytes()[..256]).unwrap();
-    assert!(Verifier::new(1).verify(&public, &message(), &short).is_err());
+    assert!(
+        Verifier::new(1)
+            .verify(&public, &message(), &short)
+            .is_err()
+    );
 }

@@ -23,9 +23,7 @@ fn value(n: u8) -> Value {
 fn naive(accounts: &[(Address, Value)], depth: usize) -> Hash {
     match accounts {
         [] => Hash::ZERO,
-        [(address, value)] => {
-            sha256(&[&[0], path(address).as_bytes(), address.as_bytes(), value])
-        }
+        [(address, value)] => sha256(&[&[0], path(address).as_bytes(), address.as_bytes(), value]),
         _ => {
             let one = |a: &Address| path(a).as_bytes()[depth / 8] & (0x80 >> (depth % 8)) != 0;
             let (ones, zeros): (Vec<_>, Vec<_>) = accounts.iter().partition(|(a, _)| one(a));
@@ -121,30 +119,59 @@ fn an_account_cannot_be_hidden_behind_another() {
     let proof = tree.prove(&decoy);
     assert_eq!(
         proof.verify(&tree.root(), &victim),
-        Err(ProofError::Elsewhere { got: decoy, expected: victim })
+        Err(ProofError::Elsewhere {
+            got: decoy,
+            expected: victim
+        })
     );
-    let absent = Proof { siblings: Vec::new(), end: Some((victim, ABSENT)) };
-    assert_eq!(absent.verify(&tree.root(), &victim), Err(ProofError::Absent { got: victim }));
-    let deep = Proof { siblings: vec![Hash::ZERO; 257], end: None };
-    assert_eq!(deep.verify(&tree.root(), &victim), Err(ProofError::Depth { got: 257 }));
-    let full = Proof { siblings: vec![Hash::ZERO; 256], end: Some((victim, value(7))) };
-    assert!(matches!(full.verify(&tree.root(), &victim), Err(ProofError::Root { .. })));
+    let absent = Proof {
+        siblings: Vec::new(),
+        end: Some((victim, ABSENT)),
+    };
+    assert_eq!(
+        absent.verify(&tree.root(), &victim),
+        Err(ProofError::Absent { got: victim })
+    );
+    let deep = Proof {
+        siblings: vec![Hash::ZERO; 257],
+        end: None,
+    };
+    assert_eq!(
+        deep.verify(&tree.root(), &victim),
+        Err(ProofError::Depth { got: 257 })
+    );
+    let full = Proof {
+        siblings: vec![Hash::ZERO; 256],
+        end: Some((victim, value(7))),
+    };
+    assert!(matches!(
+        full.verify(&tree.root(), &victim),
+        Err(ProofError::Root { .. })
+    ));
 }
 
 #[test]
 fn both_kinds_of_absence_occur() {
     let tree = StateTree::from_values((0..50).map(|n| (address(n), value(7))));
-    let ends: Vec<_> = (100..200).map(|n| tree.prove(&address(n)).end.is_some()).collect();
+    let ends: Vec<_> = (100..200)
+        .map(|n| tree.prove(&address(n)).end.is_some())
+        .collect();
     assert!(ends.contains(&true) && ends.contains(&false));
     let empty = StateTree::default();
     assert_eq!((empty.root(), empty.len()), (Hash::ZERO, 0));
-    assert_eq!(empty.prove(&address(1)).verify(&Hash::ZERO, &address(1)), Ok(None));
+    assert_eq!(
+        empty.prove(&address(1)).verify(&Hash::ZERO, &address(1)),
+        Ok(None)
+    );
 }
 
 #[test]
 fn of_equal_addresses_the_last_counts() {
     let twice = StateTree::default().update(&[(address(1), value(1)), (address(1), value(2))]);
-    assert_eq!(twice.root(), StateTree::from_values([(address(1), value(2))]).root());
+    assert_eq!(
+        twice.root(),
+        StateTree::from_values([(address(1), value(2))]).root()
+    );
     let gone = StateTree::default().update(&[(address(1), value(1)), (address(1), ABSENT)]);
     assert!(gone.is_empty());
 }
@@ -164,7 +191,10 @@ fn proofs_travel_as_json_and_as_bytes() {
     assert_eq!(serde_json::to_string(&one).unwrap(), json);
     let two = json.replace("]]", &format!(r#"],["{}",7,3]]"#, address(1)));
     assert!(serde_json::from_str::<Proof>(&two).is_err());
-    let deep = Proof { siblings: vec![Hash::ZERO; 257], end: None };
+    let deep = Proof {
+        siblings: vec![Hash::ZERO; 257],
+        end: None,
+    };
     assert!(rmp_serde::from_slice::<Proof>(&rmp_serde::to_vec(&deep).unwrap()).is_err());
 }
 
@@ -175,7 +205,8 @@ fn snapshots_may_be_read_by_other_threads() {
     shared(&tree);
     let (snapshot, root) = (tree.clone(), tree.root());
     let reader = std::thread::spawn(move || {
-        (0..500).all(|n| snapshot.prove(&address(n)).verify(&root, &address(n)) == Ok(Some(value(7))))
+        (0..500)
+            .all(|n| snapshot.prove(&address(n)).verify(&root, &address(n)) == Ok(Some(value(7))))
     });
     let changes: Vec<_> = (0..500).map(|n| (address(n), value(8))).collect();
     assert_ne!(tree.update(&changes).root(), root);

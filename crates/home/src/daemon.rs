@@ -2,7 +2,6 @@
 //! program starts itself again, detached, and waits until that copy is ready.
 
 use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -53,12 +52,20 @@ impl DaemonOptions {
     /// # Errors
     /// [`Failure`] if the directory or the copy is unusable.
     pub fn enter(&self) -> Result<Option<ProcessExitCode>, Failure> {
-        if let Some(dir) = &self.rundir {
+        // The copy inherits the directory: entering a relative one again would go astray.
+        if let Some(dir) = self.rundir.as_ref().filter(|_| !is_detached()) {
             env::set_current_dir(dir).map_err(|error| {
-                Failure::new(ExitCode::BadConfig, format!("cannot enter {}: {error}", dir.display()))
+                Failure::new(
+                    ExitCode::BadConfig,
+                    format!("cannot enter {}: {error}", dir.display()),
+                )
             })?;
         }
-        if self.daemon && !is_detached() { detach().map(Some) } else { Ok(None) }
+        if self.daemon && !is_detached() {
+            detach().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// Starts logging and writes the process id.
@@ -69,13 +76,17 @@ impl DaemonOptions {
         let default = is_detached().then(|| PathBuf::from(format!("{program}.log")));
         let logfile = self.logfile.clone().or(default);
         let sink = LogSink::start(logfile.map(resolve).transpose()?, self.log_format)?;
-        Ok((sink, PidFile::write(self.pidfile.clone().map(resolve).transpose()?)?))
+        Ok((
+            sink,
+            PidFile::write(self.pidfile.clone().map(resolve).transpose()?)?,
+        ))
     }
 }
 
 /// A later change of directory must not move what an option names.
 fn resolve(path: PathBuf) -> Result<PathBuf, Failure> {
-    absolute(&path).map_err(|error| Failure::new(ExitCode::Usage, format!("{}: {error}", path.display())))
+    absolute(&path)
+        .map_err(|error| Failure::new(ExitCode::Usage, format!("{}: {error}", path.display())))
 }
 
 fn is_detached() -> bool {
@@ -92,10 +103,14 @@ pub fn announce_ready() {
 }
 
 fn detach() -> Result<ProcessExitCode, Failure> {
-    let failed = |error: io::Error| Failure::new(ExitCode::Unexpected, format!("cannot run in the background: {error}"));
-    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let failed = |error: io::Error| {
+        Failure::new(
+            ExitCode::Unexpected,
+            format!("cannot run in the background: {error}"),
+        )
+    };
     let mut child = Command::new(env::current_exe().map_err(failed)?)
-        .args(without_rundir(arguments))
+        .args(env::args_os().skip(1))
         .env(DETACHED, "1")
         .process_group(0)
         .stdin(Stdio::null())
@@ -105,34 +120,24 @@ fn detach() -> Result<ProcessExitCode, Failure> {
         .map_err(failed)?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout.take(READY.len() as u64 + 1)).read_line(&mut line).map_err(failed)?;
+        BufReader::new(stdout.take(READY.len() as u64 + 1))
+            .read_line(&mut line)
+            .map_err(failed)?;
     }
     if line.trim_end() == READY {
         return Ok(ExitCode::Done.into());
     }
     let mut message = Vec::new();
     if let Some(stderr) = child.stderr.take() {
-        stderr.take(MAX_MESSAGE).read_to_end(&mut message).map_err(failed)?;
+        stderr
+            .take(MAX_MESSAGE)
+            .read_to_end(&mut message)
+            .map_err(failed)?;
     }
     io::stderr().write_all(&message).map_err(failed)?;
     let status = child.wait().map_err(failed)?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or_else(|| ExitCode::Unexpected.into(), ProcessExitCode::from))
-}
-
-/// The copy inherits the directory: entering a relative one again would go astray.
-fn without_rundir(arguments: Vec<OsString>) -> Vec<OsString> {
-    let mut kept = Vec::new();
-    let mut rest = arguments.into_iter();
-    while let Some(argument) = rest.next() {
-        let text = argument.to_string_lossy();
-        if text == "-d" || text == "--rundir" {
-            rest.next();
-        } else if !text.starts_with("--rundir=") && !(text.starts_with("-d") && !text.starts_with("--")) {
-            kept.push(argument);
-        }
-    }
-    kept
 }
 
 /// The file with the process id; removed when dropped.
@@ -142,14 +147,18 @@ pub struct PidFile(Option<PathBuf>);
 impl PidFile {
     fn write(path: Option<PathBuf>) -> Result<Self, Failure> {
         if let Some(path) = &path {
-            fs::write(path, format!("{}\n", std::process::id())).map_err(|error| unwritable(path, &error))?;
+            fs::write(path, format!("{}\n", std::process::id()))
+                .map_err(|error| unwritable(path, &error))?;
         }
         Ok(Self(path))
     }
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(ExitCode::BadConfig, format!("cannot write {}: {error}", path.display()))
+    Failure::new(
+        ExitCode::BadConfig,
+        format!("cannot write {}: {error}", path.display()),
+    )
 }
 
 impl Drop for PidFile {
@@ -158,17 +167,5 @@ impl Drop for PidFile {
             // Somebody may have removed it before.
             let _ = fs::remove_file(path);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_copy_does_not_enter_the_directory_twice() {
-        let arguments = ["-c", "a.json", "-d", "run", "--rundir=x", "-dx", "--rundir", "y", "--daemon"];
-        let kept = without_rundir(arguments.map(OsString::from).to_vec());
-        assert_eq!(kept, ["-c", "a.json", "--daemon"].map(OsString::from));
     }
 }

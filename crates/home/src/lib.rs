@@ -4,6 +4,8 @@
 //! It opens files and asks for passphrases; it never opens a socket and
 //! decides nothing about blocks.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod account;
 mod atomic_file;
 mod config;

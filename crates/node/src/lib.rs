@@ -12,6 +12,8 @@
 //! Inputs flow `verifier -> chain -> storage -> view`; nobody waits for the index.
 //! It knows nothing of HTTP and makes no decision that the machine could make.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod actor;
 mod board;
 mod checkpoints;

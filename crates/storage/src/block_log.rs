@@ -34,6 +34,9 @@ impl fmt::Display for Position {
     }
 }
 
+/// What is done with each record: its position, kind and payload.
+pub type Visit<'a, E> = dyn FnMut(Position, u8, &[u8]) -> Result<(), E> + 'a;
+
 /// Records of one group that go into one segment.
 struct Chunk {
     number: u64,
@@ -87,7 +90,7 @@ impl BlockLog {
     pub fn open<E: From<StorageError>>(
         dir: &Path,
         from: Position,
-        visit: &mut dyn FnMut(Position, u8, &[u8]) -> Result<(), E>,
+        visit: &mut Visit<'_, E>,
     ) -> Result<Self, E> {
         Self::open_on(Arc::new(RealDisk), dir, SEGMENT, from, visit)
     }
@@ -97,7 +100,7 @@ impl BlockLog {
         dir: &Path,
         bytes: u64,
         from: Position,
-        visit: &mut dyn FnMut(Position, u8, &[u8]) -> Result<(), E>,
+        visit: &mut Visit<'_, E>,
     ) -> Result<Self, E> {
         let (segments, last) = Segments::find(disk, dir, bytes)?;
         let end = walk(&segments, last, from, Position(u64::MAX), visit)?;
@@ -300,7 +303,7 @@ pub(crate) fn walk<E: From<StorageError>>(
     last: u64,
     from: Position,
     end: Position,
-    visit: &mut dyn FnMut(Position, u8, &[u8]) -> Result<(), E>,
+    visit: &mut Visit<'_, E>,
 ) -> Result<Position, E> {
     let (mut number, mut offset) = (from.0 / segments.bytes, from.0 % segments.bytes);
     if number == 0 || number > last + 1 || offset < segment::HEADER {

@@ -34,7 +34,6 @@ pub(crate) trait Disk: Send + Sync {
 }
 
 /// An open file.
-#[expect(clippy::len_without_is_empty, reason = "a size, not a collection")]
 pub(crate) trait DiskFile: Send + Sync {
     /// Bytes in the file.
     fn len(&self) -> io::Result<u64>;

@@ -4,11 +4,14 @@
 //! Everything here is synchronous and has one owner; blocks and transactions
 //! are opaque bytes. Nothing here decides which block is good or final.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod block_log;
 mod checkpoint;
 mod disk;
 mod error;
 mod index;
+mod index_cursor;
 mod index_disk;
 mod index_env;
 mod index_key;
@@ -20,7 +23,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-pub use block_log::{BlockLog, Position};
+pub use block_log::{BlockLog, Position, Visit};
 pub use checkpoint::{Accounts, CheckpointHead, load_newest, write as write_checkpoint};
 pub use error::{IndexError, StorageError};
 pub use index::{Index, IndexedBlock, TxnLocation};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::StorageError;
-use crate::block_log::{Position, walk};
+use crate::block_log::{Position, Visit, walk};
 use crate::disk::DiskFile;
 use crate::record;
 use crate::segment::{self, Segments};
@@ -15,13 +15,15 @@ use crate::segment::{self, Segments};
 /// Open files kept; a node's file limit is often 1,024.
 const MAX_OPEN: usize = 32;
 
+type OpenSegment = (u64, Arc<dyn DiskFile>);
+
 /// A reading end of the log.
 #[derive(Clone)]
 pub struct LogReader {
     segments: Segments,
     synced: Arc<AtomicU64>,
     /// Most recently used first.
-    files: Arc<Mutex<VecDeque<(u64, Arc<dyn DiskFile>)>>>,
+    files: Arc<Mutex<VecDeque<OpenSegment>>>,
 }
 
 impl LogReader {
@@ -88,7 +90,7 @@ impl LogReader {
     pub fn scan<E: From<StorageError>>(
         &self,
         from: Position,
-        visit: &mut dyn FnMut(Position, u8, &[u8]) -> Result<(), E>,
+        visit: &mut Visit<'_, E>,
     ) -> Result<(), E> {
         let end = self.end();
         if from >= end {

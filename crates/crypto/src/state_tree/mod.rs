@@ -65,7 +65,9 @@ impl StateTree {
     /// The value of an account, `None` if it does not exist.
     #[must_use]
     pub fn get(&self, address: &Address) -> Option<Value> {
-        self.root.find(&path_of(address)).map(|account| account.value)
+        self.root
+            .find(&path_of(address))
+            .map(|account| account.value)
     }
 
     /// The tree after these changes, in any order; a value of zeros removes the
@@ -74,7 +76,11 @@ impl StateTree {
     pub fn update(&self, changes: &[(Address, Value)]) -> Self {
         let mut changes: Vec<Change> = changes
             .iter()
-            .map(|&(address, value)| Change { path: path_of(&address), address, value })
+            .map(|&(address, value)| Change {
+                path: path_of(&address),
+                address,
+                value,
+            })
             .collect();
         changes.sort_by_key(|change| change.path);
         changes.dedup_by(|later, kept| {
@@ -84,26 +90,40 @@ impl StateTree {
             }
             same
         });
-        Self { root: self.root.update(0, &changes) }
+        Self {
+            root: self.root.update(0, &changes),
+        }
     }
 
     /// Proves what the tree says about an account: its value or its absence.
     #[must_use]
     pub fn prove(&self, address: &Address) -> Proof {
         let mut siblings = Vec::new();
-        let end = self.root.descend(&path_of(address), |sibling| siblings.push(sibling));
+        let end = self
+            .root
+            .descend(&path_of(address), |sibling| siblings.push(sibling));
         siblings.reverse();
-        Proof { siblings, end: end.map(|account| (account.address, account.value)) }
+        Proof {
+            siblings,
+            end: end.map(|account| (account.address, account.value)),
+        }
     }
 
     /// All accounts in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (Address, Value)> + '_ {
-        self.root.accounts().map(|account| (account.address, account.value))
+        self.root
+            .accounts()
+            .map(|account| (account.address, account.value))
     }
 }
 
 impl fmt::Debug for StateTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StateTree({} accounts, root {})", self.len(), self.root())
+        write!(
+            f,
+            "StateTree({} accounts, root {})",
+            self.len(),
+            self.root()
+        )
     }
 }

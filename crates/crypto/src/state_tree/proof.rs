@@ -75,7 +75,10 @@ impl Proof {
         if let Some((got, value)) = &self.end {
             let end = path_of(got);
             if (0..depth).any(|at| bit(&end, at) != bit(&path, at)) {
-                return Err(ProofError::Elsewhere { got: *got, expected: *address });
+                return Err(ProofError::Elsewhere {
+                    got: *got,
+                    expected: *address,
+                });
             }
             if *value == ABSENT {
                 return Err(ProofError::Absent { got: *got });
@@ -89,9 +92,15 @@ impl Proof {
             };
         }
         if hash != *root {
-            return Err(ProofError::Root { got: hash, expected: *root });
+            return Err(ProofError::Root {
+                got: hash,
+                expected: *root,
+            });
         }
-        Ok(self.end.filter(|(end, _)| end == address).map(|(_, value)| value))
+        Ok(self
+            .end
+            .filter(|(end, _)| end == address)
+            .map(|(_, value)| value))
     }
 }
 
@@ -115,8 +124,11 @@ impl Serialize for Proof {
             let (nonce, balance) = numbers(value);
             (address, nonce, balance)
         };
-        Fields { siblings: self.siblings.clone(), end: self.end.iter().map(entry).collect() }
-            .serialize(serializer)
+        Fields {
+            siblings: self.siblings.clone(),
+            end: self.end.iter().map(entry).collect(),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -124,7 +136,9 @@ impl<'de> Deserialize<'de> for Proof {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Fields { siblings, end } = Fields::deserialize(deserializer)?;
         if siblings.len() > MAX_DEPTH {
-            return Err(D::Error::custom(ProofError::Depth { got: siblings.len() }));
+            return Err(D::Error::custom(ProofError::Depth {
+                got: siblings.len(),
+            }));
         }
         let end = match *end.as_slice() {
             [] => None,

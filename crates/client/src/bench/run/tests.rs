@@ -132,7 +132,7 @@ async fn serve(listener: TcpListener, node: Arc<Mutex<WoodenNode>>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let node = Arc::clone(&node);
-        let last = node.lock().unwrap().fault == Fault::HangsUp;
+        let keep_alive = node.lock().unwrap().fault != Fault::HangsUp;
         let service = service_fn(move |request: Request<Incoming>| {
             let node = Arc::clone(&node);
             async move {
@@ -148,13 +148,10 @@ async fn serve(listener: TcpListener, node: Arc<Mutex<WoodenNode>>) {
                 Ok::<_, Infallible>(response.body(body).unwrap())
             }
         });
-        // The client is not told that the connection will end: it finds out.
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = http1::Builder::new()
+            .keep_alive(keep_alive)
+            .serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move {
-            let mut connection = std::pin::pin!(connection);
-            if last {
-                connection.as_mut().graceful_shutdown();
-            }
             let _ = connection.await;
         });
     }

@@ -1,0 +1,462 @@
+//! How every binary refuses: the exit code, what happened with the values, what to do
+//! next, in at most five lines; at once, and without having changed anything.
+
+mod support;
+
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Output,
+    time::{Duration, Instant},
+};
+use support::{Place, genesis};
+
+/// The message of a run that must be refused with this code and all these words.
+fn refused(place: &Place, program: &str, options: &[&str], code: i32, words: &[&str]) -> String {
+    let before = files(&place.path(""));
+    let since = Instant::now();
+    let output = place.run(program, options);
+    let took = since.elapsed();
+    let said = message(&output);
+    let case = format!("{program} {options:?}:\n{said}");
+    assert_eq!(output.status.code(), Some(code), "{case}");
+    assert!(took < Duration::from_secs(5), "{took:?} {case}");
+    assert!(output.stdout.is_empty(), "{case}");
+    let lines: Vec<_> = said.lines().collect();
+    let error = lines.iter().position(|line| line.starts_with("error: "));
+    let error = error.expect(&case);
+    // Before the error stand only remarks for people: warnings and what initc foresees.
+    assert!(
+        lines[..error].iter().all(|line| !line.starts_with(' ')),
+        "{case}"
+    );
+    assert!(lines.len() - error <= 5 && error <= 2, "{case}");
+    for line in &lines[error + 1..] {
+        assert!(line.starts_with("  "), "{case}");
+    }
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in {case}");
+    }
+    for never in [
+        "backtrace",
+        "panicked",
+        "Some(",
+        "Err(",
+        "Os {",
+        "kind:",
+        "src/",
+    ] {
+        assert!(!said.contains(never), "{never:?} in {case}");
+    }
+    let after = files(&place.path(""));
+    let changed: Vec<_> = after
+        .iter()
+        .filter(|(path, _)| !path.ends_with("lock"))
+        .collect();
+    assert!(
+        changed
+            .iter()
+            .all(|(path, bytes)| before.get(*path) == Some(bytes)),
+        "{case}"
+    );
+    assert!(before.keys().all(|path| after.contains_key(path)), "{case}");
+    said
+}
+
+fn message(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Every file below a directory with its content.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.insert(path.clone(), fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn quiet() -> String {
+    genesis(&json!({"interval": 600}), 500, &[])
+}
+
+fn replace(place: &Place, file: &str, from: &str, to: &str) {
+    let text = fs::read_to_string(place.path(file)).unwrap();
+    assert!(text.contains(from), "{from} in {text}");
+    fs::write(place.path(file), text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn bad_configuration() {
+    let place = Place::network(&quiet());
+    let good = fs::read_to_string(place.path("ccoin.json")).unwrap();
+    let account = format!("\"account_address\": \"{}\"", place.address);
+    let unset = "\"base_path\": \"${NOT_SET_ANYWHERE}\"";
+    for (from, to, words) in [
+        (
+            "\"peers\": []",
+            "\"peers\": 5",
+            &["ccoin.json:", "peers 5"][..],
+        ),
+        (
+            "\"peers\": []",
+            "\"peers\": [], \"peers\": []",
+            &["peers", "twice"],
+        ),
+        (
+            "\"base_path\": \"~/.ccoin\"",
+            unset,
+            &["NOT_SET_ANYWHERE", "export"],
+        ),
+        (
+            &account,
+            "\"account_address\": \"\"",
+            &["create-account -c ccoin.json --update-config"],
+        ),
+        (
+            &account,
+            "\"account_address\": \"12\"",
+            &["account_address", "40"],
+        ),
+        ("\"app\": {", "\"app\": ", &["ccoin.json:"]),
+    ] {
+        fs::write(place.path("ccoin.json"), good.replacen(from, to, 1)).unwrap();
+        for (program, options) in [
+            ("cnode", &["-p", "0"][..]),
+            ("cnode", &["--check"]),
+            ("initc", &["--check"]),
+            ("initc", &[]),
+        ] {
+            refused(&place, program, options, 3, words);
+        }
+    }
+    for program in ["cnode", "initc", "create-account"] {
+        refused(
+            &place,
+            program,
+            &["-c", "no.json"],
+            3,
+            &["no.json", "--config"],
+        );
+    }
+    // An unknown key is a warning with a proposal.
+    fs::write(
+        place.path("ccoin.json"),
+        good.replacen("\"peers\"", "\"pears\"", 1),
+    )
+    .unwrap();
+    let checked = place.run("cnode", &["--check"]);
+    assert_eq!(checked.status.code(), Some(0));
+    let said = message(&checked);
+    assert!(
+        said.contains("pears") && said.contains("did you mean \"peers\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn initc_hangs_silently_on_a_bad_genesis() {
+    let mut place = Place::new(&quiet());
+    let no_miner = fs::read_to_string(place.path("genesis.json")).unwrap();
+    let words = ["genesis.json:", "miners", "create-account --update-genesis"];
+    place.ok("create-account", &["--update-config"]);
+    refused(&place, "initc", &[], 3, &words);
+    place.make_account();
+    let good = fs::read_to_string(place.path("genesis.json")).unwrap();
+    assert_ne!(no_miner, good);
+    let slow = "\"difficulty\": 8, \"reward\": 10";
+    for (from, to, words) in [
+        ("\"reward\": 10", "\"reward\": \"10\"", &["reward"][..]),
+        (
+            "\"reward\": 10",
+            "\"reward\": 1e1",
+            &["reward 1e1 is not a whole number", "write 10"],
+        ),
+        ("\"reward\": 10", "\"reward\": -1", &["reward -1"]),
+        (
+            "\"reward\": 10",
+            "\"reward\": 10, \"reward\": 11",
+            &["reward", "twice"],
+        ),
+        (
+            "\"reward\": 10",
+            "\"rewards\": 10",
+            &["rewards", "did you mean"],
+        ),
+        ("\"min_bound\": 3", "\"min_bound\": 101", &["101"]),
+        ("\"network_id\": 7,", "", &["network_id"]),
+        (
+            "\"slot_ms\": 500",
+            "\"slot_ms\": 100",
+            &["slot_ms 100", "200"],
+        ),
+        (place.address.as_str(), "12", &["genesis.json:", "40"]),
+        (
+            "\"difficulty\": 1,\n",
+            "\"difficulty\": 8,\n",
+            &["difficulty 8", "500 ms", "slot_ms"],
+        ),
+        ("{", "", &["genesis.json:"]),
+    ] {
+        assert!(good.contains(from), "{from} in {good}");
+        fs::write(place.path("genesis.json"), good.replacen(from, to, 1)).unwrap();
+        let mut words = words.to_vec();
+        words.push(if to == slow { "slot" } else { "" });
+        refused(&place, "initc", &["--check"], 3, &words);
+        refused(&place, "initc", &[], 3, &words);
+    }
+    refused(
+        &place,
+        "initc",
+        &["-g", "none.json"],
+        3,
+        &["none.json", "--genesis"],
+    );
+    fs::write(place.path("garbage"), [0x92, 1, 2, 3]).unwrap();
+    refused(&place, "initc", &["-g", "garbage"], 3, &["garbage"]);
+
+    // Comments and trailing commas are fine, and --check changes nothing.
+    let commented = format!("/* mine */ {}", good.replacen("\n}", ",\n}", 1));
+    fs::write(place.path("genesis.json"), commented).unwrap();
+    let before = files(&place.path(""));
+    assert_eq!(place.ok("initc", &["--check"]), "");
+    assert_eq!(files(&place.path("")), before);
+    place.ok("initc", &[]);
+}
+
+#[test]
+fn a_second_initc_silently_replaces_the_chain() {
+    let place = Place::network(&quiet());
+    let before = files(&place.data("chain/blocks"));
+    let words = ["already", "nothing was changed", "initc --force"];
+    refused(&place, "initc", &[], 8, &words);
+    let id = |line: String| {
+        line.trim_end()
+            .rsplit_once("pow_hash=")
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    let new = id(place.ok("initc", &["--force", "--out", "block1"]));
+    assert_ne!(files(&place.data("chain/blocks")), before);
+    let mut node = place.start(&[]);
+    assert_eq!(node.genesis_id().to_string(), new);
+    refused(&place, "initc", &["--force"], 8, &[&node.pid().to_string()]);
+    assert_eq!(node.stop().0, Some(0));
+
+    // The block installs the same chain on a host that did not mine it.
+    let mut other = Place::new(&quiet());
+    other.make_account();
+    fs::copy(place.path("block1"), other.path("block1")).unwrap();
+    let line = other.ok("initc", &["-g", "block1"]);
+    assert!(
+        line.starts_with("Genesis block has been installed"),
+        "{line}"
+    );
+    assert_eq!(id(line), new);
+    let words = ["is not a miner", "cnode -t basic"];
+    refused(&other, "cnode", &["-t", "validator", "-p", "0"], 3, &words);
+    let mut basic = other.start(&["-t", "basic"]);
+    assert_eq!(basic.genesis_id().to_string(), new);
+    assert_eq!(basic.stop().0, Some(0));
+}
+
+#[test]
+fn what_a_start_needs() {
+    let mut place = Place::new(&quiet());
+    place.make_account();
+    let start = ["-t", "validator", "-p", "0"];
+    refused(
+        &place,
+        "cnode",
+        &start,
+        3,
+        &["no chain", &place.address, "initc -c ccoin.json"],
+    );
+    refused(&place, "cnode", &["--check"], 3, &["no chain"]);
+    place.ok("initc", &[]);
+
+    let before = files(&place.path(""));
+    let checked = place.ok("cnode", &["--check", "-t", "validator"]);
+    for word in [&place.address, "2048 bits", "ccoin.json", "genesis"] {
+        assert!(checked.contains(word), "{checked}");
+    }
+    assert_eq!(files(&place.path("")), before, "--check changes nothing");
+
+    let zeros = "0".repeat(64);
+    let other = format!("\"genesis_id\": \"{zeros}\", \"peers\"");
+    replace(&place, "ccoin.json", "\"peers\"", &other);
+    refused(
+        &place,
+        "cnode",
+        &start,
+        3,
+        &["genesis", &zeros, "nothing was changed", "ccoin.json"],
+    );
+    replace(&place, "ccoin.json", &other, "\"peers\"");
+
+    let key = place.data(".keys/id_rsa");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&place, "cnode", &start, 3, &["mode 0644", "chmod 600"]);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(&key, place.data(".keys/away")).unwrap();
+    refused(&place, "cnode", &start, 3, &["id_rsa", "create-account"]);
+    refused(
+        &place,
+        "initc",
+        &["--force"],
+        3,
+        &["no key", "create-account"],
+    );
+    fs::rename(place.data(".keys/away"), &key).unwrap();
+    fs::create_dir(place.data("chain/blocks.away")).unwrap();
+    assert_eq!(place.start(&[]).stop().0, Some(0));
+}
+
+#[test]
+fn a_locked_key() {
+    let mut place = Place::new(&quiet());
+    fs::write(place.path("right"), "open sesame\n").unwrap();
+    fs::write(place.path("wrong"), "open\n").unwrap();
+    let options = [
+        "--update-config",
+        "--update-genesis",
+        "genesis.json",
+        "--passphrase-file",
+        "right",
+    ];
+    let line = place.ok("create-account", &options);
+    place.address = line.trim_end().rsplit_once('=').unwrap().1.to_owned();
+    place.ok("initc", &[]);
+    refused(
+        &place,
+        "cnode",
+        &["-p", "0"],
+        9,
+        &["locked", "--passphrase-file"],
+    );
+    refused(
+        &place,
+        "cnode",
+        &["-p", "0", "--passphrase-file", "wrong"],
+        9,
+        &["wrong passphrase"],
+    );
+    refused(
+        &place,
+        "cnode",
+        &["-p", "0", "--passphrase-file", "none"],
+        9,
+        &["none"],
+    );
+    let mut node = place.start(&["--passphrase-file", "right"]);
+    assert_eq!(node.stop().0, Some(0));
+    let log = node.rest();
+    assert!(!log.contains("sesame"), "{log}");
+}
+
+#[test]
+fn a_port_in_use_leaves_a_zombie() {
+    let place = Place::network(&quiet());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let words = [&*format!("port {port} on 127.0.0.1 is taken"), "cnode -p 0"];
+    refused(
+        &place,
+        "cnode",
+        &["-h", "127.0.0.1", "-p", &port],
+        8,
+        &words,
+    );
+    let words = [
+        &*format!("port {port} on 127.0.0.1 is taken (HTTP API)"),
+        "try: cnode",
+    ];
+    refused(
+        &place,
+        "cnode",
+        &["-p", "0", "--http-port", &port],
+        8,
+        &words,
+    );
+    let odd = ["-p", "0", "--http-host", "no host"];
+    refused(&place, "cnode", &odd, 3, &["no host"]);
+    // Nothing is left that could stand in the way.
+    assert_eq!(place.start(&["-h", "127.0.0.1"]).stop().0, Some(0));
+}
+
+#[test]
+fn a_second_process() {
+    let place = Place::network(&quiet());
+    let node = place.start(&[]);
+    let pid = node.pid().to_string();
+    let since = Instant::now();
+    refused(
+        &place,
+        "cnode",
+        &["-t", "validator", "-p", "0"],
+        8,
+        &[&pid, "kill"],
+    );
+    println!("second process refused in {:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(1));
+    assert_eq!(node.height(), 1, "the first one is not disturbed");
+}
+
+#[test]
+fn usage() {
+    let place = Place::new(&quiet());
+    for program in ["create-account", "initc", "cnode", "ccoin"] {
+        assert_eq!(place.ok(program, &["-V"]), format!("{program} 0.1.0\n"));
+        assert_eq!(
+            place.ok(program, &["--version"]),
+            format!("{program} 0.1.0\n")
+        );
+        let help = place.ok(program, &["--help"]);
+        assert!(help.contains(&format!("Usage: {program}")) && help.contains("-V, --version"));
+        assert!(!help.contains('\x1b'), "colours are for terminals");
+        let wrong = place.run(program, &["--no-such-option"]);
+        assert_eq!(wrong.status.code(), Some(2), "{program}");
+        assert!(
+            message(&wrong).starts_with("error: "),
+            "{}",
+            message(&wrong)
+        );
+        // -h is the host where there is one, and never the help.
+        let host = place.run(program, &["-h"]);
+        assert_eq!(
+            (host.status.code(), host.stdout.len()),
+            (Some(2), 0),
+            "{program}"
+        );
+    }
+    for option in [
+        "--host",
+        "--port",
+        "--node-type",
+        "--ready-file",
+        "--pidfile",
+        "--log-format",
+    ] {
+        assert!(place.ok("cnode", &["--help"]).contains(option), "{option}");
+    }
+    for options in [["-t", "king"], ["-p", "70000"], ["--log-format", "xml"]] {
+        assert_eq!(
+            place.run("cnode", &options).status.code(),
+            Some(2),
+            "{options:?}"
+        );
+    }
+}

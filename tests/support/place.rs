@@ -1,0 +1,125 @@
+//! Where a user works: a directory with the shipped configuration, a genesis file and,
+//! after the first steps, an account and a chain. It starts binaries in it.
+
+use super::Node;
+use ccoin_core::Address;
+use serde_json::{Value, json};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+/// A directory that is HOME and working directory of everything started in it.
+pub(crate) struct Place {
+    dir: tempfile::TempDir,
+    /// Of the configured account, once there is one.
+    pub(crate) address: String,
+}
+
+impl Place {
+    /// The shipped configuration and this genesis configuration, no account yet.
+    pub(crate) fn new(genesis: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let address = String::new();
+        fs::write(
+            dir.path().join("ccoin.json"),
+            include_str!("../../ccoin.json"),
+        )
+        .unwrap();
+        fs::write(dir.path().join("genesis.json"), genesis).unwrap();
+        Self { dir, address }
+    }
+
+    /// A network of one validator, ready to start.
+    pub(crate) fn network(genesis: &str) -> Self {
+        let mut place = Self::new(genesis);
+        place.make_account();
+        place.ok("initc", &[]);
+        place
+    }
+
+    /// The account of the configuration, a miner of the genesis file.
+    pub(crate) fn make_account(&mut self) {
+        let options = ["--update-config", "--update-genesis", "genesis.json"];
+        let line = self.ok("create-account", &options);
+        let (_, address) = line.trim_end().split_once("address=").expect(&line);
+        self.address = address.to_owned();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A file of the account's data directory.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.path(".ccoin").join(&self.address).join(name)
+    }
+
+    pub(crate) fn command(&self, program: &str, options: &[&str]) -> Command {
+        let mut command = Command::new(match program {
+            "create-account" => env!("CARGO_BIN_EXE_create-account"),
+            "initc" => env!("CARGO_BIN_EXE_initc"),
+            "cnode" => env!("CARGO_BIN_EXE_cnode"),
+            "ccoin" => env!("CARGO_BIN_EXE_ccoin"),
+            other => panic!("there is no binary {other}"),
+        });
+        let ours = std::env::vars_os().map(|(name, _)| name);
+        for name in ours.filter(|name| name.to_string_lossy().starts_with("CCOIN_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(options)
+            .current_dir(self.dir.path())
+            .env("HOME", self.dir.path())
+            .env("RUST_BACKTRACE", "1")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, program: &str, options: &[&str]) -> Output {
+        self.command(program, options).output().unwrap()
+    }
+
+    /// What a run printed that must end well.
+    pub(crate) fn ok(&self, program: &str, options: &[&str]) -> String {
+        let output = self.run(program, options);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{program} {options:?}: {said}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A validator on free ports whose API answers.
+    pub(crate) fn start(&self, options: &[&str]) -> Node {
+        let mut node = self.spawn(options);
+        node.ready();
+        node
+    }
+
+    /// A validator that has just been started.
+    pub(crate) fn spawn(&self, options: &[&str]) -> Node {
+        let mut command = self.command("cnode", &["-t", "validator", "-p", "0"]);
+        Node::spawn(command.args(options), &self.data(""))
+    }
+}
+
+/// Text of a genesis configuration; `mining` goes before the defaults of these tests.
+pub(crate) fn genesis(mining: &Value, slot_ms: u64, alloc: &[(Address, u64)]) -> String {
+    let mut block_mining = json!({"interval": 2, "min_bound": 3, "max_bound": 100, "reward": 10,
+        "difficulty": 1, "allow_empty": false});
+    for (key, value) in mining.as_object().unwrap() {
+        block_mining[key] = value.clone();
+    }
+    let alloc: serde_json::Map<_, _> = alloc
+        .iter()
+        .map(|(address, coins)| (address.to_string(), json!({"balance": coins})))
+        .collect();
+    let text = json!({"network_id": 7, "miners": [], "block_mining": block_mining, "alloc": alloc,
+        "genesis_block": {"difficulty": 1}, "consensus": {"slot_ms": slot_ms}});
+    format!("// made by a test\n{text:#}\n")
+}
