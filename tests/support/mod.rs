@@ -8,6 +8,7 @@ mod client;
 mod place;
 
 use ccoin_core::BlockId;
+#[allow(unused_imports, reason = "not every test file signs")]
 pub(crate) use client::{Answer, Sender, request};
 pub(crate) use place::{Place, genesis};
 use serde_json::Value;

@@ -1,13 +1,15 @@
 //! Where a user works: a directory with the shipped configuration, a genesis file and,
 //! after the first steps, an account and a chain. It starts binaries in it.
 
-use super::Node;
+use super::{Node, PATIENCE};
 use ccoin_core::Address;
 use serde_json::{Value, json};
 use std::{
     fs,
     path::PathBuf,
     process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// A directory that is HOME and working directory of everything started in it.
@@ -78,8 +80,22 @@ impl Place {
         command
     }
 
+    /// A run that must end by itself, well or not.
     pub(crate) fn run(&self, program: &str, options: &[&str]) -> Output {
-        self.command(program, options).output().unwrap()
+        let mut command = self.command(program, options);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while child.try_wait().unwrap().is_none() {
+            if Instant::now() > deadline {
+                child.kill().unwrap();
+                let said = child.wait_with_output().unwrap().stderr;
+                let said = String::from_utf8_lossy(&said);
+                panic!("{program} {options:?} does not end: {said}");
+            }
+            thread::park_timeout(Duration::from_millis(2));
+        }
+        child.wait_with_output().unwrap()
     }
 
     /// What a run printed that must end well.

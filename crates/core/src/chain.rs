@@ -169,7 +169,7 @@ impl Chain {
         if !better {
             return None;
         }
-        let switch = self.switch_to(applied);
+        let switch = self.switch_to(applied)?;
         self.prune();
         Some(switch)
     }
@@ -220,14 +220,14 @@ impl Chain {
         self.standing(id).map_or(0, |standing| standing.weight)
     }
 
-    fn switch_to(&mut self, head: Arc<Applied>) -> Switch {
+    /// `None` if the branch leaves the head's below the window: that is settled.
+    fn switch_to(&mut self, head: Arc<Applied>) -> Option<Switch> {
         let mut switch = Switch::default();
         let mut cursor = Arc::clone(&head);
         while self.main_at(cursor.block.header().number) != Some(cursor.block.id) {
             let parent = self.get(&cursor.block.header().hash_parent).cloned();
-            switch.entered.push(Arc::clone(&cursor));
-            let Some(parent) = parent else { break };
-            cursor = parent;
+            switch.entered.push(cursor);
+            cursor = parent?;
         }
         switch.entered.reverse();
         let fork = cursor.block.header().number;
@@ -239,7 +239,7 @@ impl Chain {
         }
         self.main.extend(switch.entered.iter().cloned());
         self.head = head;
-        switch
+        Some(switch)
     }
 
     /// Id of the block with this number on the head's branch, if it is in the window.

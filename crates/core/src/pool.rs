@@ -207,9 +207,9 @@ impl Pool {
         reach.get().saturating_add(1)
     }
 
-    /// Follows the head: `account` is the sender's account now. Removes what can
-    /// never be applied any more and returns it; whoever knows the block tells the
-    /// included ones from the dropped ones.
+    /// Follows the head: `account` is the sender's account now. Removes what is in a
+    /// block, was overtaken by another with its number, or has lost its coins to one,
+    /// and returns it; whoever knows the block tells the included ones from the others.
     pub fn settle(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
         let Some(queue) = self.queues.get_mut(sender) else {
             return Vec::new();
@@ -228,11 +228,28 @@ impl Pool {
         }
         if queue.waiting.is_empty() {
             self.queues.remove(sender);
+        } else if queue.amount > account.balance.get() {
+            settled.extend(self.judge_again(sender, account));
         } else {
             queue.reach = queue.reach.max(account.nonce);
             Self::extend(queue, &mut self.ready, &mut self.next_turn);
         }
         settled
+    }
+
+    /// Submits all of a sender's transactions anew, by number, and returns the refused.
+    fn judge_again(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
+        let queue = self.queues.remove(sender).unwrap_or_default();
+        for Waiting { txn, turn, .. } in queue.waiting.values() {
+            self.txns = self.txns.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(txn.size());
+            turn.and_then(|turn| self.ready.remove(&turn));
+        }
+        let waiting = queue.waiting.into_values();
+        waiting
+            .filter(|w| self.submit(w.arrived, account, w.txn.clone()).is_err())
+            .map(|w| w.txn)
+            .collect()
     }
 
     /// Transactions that a block could take, oldest first.

@@ -237,7 +237,6 @@ fn due(allow_empty: bool, rows: &[(u64, usize, Option<u64>, bool)]) {
         let place = Place { parent_number: Height::GENESIS, parent_time: at(10_000), last_by_signer };
         let verdict = check_place(&header, *txns, &place, &scene.genesis);
         assert_eq!(verdict.is_ok(), *expected, "{allow_empty} {since} {txns} {own:?}: {verdict:?}");
-        assert!(verdict.is_ok_and(|()| true) || *txns < 3 || *txns > 5);
     }
 }
 
@@ -380,5 +379,4 @@ fn a_block_is_bounded_before_it_is_parsed() {
     assert!(matches!(error, ccoin_core::encoding::DecodeError::Size { max: MAX_BLOCK_BYTES, .. }));
     let error = ccoin_core::block::Block::decode(&bytes[1..]).unwrap_err();
     assert!(matches!(error, ccoin_core::encoding::DecodeError::Malformed { .. }));
-    let _ = Timestamp::ZERO;
 }

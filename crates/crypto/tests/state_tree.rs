@@ -102,7 +102,9 @@ proptest! {
         prop_assert!(refused(&longer), "a sibling more");
 
         let mut other_value = proof.clone();
-        other_value.end.as_mut().map(|(_, value)| value[flip / 16] ^= 1 << (flip % 8));
+        if let Some((_, value)) = other_value.end.as_mut() {
+            value[flip / 16] ^= 1 << (flip % 8);
+        }
         prop_assert!(proof.end.is_none() || refused(&other_value), "another value");
         let nothing = Proof { end: None, ..proof.clone() };
         prop_assert!(proof.end.is_none() || refused(&nothing), "an account hidden");

@@ -180,10 +180,8 @@ impl Indexer {
             txns: txns
                 .map(|(txn, (offset, length))| (*txn.id(), offset, length))
                 .collect(),
-            // A transfer of nothing to nobody leaves an account that is not part of the state.
             accounts: changes
                 .iter()
-                .filter(|(_, account)| *account != Account::default())
                 .map(|(address, account)| (*address, account.to_value()))
                 .collect(),
         })?;

@@ -151,7 +151,7 @@ impl Index {
             index.write(batch, Height::ZERO)?;
         }
         index.check_meta(genesis)?;
-        index.height = index.find_height()?;
+        index.height = index.cursor()?.last_height()?;
         Ok(index)
     }
 
@@ -387,27 +387,5 @@ impl Index {
             }),
             Some(_) => Ok(()),
         }
-    }
-
-    /// The last of the heights that are there without a gap, which batches in order guarantee.
-    fn find_height(&mut self) -> Result<Height, IndexError> {
-        let mut cursor = self.cursor()?;
-        let (mut low, mut high) = (0, 1);
-        let mut present = |height| match Height::new(height) {
-            Ok(height) => cursor.block(height).map(|block| block.is_some()),
-            Err(_) => Ok(false),
-        };
-        while present(high)? {
-            (low, high) = (high, high * 2);
-        }
-        while low + 1 < high {
-            let middle = low + (high - low) / 2;
-            if present(middle)? {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(Height::new(low).unwrap_or(Height::ZERO))
     }
 }

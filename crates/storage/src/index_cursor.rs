@@ -30,6 +30,7 @@ impl Cursor {
         self.current()
     }
 
+    /// The entry behind the current one.
     pub(crate) fn next(&mut self) -> Result<Option<Entry>, IndexError> {
         self.iterator.advance();
         self.current()
@@ -69,6 +70,28 @@ impl Cursor {
         Ok((id, position))
     }
 
+    /// The last of the heights that are there without a gap, which batches in order guarantee.
+    pub(crate) fn last_height(&mut self) -> Result<Height, IndexError> {
+        let (mut low, mut high) = (0, 1);
+        let mut present = |height| match Height::new(height) {
+            Ok(height) => self.block(height).map(|block| block.is_some()),
+            Err(_) => Ok(false),
+        };
+        while present(high)? {
+            (low, high) = (high, high * 2);
+        }
+        while low + 1 < high {
+            let middle = low + (high - low) / 2;
+            if present(middle)? {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(Height::new(low).unwrap_or(Height::ZERO))
+    }
+
+    /// Remembers and returns that an entry is missing or malformed.
     pub(crate) fn damaged(&self, height: Height) -> IndexError {
         self.poison.fail(IndexError::Damaged(format!(
             "no good entry for block {height}"

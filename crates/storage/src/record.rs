@@ -181,6 +181,13 @@ mod tests {
         assert_eq!(record.size(), bytes.len());
         assert_eq!(decode(&bytes, 7 << 32, 101), None, "other position");
         assert_eq!(decode(&bytes, (7 << 32) + 1, 100), None, "other file");
+        let mut other = Vec::new();
+        encode(&mut other, 8 << 32, 100, 90, 3, &[b"ab", b"c"]);
+        assert_ne!(
+            bytes[..4],
+            other[..4],
+            "the magic of one file must not help with another"
+        );
         for byte in 0..bytes.len() {
             assert_eq!(decode(&bytes[..byte], 7 << 32, 100), None, "cut at {byte}");
             let mut flipped = bytes.clone();

@@ -114,7 +114,14 @@ impl Machine {
         }
         let ids: BTreeSet<_> = included().map(VerifiedTransaction::id).collect();
         settled.retain(|txn| !ids.contains(txn.id()));
-        settled.into_iter().map(|txn| self.overtaken(txn)).collect()
+        let reason = |txn: &VerifiedTransaction| {
+            let account = self.account(&txn.sender());
+            self.pool.judge(account, txn).err()
+        };
+        settled
+            .into_iter()
+            .filter_map(|txn| reason(&txn).map(|reason| (txn, reason)))
+            .collect()
     }
 
     /// After a change of branch everything is judged anew: first what the old
@@ -158,14 +165,5 @@ impl Machine {
         }
         self.pool = pool;
         dropped
-    }
-
-    fn overtaken(&self, txn: VerifiedTransaction) -> (VerifiedTransaction, PoolError) {
-        let next = self.account(&txn.sender()).nonce.get().saturating_add(1);
-        let reason = PoolError::NumberUsed {
-            got: txn.number,
-            next,
-        };
-        (txn, reason)
     }
 }

@@ -206,7 +206,7 @@ pub struct Machine {
     chain: Chain,
     pool: Pool,
     state: NodeState,
-    /// When the first step was.
+    /// When the first step was, by the clock as it runs now.
     started: Option<Timestamp>,
     miner: Option<Address>,
     last_sealed: SealMark,
@@ -287,7 +287,9 @@ impl Machine {
     /// Leaves the boot state: at once when no other miner can be ahead, else after
     /// one slot, in which nobody showed a better chain.
     fn boot(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let started = *self.started.get_or_insert(now);
+        // The earlier one if the clock was set back: it must not prolong the wait.
+        let started = self.started.map_or(now, |started| started.min(now));
+        self.started = Some(started);
         if self.state == NodeState::Genesis {
             self.enter(NodeState::Boot, effects);
         }

@@ -337,12 +337,13 @@ fn a_flipped_byte_is_never_read_back() {
 fn records_of_another_log_or_another_place_are_refused() {
     let (disk, _, _) = small_log();
     let (other, ..) = small_log();
+    for number in 1..=3 {
+        let path = dir().join(format!("0000000{number}.log"));
+        let foreign = disk.with_content(&path, &other.content(&path));
+        let error = reopen(&foreign, START).map(|_| ()).unwrap_err();
+        assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
+    }
     let path = dir().join("00000002.log");
-    let foreign = disk.with_content(&path, &other.content(&path));
-    assert!(matches!(
-        reopen(&foreign, START),
-        Err(StorageError::Damaged { .. })
-    ));
     let moved = disk.with_content(&path, &disk.content(&dir().join("00000001.log")));
     assert!(matches!(
         reopen(&moved, START),

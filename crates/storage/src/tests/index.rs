@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ccoin_core::{Address, BlockId, Height, TxId};
 use rusty_leveldb::{Options, PosixDiskEnv};
@@ -433,6 +433,107 @@ fn damaged_files_give_errors_but_never_wrong_answers() {
     }
     println!("{errors} errors, {harmless} harmless or caught up, errors by file {kinds:?}");
     assert!(errors > 100);
+}
+
+/// The only file with this ending.
+fn only(dir: &Path, part: &str) -> PathBuf {
+    let mut paths = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .find(|path| path.to_str().unwrap().contains(part))
+        .unwrap()
+}
+
+#[test]
+fn a_manifest_that_lost_its_last_edit_is_refused() {
+    for blocks in 20..60 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut random = Random(blocks);
+        let mut shadow = Shadow::new(&mut random, 30);
+        let mut index = open(dir.path()).unwrap();
+        for _ in 0..blocks {
+            index.put_block(&shadow.grow(&mut random)).unwrap();
+        }
+        drop(index);
+        let manifest = only(dir.path(), "MANIFEST");
+        let mut bytes = fs::read(&manifest).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&manifest, bytes).unwrap();
+        let outcome = survives(dir.path(), &shadow, blocks);
+        assert!(
+            matches!(outcome, Err(IndexError::Damaged(_))),
+            "{blocks} blocks: {outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn a_hole_between_two_logs_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random(10);
+    let mut shadow = Shadow::new(&mut random, 10);
+    let mut index = open(dir.path()).unwrap();
+    for _ in 0..5 {
+        index.put_block(&shadow.grow(&mut random)).unwrap();
+    }
+    drop(index);
+    let before = tempfile::tempdir().unwrap();
+    copy_files(dir.path(), before.path());
+    let mut index = open(dir.path()).unwrap();
+    for _ in 0..3 {
+        index.put_block(&shadow.grow(&mut random)).unwrap();
+    }
+    drop(index);
+    // The first log as it was, with the next one behind it: that is only a longer log.
+    let (first, second) = (only(before.path(), ".log"), only(dir.path(), ".log"));
+    fs::copy(&second, before.path().join("000099.log")).unwrap();
+    replace_files(before.path(), dir.path());
+    assert_eq!(open(dir.path()).unwrap().height(), height(8));
+    let whole = fs::read(&first).unwrap();
+    fs::write(&first, &whole[..whole.len() - 9]).unwrap();
+    replace_files(before.path(), dir.path());
+    let error = open(dir.path()).map(|_| ()).unwrap_err();
+    assert!(matches!(error, IndexError::Damaged(_)), "{error}");
+}
+
+#[test]
+fn tables_that_rot_while_the_node_runs_give_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random(11);
+    let mut shadow = Shadow::new(&mut random, 30);
+    let mut index = open(dir.path()).unwrap();
+    for _ in 0..150 {
+        index.put_block(&shadow.grow(&mut random)).unwrap();
+    }
+    drop(index);
+    let (top, mut errors) = (height(150), 0);
+    for address in &shadow.known {
+        let mut index = open(dir.path()).unwrap();
+        let whole = files(dir.path());
+        for (name, content) in whole.iter().filter(|(name, _)| name.ends_with(".ldb")) {
+            // What describes the table is in memory; its entries are not.
+            let mut bytes = content.clone();
+            bytes
+                .iter_mut()
+                .take(content.len() * 3 / 4)
+                .for_each(|byte| *byte ^= 0x20);
+            fs::write(dir.path().join(name), bytes).unwrap();
+        }
+        match index.account_at(address, top) {
+            Ok(found) => assert_eq!(found, shadow.account_at(address, top)),
+            Err(error) => {
+                assert!(matches!(error, IndexError::Damaged(_)), "{error}");
+                assert_eq!(index.height_of(&shadow.chain[0].id), Err(error));
+                errors += 1;
+            }
+        }
+        drop(index);
+        whole.iter().for_each(|(name, content)| {
+            fs::write(dir.path().join(name), content).unwrap();
+        });
+    }
+    assert!(errors > 10, "{errors}");
 }
 
 #[test]
