@@ -117,12 +117,39 @@ impl Pool {
         Ok(verdict)
     }
 
+    /// Adds a transaction that has waited before. Its number may lie any way beyond the
+    /// next one: a log does not keep the order in which a left branch came back.
+    ///
+    /// # Errors
+    /// [`PoolError`]; nothing has changed then.
+    pub fn restore(
+        &mut self,
+        arrived: Timestamp,
+        account: Account,
+        txn: VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        let verdict = self.judge_within(u64::MAX, account, &txn)?;
+        if verdict == Accepted::New {
+            self.add(arrived, account, txn);
+        }
+        Ok(verdict)
+    }
+
     /// What [`Pool::submit`] would say.
     ///
     /// # Errors
     /// The first rule that fails.
     pub fn judge(
         &self,
+        account: Account,
+        txn: &VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        self.judge_within(MAX_GAP, account, txn)
+    }
+
+    fn judge_within(
+        &self,
+        max_gap: u64,
         account: Account,
         txn: &VerifiedTransaction,
     ) -> Result<Accepted, PoolError> {
@@ -136,7 +163,7 @@ impl Pool {
             None if got <= account.nonce => return Err(PoolError::NumberUsed { got, next }),
             None => {}
         }
-        if got.get().saturating_sub(next) > MAX_GAP {
+        if got.get().saturating_sub(next) > max_gap {
             return Err(PoolError::NumberGap { got, next });
         }
         let pending = queue.map_or(0, |queue| queue.amount);

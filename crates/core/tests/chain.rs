@@ -19,8 +19,17 @@ use std::{
 };
 
 fn network(slot: u64) -> Arc<Genesis> {
-    Network { miners: 3, slot, guard: slot / 5, difficulty: 0, max_bound: 100, min_bound: 1, max_data: 65_536, ..Network::default() }
-        .found()
+    Network {
+        miners: 3,
+        slot,
+        guard: slot / 5,
+        difficulty: 0,
+        max_bound: 100,
+        min_bound: 1,
+        max_data: 65_536,
+        ..Network::default()
+    }
+    .found()
 }
 
 /// A chain of genesis alone, and its root.
@@ -55,19 +64,39 @@ fn better(first: (&[u64], bool), second: (&[u64], bool)) -> usize {
                 chain.insert(Arc::clone(block), made[index].1);
             }
         }
-        let tips = made.iter().map(|(blocks, _)| blocks.last().unwrap().block.id);
-        tips.into_iter().position(|tip| tip == chain.head().block.id).expect("a tip is head")
+        let tips = made
+            .iter()
+            .map(|(blocks, _)| blocks.last().unwrap().block.id);
+        tips.into_iter()
+            .position(|tip| tip == chain.head().block.id)
+            .expect("a tip is head")
     };
-    assert_eq!(winner([0, 1]), winner([1, 0]), "the order of arrival decides nothing");
+    assert_eq!(
+        winner([0, 1]),
+        winner([1, 0]),
+        "the order of arrival decides nothing"
+    );
     winner([0, 1])
 }
 
 #[test]
 fn fork_choice_goes_by_weight_slots_number_and_time() {
     let (timely, late) = (true, false);
-    assert_eq!(better((&[100], timely), (&[2_000, 4_000, 6_000, 6_100], late)), 0, "late blocks have no weight");
-    assert_eq!(better((&[100, 200, 300], timely), (&[100, 2_000], timely)), 1, "slots of timely blocks");
-    assert_eq!(better((&[100, 200, 300], late), (&[2_000, 4_000], late)), 1, "slots of all blocks");
+    assert_eq!(
+        better((&[100], timely), (&[2_000, 4_000, 6_000, 6_100], late)),
+        0,
+        "late blocks have no weight"
+    );
+    assert_eq!(
+        better((&[100, 200, 300], timely), (&[100, 2_000], timely)),
+        1,
+        "slots of timely blocks"
+    );
+    assert_eq!(
+        better((&[100, 200, 300], late), (&[2_000, 4_000], late)),
+        1,
+        "slots of all blocks"
+    );
     assert_eq!(better((&[100, 200], timely), (&[50], timely)), 0, "number");
     assert_eq!(better((&[100], timely), (&[99], timely)), 1, "earlier");
 }
@@ -79,7 +108,10 @@ fn the_smaller_id_wins_when_all_else_is_equal() {
     let twin = |data: &str| {
         let mut header = header(&genesis, &root, miner(0), at(100), &[]);
         header.data = data.into();
-        Arc::new(Applied { block: seal(&genesis, header, None, vec![]), ..Applied::clone(&root) })
+        Arc::new(Applied {
+            block: seal(&genesis, header, None, vec![]),
+            ..Applied::clone(&root)
+        })
     };
     let twins = [twin("a"), twin("b")];
     let smaller = twins.iter().map(|block| block.block.id).min();
@@ -102,10 +134,16 @@ fn a_switch_names_all_blocks_left_and_entered() {
         assert!(switch.left.is_empty() && switch.entered.len() == 1);
     }
     let new = branch(&genesis, &old[0], &[250, 350, 2_000]);
-    let unmoved = |block: &Arc<Applied>, chain: &mut Chain| chain.insert(Arc::clone(block), true).is_none();
+    let unmoved =
+        |block: &Arc<Applied>, chain: &mut Chain| chain.insert(Arc::clone(block), true).is_none();
     assert!(unmoved(&new[0], &mut chain) && unmoved(&new[1], &mut chain));
     let switch = chain.insert(Arc::clone(&new[2]), true).unwrap();
-    let ids = |blocks: &[Arc<Applied>]| blocks.iter().map(|block| block.block.id).collect::<Vec<_>>();
+    let ids = |blocks: &[Arc<Applied>]| {
+        blocks
+            .iter()
+            .map(|block| block.block.id)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(ids(&switch.left), [old[2].block.id, old[1].block.id]);
     assert_eq!(ids(&switch.entered), ids(&new));
     assert!(chain.insert(Arc::clone(&new[2]), true).is_none());
@@ -142,7 +180,13 @@ fn naive_rank(tree: &[Block], index: usize, slot_ms: u64) -> Rank {
     }
     let header = tree[index].applied.block.header();
     let id = tree[index].applied.block.id;
-    (weight.len(), slots.len(), header.number.get(), Reverse(header.time.get()), Reverse(id))
+    (
+        weight.len(),
+        slots.len(),
+        header.number.get(),
+        Reverse(header.time.get()),
+        Reverse(id),
+    )
 }
 
 fn naive_last(tree: &[Block], index: usize, signer: Address) -> Option<u64> {
@@ -209,7 +253,12 @@ proptest! {
 }
 
 /// A chain that starts at a checkpoint of the head's branch agrees on all that follows.
-fn restarted(genesis: &Arc<Genesis>, chain: &Chain, tree: &[Block], at: usize) -> Result<(), TestCaseError> {
+fn restarted(
+    genesis: &Arc<Genesis>,
+    chain: &Chain,
+    tree: &[Block],
+    at: usize,
+) -> Result<(), TestCaseError> {
     let root = Arc::clone(&chain.main()[at]);
     let standing = chain.standing(&root.block.id).unwrap();
     let stored: Standing = decode("standing", &encode(standing)).unwrap();
@@ -246,12 +295,19 @@ fn long_run(blocks: u64) -> (Arc<Genesis>, Chain, Vec<Arc<Applied>>, Arc<Applied
 #[test]
 fn the_window_keeps_the_newest_blocks() {
     let (_, chain, run, root) = long_run(1_100);
-    let numbers: Vec<u64> = chain.main().iter().map(|block| block.block.header().number.get()).collect();
+    let numbers: Vec<u64> = chain
+        .main()
+        .iter()
+        .map(|block| block.block.header().number.get())
+        .collect();
     assert_eq!(numbers, (1_101 - 1_023..=1_101).collect::<Vec<_>>());
     assert!(chain.get(&root.block.id).is_none() && chain.get(&run[10].block.id).is_none());
     assert!(chain.place(&run[75].block.id, &miner(0)).is_none());
     assert!(chain.place(&run[76].block.id, &miner(0)).is_some());
-    assert_eq!(chain.main_at(run[76].block.header().number), Some(run[76].block.id));
+    assert_eq!(
+        chain.main_at(run[76].block.header().number),
+        Some(run[76].block.id)
+    );
     assert_eq!(chain.main_at(run[75].block.header().number), None);
 }
 
@@ -259,7 +315,11 @@ fn the_window_keeps_the_newest_blocks() {
 #[test]
 fn a_branch_from_below_the_window_tears_the_chain() {
     let (genesis, mut chain, _, root) = long_run(10);
-    let side = branch(&genesis, &root, &(1..=30).map(|number| number * 50 + 7).collect::<Vec<_>>());
+    let side = branch(
+        &genesis,
+        &root,
+        &(1..=30).map(|number| number * 50 + 7).collect::<Vec<_>>(),
+    );
     for block in &side[..20] {
         chain.insert(Arc::clone(block), false);
     }
@@ -269,14 +329,24 @@ fn a_branch_from_below_the_window_tears_the_chain() {
         chain.insert(block, true);
     }
     let oldest = chain.main()[0].block.header().number;
-    assert!(oldest > side[9].block.header().number && oldest < side[19].block.header().number, "{oldest}");
+    assert!(
+        oldest > side[9].block.header().number && oldest < side[19].block.header().number,
+        "{oldest}"
+    );
     let head = chain.head().block.id;
     let heavy = branch(&genesis, &side[19], &[600_000, 1_200_000, 1_800_000]);
     for block in heavy {
         let _ = chain.insert(block, true);
         assert_eq!(chain.head().block.id, head);
-        let numbers: Vec<u64> = chain.main().iter().map(|block| block.block.header().number.get()).collect();
-        assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "the main branch has a hole");
+        let numbers: Vec<u64> = chain
+            .main()
+            .iter()
+            .map(|block| block.block.header().number.get())
+            .collect();
+        assert!(
+            numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+            "the main branch has a hole"
+        );
         for pair in chain.main().iter().collect::<Vec<_>>().windows(2) {
             assert_eq!(pair[1].block.header().hash_parent, pair[0].block.id);
         }
@@ -291,13 +361,26 @@ fn large_blocks_shorten_the_window() {
     let mut sizes = BTreeMap::new();
     for number in 0..36 {
         let txns: Vec<_> = (1..=43)
-            .map(|index| record(&genesis, key(0).public_key(), number * 43 + index, miner(1), 0, &data))
+            .map(|index| {
+                record(
+                    &genesis,
+                    key(0).public_key(),
+                    number * 43 + index,
+                    miner(1),
+                    0,
+                    &data,
+                )
+            })
             .collect();
         tip = child(&genesis, &tip, miner(0), (number + 1) * 50, &txns);
         sizes.insert(tip.block.header().number, tip.block.encode().len());
         chain.insert(Arc::clone(&tip), true);
     }
-    let kept: usize = chain.main().iter().filter_map(|block| sizes.get(&block.block.header().number)).sum();
+    let kept: usize = chain
+        .main()
+        .iter()
+        .filter_map(|block| sizes.get(&block.block.header().number))
+        .sum();
     assert!(kept <= 64 << 20 && kept > 56 << 20, "{kept}");
     assert_eq!(chain.head().block.id, tip.block.id);
 }

@@ -1,5 +1,4 @@
-//! One node's decisions in virtual time: when it makes a block, from what, when it
-//! lets one go, and in which order its effects become durable and visible.
+//! One node's decisions in virtual time: when it makes a block, from what, and in which order its effects become durable and visible.
 
 mod fixtures;
 
@@ -18,7 +17,11 @@ fn pay(genesis: &Genesis, from: usize, number: u64) -> VerifiedTransaction {
     transfer(genesis, key(from).public_key(), number, Address::ZERO, 1)
 }
 
-fn pays(genesis: &Genesis, from: usize, numbers: core::ops::RangeInclusive<u64>) -> Vec<VerifiedTransaction> {
+fn pays(
+    genesis: &Genesis,
+    from: usize,
+    numbers: core::ops::RangeInclusive<u64>,
+) -> Vec<VerifiedTransaction> {
     numbers.map(|number| pay(genesis, from, number)).collect()
 }
 
@@ -36,10 +39,24 @@ fn a_lone_validator_never_mines() {
     let (mut shell, genesis) = node(&Network::default());
     shell.submit(10, &pays(&genesis, 1, 1..=2));
     millisecond_by_millisecond(&mut shell, 11..200);
-    assert_eq!(shell.blocks(), [(2, 50, 2)], "as soon as min_bound wait and min_gap is over");
+    assert_eq!(
+        shell.blocks(),
+        [(2, 50, 2)],
+        "as soon as min_bound wait and min_gap is over"
+    );
     assert_eq!(
         shell.trace,
-        ["persist transactions", "reply", "state", "state", "mine", "persist seal", "sign", "persist block", "head"]
+        [
+            "persist transactions",
+            "reply",
+            "state",
+            "state",
+            "mine",
+            "persist seal",
+            "sign",
+            "persist block",
+            "head"
+        ]
     );
 }
 
@@ -50,53 +67,115 @@ fn a_refused_submission_is_answered_and_never_persisted() {
     let far = pay(&genesis, 2, 99);
     shell.submit(10, &[far.clone(), good.clone(), good.clone()]);
     assert_eq!(shell.pool_log.len(), 1);
-    let Some(Effect::Reply { results, .. }) = shell.open.first() else { panic!("no reply") };
-    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true, true]);
+    let Some(Effect::Reply { results, .. }) = shell.open.first() else {
+        panic!("no reply")
+    };
+    assert_eq!(
+        results.iter().map(Result::is_ok).collect::<Vec<_>>(),
+        [false, true, true]
+    );
     shell.submit(11, &[far, good]);
-    assert_eq!((shell.pool_log.len(), shell.trace.last()), (1, Some(&"reply")));
+    assert_eq!(
+        (shell.pool_log.len(), shell.trace.last()),
+        (1, Some(&"reply"))
+    );
 }
 
 #[test]
 fn the_heartbeat_beats_at_the_interval_or_never() {
     let (mut shell, _) = node(&Network::default());
     millisecond_by_millisecond(&mut shell, 0..3_500);
-    assert_eq!(shell.blocks(), [(2, 1_000, 0), (3, 2_000, 0), (4, 3_000, 0)]);
-    let (mut shell, genesis) = node(&Network { allow_empty: false, ..Network::default() });
+    assert_eq!(
+        shell.blocks(),
+        [(2, 1_000, 0), (3, 2_000, 0), (4, 3_000, 0)]
+    );
+    let (mut shell, genesis) = node(&Network {
+        allow_empty: false,
+        ..Network::default()
+    });
     millisecond_by_millisecond(&mut shell, 0..3_500);
     assert_eq!(shell.blocks(), []);
     shell.submit(3_500, &[pay(&genesis, 1, 1)]);
     millisecond_by_millisecond(&mut shell, 3_501..9_000);
-    assert_eq!(shell.blocks(), [(2, 3_500, 1)], "the parent is older than the interval");
+    assert_eq!(
+        shell.blocks(),
+        [(2, 3_500, 1)],
+        "the parent is older than the interval"
+    );
 }
 
 #[test]
 fn blocks_hold_exactly_min_bound_transactions_whatever_waits() {
-    let (mut shell, genesis) = node(&Network { allow_empty: false, ..Network::default() });
+    let (mut shell, genesis) = node(&Network {
+        allow_empty: false,
+        ..Network::default()
+    });
     shell.submit(10, &pays(&genesis, 1, 1..=10));
     millisecond_by_millisecond(&mut shell, 10..2_000);
     let gap_after_gap = [(2, 50, 3), (3, 100, 3), (4, 150, 3), (5, 1_150, 1)];
-    assert_eq!(shell.blocks(), gap_after_gap, "max_bound each, and the rest after the interval");
+    assert_eq!(
+        shell.blocks(),
+        gap_after_gap,
+        "max_bound each, and the rest after the interval"
+    );
 }
 
 #[test]
 fn blocks_never_pass_the_byte_limit() {
-    let (mut shell, genesis) = node(&Network { max_bound: 1_000, max_data: 65_536, ..Network::default() });
+    let (mut shell, genesis) = node(&Network {
+        max_bound: 1_000,
+        max_data: 65_536,
+        ..Network::default()
+    });
     let data = "x".repeat(65_536);
-    let large: Vec<_> =
-        (1..=50).map(|number| record(&genesis, key(1).public_key(), number, Address::ZERO, 0, &data)).collect();
+    let large: Vec<_> = (1..=50)
+        .map(|number| {
+            record(
+                &genesis,
+                key(1).public_key(),
+                number,
+                Address::ZERO,
+                0,
+                &data,
+            )
+        })
+        .collect();
     shell.submit(10, &large);
     millisecond_by_millisecond(&mut shell, 50..200);
-    let sizes: Vec<_> = shell.made.iter().map(|block| block.encode().len()).collect();
-    assert!(sizes[0] <= MAX_BLOCK_BYTES && sizes[0] > 2_800_000, "{sizes:?}");
-    assert_eq!(shell.made.iter().map(|block| block.transactions.len()).sum::<usize>(), 50);
+    let sizes: Vec<_> = shell
+        .made
+        .iter()
+        .map(|block| block.encode().len())
+        .collect();
+    assert!(
+        sizes[0] <= MAX_BLOCK_BYTES && sizes[0] > 2_800_000,
+        "{sizes:?}"
+    );
+    assert_eq!(
+        shell
+            .made
+            .iter()
+            .map(|block| block.transactions.len())
+            .sum::<usize>(),
+        50
+    );
 }
 
 /// The third clause of the batch rule: a lone transaction that has waited a whole interval.
 #[test]
 fn a_lone_transaction_is_shut_out_for_ever_by_a_busy_miner() {
-    let (mut shell, genesis) = node(&Network { miners: 2, ..Network::default() });
+    let (mut shell, genesis) = node(&Network {
+        miners: 2,
+        ..Network::default()
+    });
     shell.tick(0);
-    let busy = child(&genesis, shell.machine.chain().head(), miner(1), 3_900, &pays(&genesis, 1, 1..=2));
+    let busy = child(
+        &genesis,
+        shell.machine.chain().head(),
+        miner(1),
+        3_900,
+        &pays(&genesis, 1, 1..=2),
+    );
     shell.submit(3_200, &[pay(&genesis, 2, 1)]);
     shell.block(3_900, &busy.block);
     millisecond_by_millisecond(&mut shell, 3_901..4_300);
@@ -109,7 +188,12 @@ fn a_lone_transaction_is_shut_out_for_ever_by_a_busy_miner() {
 #[test]
 fn the_guard_holds_only_before_another_ones_turn() {
     for (miners, after, made) in [(2, 1_599, 1), (2, 1_600, 0), (2, 1_999, 0), (1, 1_999, 1)] {
-        let (mut shell, genesis) = node(&Network { miners, interval: 60_000, allow_empty: false, ..Network::default() });
+        let (mut shell, genesis) = node(&Network {
+            miners,
+            interval: 60_000,
+            allow_empty: false,
+            ..Network::default()
+        });
         let base = 4_000 * (miners as u64 - 1);
         shell.tick(0);
         shell.tick(base + after - 1);
@@ -120,115 +204,42 @@ fn the_guard_holds_only_before_another_ones_turn() {
 
 #[test]
 fn only_the_leader_seals_and_only_when_ready() {
-    let (mut shell, genesis) = node(&Network { miners: 2, interval: 60_000, ..Network::default() });
+    let (mut shell, genesis) = node(&Network {
+        miners: 2,
+        interval: 60_000,
+        ..Network::default()
+    });
     shell.submit(0, &pays(&genesis, 1, 1..=2));
     millisecond_by_millisecond(&mut shell, 0..2_000);
-    assert_eq!(shell.machine.state(), NodeState::Boot, "one slot, in which others may show a better chain");
+    assert_eq!(
+        shell.machine.state(),
+        NodeState::Boot,
+        "one slot, in which others may show a better chain"
+    );
     millisecond_by_millisecond(&mut shell, 2_000..4_500);
     assert_eq!(shell.blocks(), [(2, 4_000, 2)]);
-}
-
-/// A shell in its own slot with a job that looks for a nonce, and the job's id.
-fn mining(network: &Network) -> (Shell, Arc<Genesis>, JobId) {
-    let (mut shell, genesis) = node(network);
-    shell.tick(0);
-    shell.tick(2_000);
-    shell.mines = false;
-    shell.submit(4_000, &pays(&genesis, 1, 1..=2));
-    let job = shell.open.iter().find_map(|effect| match effect {
-        Effect::Mine { job, .. } => Some(*job),
-        _ => None,
-    });
-    (shell, genesis, job.expect("a block is due"))
-}
-
-fn cancelled(shell: &Shell, job: JobId) -> bool {
-    shell.open.iter().any(|effect| matches!(effect, Effect::CancelMining(id) if *id == job))
-}
-
-fn pair() -> Network {
-    Network { miners: 2, interval: 60_000, ..Network::default() }
-}
-
-#[test]
-fn a_job_is_dropped_when_the_slot_ends() {
-    let (mut shell, _, job) = mining(&pair());
-    shell.tick(5_999);
-    assert!(!cancelled(&shell, job));
-    shell.tick(6_000);
-    assert!(cancelled(&shell, job));
-    shell.input(6_001, Input::Mined { job, nonce: PowNonce::ZERO });
-    assert!(shell.signed.is_empty() && shell.mark == SealMark::default());
-    let (mut shell, _, job) = mining(&pair());
-    shell.input(6_000, Input::Mined { job, nonce: PowNonce::ZERO });
-    assert!(shell.signed.is_empty() && cancelled(&shell, job), "the nonce itself may come too late");
-}
-
-#[test]
-fn a_job_is_dropped_when_a_rival_takes_its_place_or_the_node_ends() {
-    let (mut shell, genesis, job) = mining(&pair());
-    let rival = child(&genesis, shell.machine.chain().head(), miner(1), 2_100, &pays(&genesis, 2, 1..=2));
-    shell.block(4_010, &rival.block);
-    assert!(cancelled(&shell, job));
-    let again = shell.open.iter().any(|effect| matches!(effect, Effect::Mine { job: next, .. } if *next != job));
-    assert!(again, "the transactions still wait: a child of the rival is made at once");
-    let (mut shell, _, job) = mining(&pair());
-    shell.input(4_010, Input::Stop);
-    assert!(cancelled(&shell, job) && shell.machine.state() == NodeState::Stopping);
-    shell.input(4_020, Input::Mined { job, nonce: PowNonce::ZERO });
-    shell.tick(8_000);
-    assert!(shell.signed.is_empty() && shell.log.is_empty());
-}
-
-#[test]
-fn a_side_block_without_weight_cancels_nothing() {
-    let (mut shell, genesis, first) = mining(&pair());
-    shell.input(4_001, Input::Mined { job: first, nonce: PowNonce::ZERO });
-    shell.submit(4_100, &pays(&genesis, 1, 3..=4));
-    let job = shell.open.iter().rev().find_map(|effect| match effect {
-        Effect::Mine { job, .. } => Some(*job),
-        _ => None,
-    });
-    assert_ne!(job, Some(first));
-    let old = child(&genesis, &genesis.applied(), miner(1), 2_100, &pays(&genesis, 2, 1..=2));
-    shell.block(4_110, &old.block);
-    assert_eq!(shell.verdicts, [Ok(())], "it is kept, but moves nothing");
-    assert!(!cancelled(&shell, job.unwrap()));
-}
-
-/// Once the key signs, the block will exist: it is kept, whatever happens.
-#[test]
-fn a_block_being_signed_is_kept() {
-    let (mut shell, genesis, job) = mining(&pair());
-    shell.signs = false;
-    shell.input(4_001, Input::Mined { job, nonce: PowNonce::ZERO });
-    assert_eq!(shell.mark, SealMark { slot: (START + 4_000) / 2_000, number: Height::new(2).unwrap() });
-    let seal = shell.trace.iter().position(|name| *name == "persist seal");
-    assert!(seal < shell.trace.iter().position(|name| *name == "sign") && seal.is_some());
-    shell.input(4_002, Input::Mined { job, nonce: PowNonce::ZERO });
-    assert_eq!(shell.trace.iter().filter(|name| **name == "sign").count(), 1, "one signature for one number");
-    let rival = child(&genesis, shell.machine.chain().head(), miner(1), 2_100, &pays(&genesis, 2, 1..=2));
-    shell.block(4_010, &rival.block);
-    shell.tick(6_500);
-    shell.input(6_600, Input::Stop);
-    assert!(!cancelled(&shell, job));
-    let before = shell.log.len();
-    let signature = Signature::new(&[1; 256]).unwrap();
-    shell.input(6_700, Input::Signed { job, signature: signature.clone() });
-    assert_eq!(shell.log.len(), before + 1);
-    shell.input(6_701, Input::Signed { job, signature });
-    assert_eq!(shell.log.len(), before + 1);
 }
 
 /// A rival number from elsewhere spends the coins: what waited is told, and nothing is mined for it.
 #[test]
 fn replayed_transactions_cause_an_empty_rewarded_block_every_5_s() {
-    let (mut shell, genesis) = node(&Network { miners: 2, allow_empty: false, ..Network::default() });
+    let (mut shell, genesis) = node(&Network {
+        miners: 2,
+        allow_empty: false,
+        ..Network::default()
+    });
     shell.tick(0);
-    let send = |number, amount| transfer(&genesis, key(2).public_key(), number, Address::ZERO, amount);
+    let send =
+        |number, amount| transfer(&genesis, key(2).public_key(), number, Address::ZERO, amount);
     shell.submit(2_000, &[send(1, 10), send(2, 900), send(3, 1)]);
     let rivals = [send(1, 1_000), pay(&genesis, 3, 1)];
-    let block = child(&genesis, shell.machine.chain().head(), miner(1), 2_100, &rivals);
+    let block = child(
+        &genesis,
+        shell.machine.chain().head(),
+        miner(1),
+        2_100,
+        &rivals,
+    );
     shell.block(2_100, &block.block);
     let told: Vec<_> = shell.dropped.iter().map(|txn| txn.number.get()).collect();
     assert_eq!(told, [1, 2, 3]);
@@ -250,12 +261,19 @@ fn a_clock_that_steps_back_stops_sealing_until_it_has_caught_up() {
 
 #[test]
 fn a_clock_that_steps_back_prolongs_the_start() {
-    let (mut shell, _) = node(&Network { miners: 2, ..Network::default() });
+    let (mut shell, _) = node(&Network {
+        miners: 2,
+        ..Network::default()
+    });
     for after in [100_000, 1_000, 2_999] {
         shell.tick(after);
         assert_eq!(shell.machine.state(), NodeState::Boot);
     }
     shell.tick(3_000);
-    assert_eq!(shell.machine.state(), NodeState::Ready, "one slot by the clock as it runs now");
+    assert_eq!(
+        shell.machine.state(),
+        NodeState::Ready,
+        "one slot by the clock as it runs now"
+    );
     assert_eq!(shell.machine.wake_at(at(3_000)), Some(at(4_000)));
 }

@@ -1,5 +1,5 @@
-//! Transactions that wait: in which order, how many, and until when, against a naive
-//! model and at every limit. No block is made here.
+//! Transactions that wait: in which order, how many, and until when, at every
+//! limit. No block is made here.
 
 mod fixtures;
 
@@ -17,15 +17,26 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 fn account(nonce: u64, balance: u64) -> Account {
-    Account { nonce: AccountNonce::new(nonce).unwrap(), balance: coins(balance) }
+    Account {
+        nonce: AccountNonce::new(nonce).unwrap(),
+        balance: coins(balance),
+    }
 }
 
 fn pay(genesis: &Genesis, from: usize, number: u64, amount: u64) -> VerifiedTransaction {
-    transfer(genesis, key(from).public_key(), number, Address::ZERO, amount)
+    transfer(
+        genesis,
+        key(from).public_key(),
+        number,
+        Address::ZERO,
+        amount,
+    )
 }
 
 fn numbers(pool: &Pool) -> Vec<(Address, u64)> {
-    pool.ready().map(|txn| (txn.sender(), txn.number.get())).collect()
+    pool.ready()
+        .map(|txn| (txn.sender(), txn.number.get()))
+        .collect()
 }
 
 #[test]
@@ -34,18 +45,38 @@ fn a_gap_is_held_and_visible_until_it_is_filled() {
     let mut pool = Pool::default();
     let rich = account(5, 100);
     for number in [8, 10] {
-        assert_eq!(pool.submit(at(number), rich, pay(&genesis, 0, number, 1)), Ok(Accepted::New));
+        assert_eq!(
+            pool.submit(at(number), rich, pay(&genesis, 0, number, 1)),
+            Ok(Accepted::New)
+        );
     }
-    assert_eq!((pool.len(), pool.ready_len(), pool.oldest_ready()), (2, 0, None));
+    assert_eq!(
+        (pool.len(), pool.ready_len(), pool.oldest_ready()),
+        (2, 0, None)
+    );
     assert_eq!(pool.next_number(&miner(0), rich), 6);
-    let held: Vec<_> = pool.by_arrival().map(|(at, txn)| (at, txn.number.get())).collect();
+    let held: Vec<_> = pool
+        .by_arrival()
+        .map(|(at, txn)| (at, txn.number.get()))
+        .collect();
     assert_eq!(held, [(at(8), 8), (at(10), 10)]);
-    assert!(pool.contains(&miner(0), AccountNonce::new(8).unwrap(), pay(&genesis, 0, 8, 1).id()));
+    assert!(pool.contains(
+        &miner(0),
+        AccountNonce::new(8).unwrap(),
+        pay(&genesis, 0, 8, 1).id()
+    ));
     for (number, ready, next) in [(7, 0, 6), (6, 3, 9), (9, 5, 11)] {
-        pool.submit(at(20), rich, pay(&genesis, 0, number, 1)).unwrap();
-        assert_eq!((pool.ready_len(), pool.next_number(&miner(0), rich)), (ready, next));
+        pool.submit(at(20), rich, pay(&genesis, 0, number, 1))
+            .unwrap();
+        assert_eq!(
+            (pool.ready_len(), pool.next_number(&miner(0), rich)),
+            (ready, next)
+        );
     }
-    assert_eq!(numbers(&pool), [6, 7, 8, 9, 10].map(|number| (miner(0), number)));
+    assert_eq!(
+        numbers(&pool),
+        [6, 7, 8, 9, 10].map(|number| (miner(0), number))
+    );
 }
 
 #[test]
@@ -53,7 +84,8 @@ fn arrival_decides_between_senders_and_numbers_within_one() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     for (time, from, number) in [(1, 0, 2), (2, 1, 1), (3, 0, 1), (4, 1, 2)] {
-        pool.submit(at(time), account(0, 100), pay(&genesis, from, number, 1)).unwrap();
+        pool.submit(at(time), account(0, 100), pay(&genesis, from, number, 1))
+            .unwrap();
     }
     let (a, b) = (miner(0), miner(1));
     assert_eq!(numbers(&pool), [(b, 1), (a, 1), (a, 2), (b, 2)]);
@@ -66,11 +98,20 @@ fn the_largest_gap_is_exact() {
     let rich = account(5, 100);
     let mut pool = Pool::default();
     let beyond = pay(&genesis, 0, 6 + MAX_GAP + 1, 1);
-    let refused = PoolError::NumberGap { got: beyond.number, next: 6 };
+    let refused = PoolError::NumberGap {
+        got: beyond.number,
+        next: 6,
+    };
     assert_eq!(pool.submit(at(0), rich, beyond), Err(refused));
-    assert_eq!(pool.submit(at(0), rich, pay(&genesis, 0, 6 + MAX_GAP, 1)), Ok(Accepted::New));
+    assert_eq!(
+        pool.submit(at(0), rich, pay(&genesis, 0, 6 + MAX_GAP, 1)),
+        Ok(Accepted::New)
+    );
     let last = pay(&genesis, 0, AccountNonce::MAX.get(), 1);
-    assert!(matches!(pool.submit(at(0), rich, last), Err(PoolError::NumberGap { .. })));
+    assert!(matches!(
+        pool.submit(at(0), rich, last),
+        Err(PoolError::NumberGap { .. })
+    ));
 }
 
 #[test]
@@ -81,14 +122,32 @@ fn the_same_transaction_waits_once_and_a_rival_never() {
     let first = pay(&genesis, 0, 6, 1);
     assert_eq!(pool.submit(at(0), rich, first.clone()), Ok(Accepted::New));
     assert_eq!(pool.submit(at(1), rich, first.clone()), Ok(Accepted::Known));
-    let again = Transaction { signature: Signature::new(&[1; 256]).unwrap(), ..Transaction::clone(&first) };
+    let again = Transaction {
+        signature: Signature::new(&[1; 256]).unwrap(),
+        ..Transaction::clone(&first)
+    };
     let again = VerifiedTransaction::already_verified(again, &genesis.id);
-    assert_eq!(pool.submit(at(1), rich, again), Ok(Accepted::Known), "signed twice is one transaction");
-    let used = |got| Err(PoolError::NumberUsed { got: AccountNonce::new(got).unwrap(), next: 7 });
+    assert_eq!(
+        pool.submit(at(1), rich, again),
+        Ok(Accepted::Known),
+        "signed twice is one transaction"
+    );
+    let used = |got| {
+        Err(PoolError::NumberUsed {
+            got: AccountNonce::new(got).unwrap(),
+            next: 7,
+        })
+    };
     for (number, amount) in [(6, 2), (5, 1), (1, 1), (0, 1)] {
-        assert_eq!(pool.submit(at(2), rich, pay(&genesis, 0, number, amount)), used(number));
+        assert_eq!(
+            pool.submit(at(2), rich, pay(&genesis, 0, number, amount)),
+            used(number)
+        );
     }
-    assert_eq!((pool.len(), pool.bytes(), pool.next_number(&miner(0), rich)), (1, first.size(), 7));
+    assert_eq!(
+        (pool.len(), pool.bytes(), pool.next_number(&miner(0), rich)),
+        (1, first.size(), 7)
+    );
 }
 
 #[test]
@@ -98,11 +157,27 @@ fn funds_count_what_already_waits_even_behind_a_gap() {
     let mut pool = Pool::default();
     pool.submit(at(0), rich, pay(&genesis, 0, 1, 60)).unwrap();
     pool.submit(at(0), rich, pay(&genesis, 0, 3, 30)).unwrap();
-    let refused = PoolError::Funds { balance: coins(100), pending: 90, amount: coins(11) };
-    assert_eq!(pool.submit(at(0), rich, pay(&genesis, 0, 2, 11)), Err(refused));
-    assert!(pool.submit(at(0), rich, pay(&genesis, 0, 2, coins(1 << 53 >> 1).get())).is_err());
-    assert_eq!(pool.submit(at(0), rich, pay(&genesis, 0, 2, 10)), Ok(Accepted::New));
-    assert_eq!(pool.submit(at(0), rich, pay(&genesis, 0, 4, 0)), Ok(Accepted::New));
+    let refused = PoolError::Funds {
+        balance: coins(100),
+        pending: 90,
+        amount: coins(11),
+    };
+    assert_eq!(
+        pool.submit(at(0), rich, pay(&genesis, 0, 2, 11)),
+        Err(refused)
+    );
+    assert!(
+        pool.submit(at(0), rich, pay(&genesis, 0, 2, coins(1 << 53 >> 1).get()))
+            .is_err()
+    );
+    assert_eq!(
+        pool.submit(at(0), rich, pay(&genesis, 0, 2, 10)),
+        Ok(Accepted::New)
+    );
+    assert_eq!(
+        pool.submit(at(0), rich, pay(&genesis, 0, 4, 0)),
+        Ok(Accepted::New)
+    );
 }
 
 #[test]
@@ -110,10 +185,17 @@ fn a_block_settles_its_numbers_and_closes_gaps() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     for number in [1, 2, 5] {
-        pool.submit(at(number), account(0, 100), pay(&genesis, 0, number, 1)).unwrap();
+        pool.submit(at(number), account(0, 100), pay(&genesis, 0, number, 1))
+            .unwrap();
     }
     let settled = pool.settle(&miner(0), account(4, 100));
-    assert_eq!(settled.iter().map(|txn| txn.number.get()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(
+        settled
+            .iter()
+            .map(|txn| txn.number.get())
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
     assert_eq!(numbers(&pool), [(miner(0), 5)]);
     assert!(pool.settle(&miner(1), account(9, 0)).is_empty());
     assert_eq!(pool.settle(&miner(0), account(5, 100)).len(), 1);
@@ -127,17 +209,41 @@ fn invalid_transactions_stay_queued() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     for (number, amount) in [(1, 10), (2, 50), (3, 0), (4, 40)] {
-        pool.submit(at(number), account(0, 100), pay(&genesis, 0, number, amount)).unwrap();
+        pool.submit(
+            at(number),
+            account(0, 100),
+            pay(&genesis, 0, number, amount),
+        )
+        .unwrap();
     }
     let settled = pool.settle(&miner(0), account(1, 60));
-    assert_eq!(settled.iter().map(|txn| txn.number.get()).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(
+        settled
+            .iter()
+            .map(|txn| txn.number.get())
+            .collect::<Vec<_>>(),
+        [1, 4]
+    );
     assert_eq!(numbers(&pool), [(miner(0), 2), (miner(0), 3)]);
     let left = account(1, 60);
     assert_eq!(pool.next_number(&miner(0), left), 4);
-    assert_eq!(pool.submit(at(9), left, pay(&genesis, 0, 4, 10)), Ok(Accepted::New));
+    assert_eq!(
+        pool.submit(at(9), left, pay(&genesis, 0, 4, 10)),
+        Ok(Accepted::New)
+    );
     let settled = pool.settle(&miner(0), account(1, 0));
-    assert_eq!(settled.iter().map(|txn| txn.number.get()).collect::<Vec<_>>(), [2, 4]);
-    assert_eq!((pool.len(), pool.ready_len()), (1, 0), "number 3 costs nothing and waits for another 2");
+    assert_eq!(
+        settled
+            .iter()
+            .map(|txn| txn.number.get())
+            .collect::<Vec<_>>(),
+        [2, 4]
+    );
+    assert_eq!(
+        (pool.len(), pool.ready_len()),
+        (1, 0),
+        "number 3 costs nothing and waits for another 2"
+    );
 }
 
 #[test]
@@ -146,11 +252,20 @@ fn one_account_may_have_so_many_and_no_more() {
     let mut pool = Pool::default();
     let rich = account(0, 0);
     for number in 1..=MAX_PER_ACCOUNT as u64 {
-        assert_eq!(pool.submit(at(0), rich, pay(&genesis, 0, number, 0)), Ok(Accepted::New));
+        assert_eq!(
+            pool.submit(at(0), rich, pay(&genesis, 0, number, 0)),
+            Ok(Accepted::New)
+        );
     }
     let next = pay(&genesis, 0, MAX_PER_ACCOUNT as u64 + 1, 0);
-    assert_eq!(pool.submit(at(0), rich, next.clone()), Err(PoolError::AccountFull));
-    assert_eq!(pool.submit(at(0), rich, pay(&genesis, 1, 1, 0)), Ok(Accepted::New));
+    assert_eq!(
+        pool.submit(at(0), rich, next.clone()),
+        Err(PoolError::AccountFull)
+    );
+    assert_eq!(
+        pool.submit(at(0), rich, pay(&genesis, 1, 1, 0)),
+        Ok(Accepted::New)
+    );
     pool.settle(&miner(0), account(1, 0));
     assert_eq!(pool.submit(at(0), account(1, 0), next), Ok(Accepted::New));
 }
@@ -162,14 +277,32 @@ fn the_pool_ends_at_its_count() {
     let each = 8_000;
     let sent = |index: usize| {
         let (sender, number) = (index / each, index % each);
-        transfer(&genesis, &ghost(sender as u32), number as u64 + 1, Address::ZERO, 0)
+        transfer(
+            &genesis,
+            &ghost(sender as u32),
+            number as u64 + 1,
+            Address::ZERO,
+            0,
+        )
     };
     for index in 0..MAX_TRANSACTIONS {
-        assert_eq!(pool.submit(at(0), account(0, 0), sent(index)), Ok(Accepted::New));
+        assert_eq!(
+            pool.submit(at(0), account(0, 0), sent(index)),
+            Ok(Accepted::New)
+        );
     }
-    let refused = PoolError::Full { txns: MAX_TRANSACTIONS, bytes: pool.bytes() };
-    assert_eq!(pool.submit(at(0), account(0, 0), sent(MAX_TRANSACTIONS)), Err(refused));
-    assert_eq!(pool.submit(at(0), account(0, 0), sent(5)), Ok(Accepted::Known));
+    let refused = PoolError::Full {
+        txns: MAX_TRANSACTIONS,
+        bytes: pool.bytes(),
+    };
+    assert_eq!(
+        pool.submit(at(0), account(0, 0), sent(MAX_TRANSACTIONS)),
+        Err(refused)
+    );
+    assert_eq!(
+        pool.submit(at(0), account(0, 0), sent(5)),
+        Ok(Accepted::Known)
+    );
 }
 
 #[test]
@@ -177,18 +310,44 @@ fn the_pool_ends_at_its_bytes() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     let data = "x".repeat(65_536);
-    let large = |number| record(&genesis, key(0).public_key(), number, Address::ZERO, 0, &data);
-    let full = (1..).map(|number| pool.submit(at(0), account(0, 0), large(number))).find_map(Result::err);
-    assert_eq!(full, Some(PoolError::Full { txns: pool.len(), bytes: pool.bytes() }));
+    let large = |number| {
+        record(
+            &genesis,
+            key(0).public_key(),
+            number,
+            Address::ZERO,
+            0,
+            &data,
+        )
+    };
+    let full = (1..)
+        .map(|number| pool.submit(at(0), account(0, 0), large(number)))
+        .find_map(Result::err);
+    assert_eq!(
+        full,
+        Some(PoolError::Full {
+            txns: pool.len(),
+            bytes: pool.bytes()
+        })
+    );
     assert!(pool.bytes() <= MAX_BYTES && pool.bytes() + large(1).size() > MAX_BYTES);
     let room = MAX_BYTES - pool.bytes();
-    assert_eq!(pool.submit(at(0), account(0, 0), pay(&genesis, 1, 1, 0)).is_ok(), pay(&genesis, 1, 1, 0).size() <= room);
+    assert_eq!(
+        pool.submit(at(0), account(0, 0), pay(&genesis, 1, 1, 0))
+            .is_ok(),
+        pay(&genesis, 1, 1, 0).size() <= room
+    );
 }
 
 /// After a change of branch: what was undone waits again, what the new branch holds does not.
 #[test]
 fn a_left_branch_returns_its_transactions() {
-    let genesis = Network { miners: 2, min_bound: 1, ..Network::default() }.found();
+    let genesis = Network {
+        miners: 2,
+        min_bound: 1,
+        ..Network::default()
+    }
+    .found();
     let mut machine = Machine::new(Start {
         genesis: Arc::clone(&genesis),
         checkpoint: None,
@@ -197,131 +356,68 @@ fn a_left_branch_returns_its_transactions() {
         block_text: PlaceholderText::Fixed(String::new()),
     });
     let root = genesis.applied();
-    let [first, both, rival] = [pay(&genesis, 0, 1, 1), pay(&genesis, 1, 1, 1), pay(&genesis, 2, 1, 1)];
+    let [first, both, rival] = [
+        pay(&genesis, 0, 1, 1),
+        pay(&genesis, 1, 1, 1),
+        pay(&genesis, 2, 1, 1),
+    ];
     let (other, waits) = (pay(&genesis, 2, 1, 2), pay(&genesis, 3, 1, 1));
-    let left = child(&genesis, &root, miner(0), 100, &[first.clone(), both.clone(), rival.clone()]);
-    let entered = child(&genesis, &root, miner(0), 110, &[both.clone(), other.clone()]);
+    let left = child(
+        &genesis,
+        &root,
+        miner(0),
+        100,
+        &[first.clone(), both.clone(), rival.clone()],
+    );
+    let entered = child(
+        &genesis,
+        &root,
+        miner(0),
+        110,
+        &[both.clone(), other.clone()],
+    );
     let head = child(&genesis, &entered, miner(0), 200, &[pay(&genesis, 1, 2, 1)]);
-    let offer = |block: &Arc<ccoin_core::rules::Applied>| Input::Block { ticket: 0, block: block.block.clone() };
-    let _ = machine.step(at(50), Input::Submit { ticket: 0, txns: vec![waits.clone(), first.clone(), rival.clone()] });
+    let offer = |block: &Arc<ccoin_core::rules::Applied>| Input::Block {
+        ticket: 0,
+        block: block.block.clone(),
+    };
+    let _ = machine.step(
+        at(50),
+        Input::Submit {
+            ticket: 0,
+            txns: vec![waits.clone(), first.clone(), rival.clone()],
+        },
+    );
     let _ = machine.step(at(150), offer(&left));
-    assert_eq!(machine.pool().ready().map(|txn| *txn.id()).collect::<Vec<_>>(), [*waits.id()]);
+    assert_eq!(
+        machine
+            .pool()
+            .ready()
+            .map(|txn| *txn.id())
+            .collect::<Vec<_>>(),
+        [*waits.id()]
+    );
     let _ = machine.step(at(250), offer(&entered));
     let effects = machine.step(at(250), offer(&head));
     assert_eq!(machine.chain().head().block.id, head.block.id);
     let ready: Vec<_> = machine.pool().ready().map(|txn| *txn.id()).collect();
     assert_eq!(ready, [*first.id(), *waits.id()]);
-    let order: Vec<_> = effects.iter().map(|effect| match effect {
-        Effect::PersistTransactions { txns, .. } if txns.iter().any(|txn| txn.id() == first.id()) => "returned",
-        Effect::PersistBlock { .. } => "block",
-        Effect::Head { dropped, .. } => {
-            let dropped: Vec<_> = dropped.iter().map(|(txn, _)| *txn.id()).collect();
-            assert_eq!(dropped, [*rival.id()]);
-            "head"
-        }
-        _ => "other",
-    }).collect();
+    let order: Vec<_> = effects
+        .iter()
+        .map(|effect| match effect {
+            Effect::PersistTransactions { txns, .. }
+                if txns.iter().any(|txn| txn.id() == first.id()) =>
+            {
+                "returned"
+            }
+            Effect::PersistBlock { .. } => "block",
+            Effect::Head { dropped, .. } => {
+                let dropped: Vec<_> = dropped.iter().map(|(txn, _)| *txn.id()).collect();
+                assert_eq!(dropped, [*rival.id()]);
+                "head"
+            }
+            _ => "other",
+        })
+        .collect();
     assert_eq!(order[..3], ["block", "returned", "head"]);
-}
-
-/// What the pool is meant to be, in the plainest words.
-#[derive(Default)]
-struct Model {
-    waiting: Vec<(usize, u64, u64)>,
-    ready: Vec<(usize, u64)>,
-}
-
-impl Model {
-    fn next(&self, from: usize, nonce: u64) -> u64 {
-        (nonce + 1..).find(|number| !self.waiting.iter().any(|w| (w.0, w.1) == (from, *number))).unwrap()
-    }
-
-    fn pending(&self, from: usize) -> u64 {
-        self.waiting.iter().filter(|w| w.0 == from).map(|w| w.2).sum()
-    }
-
-    fn submit(&mut self, from: usize, (nonce, balance): (u64, u64), number: u64, amount: u64) -> &'static str {
-        match self.waiting.iter().find(|w| (w.0, w.1) == (from, number)) {
-            Some(waiting) if waiting.2 == amount => return "known",
-            Some(_) => return "used",
-            None if number <= nonce => return "used",
-            None => {}
-        }
-        if number > self.next(from, nonce) + MAX_GAP {
-            return "gap";
-        }
-        if self.pending(from) + amount > balance {
-            return "funds";
-        }
-        self.waiting.push((from, number, amount));
-        self.promote(from, nonce);
-        "new"
-    }
-
-    fn promote(&mut self, from: usize, nonce: u64) {
-        for number in nonce + 1..self.next(from, nonce) {
-            if !self.ready.contains(&(from, number)) {
-                self.ready.push((from, number));
-            }
-        }
-    }
-
-    fn settle(&mut self, from: usize, nonce: u64, balance: u64) {
-        self.waiting.retain(|w| w.0 != from || w.1 > nonce);
-        if self.pending(from) > balance {
-            let (mut again, kept): (Vec<_>, Vec<_>) = self.waiting.iter().partition(|w| w.0 == from);
-            again.sort_unstable();
-            self.waiting = kept;
-            self.ready.retain(|r| r.0 != from);
-            for (_, number, amount) in again {
-                self.submit(from, (nonce, balance), number, amount);
-            }
-        }
-        self.ready.retain(|r| self.waiting.iter().any(|w| (w.0, w.1) == *r));
-        self.promote(from, nonce);
-    }
-}
-
-fn verdict(result: Result<Accepted, PoolError>) -> &'static str {
-    match result {
-        Ok(Accepted::New) => "new",
-        Ok(Accepted::Known) => "known",
-        Err(PoolError::NumberUsed { .. }) => "used",
-        Err(PoolError::NumberGap { .. }) => "gap",
-        Err(PoolError::Funds { .. }) => "funds",
-        Err(error) => panic!("{error}"),
-    }
-}
-
-proptest! {
-    #![proptest_config(cases(512))]
-
-    #[test]
-    fn pool_is_the_naive_model(
-        moves in prop::collection::vec((0usize..3, prop_oneof![4 => 0u64..6, 1 => 60u64..70], 0u64..30, any::<bool>()), 1..60)
-    ) {
-        let genesis = Network::default().found();
-        let (mut pool, mut model) = (Pool::default(), Model::default());
-        let mut accounts = [(0u64, 100u64); 3];
-        for (from, ahead, amount, block) in moves {
-            let (nonce, balance) = &mut accounts[from];
-            if block && ahead < 3 {
-                (*nonce, *balance) = (*nonce + ahead, amount * 4);
-                pool.settle(&miner(from), account(*nonce, *balance));
-                model.settle(from, *nonce, *balance);
-            } else {
-                let number = *nonce + ahead;
-                let got = pool.submit(Timestamp::ZERO, account(*nonce, *balance), pay(&genesis, from, number, amount));
-                prop_assert_eq!(verdict(got), model.submit(from, accounts[from], number, amount));
-            }
-            let expected: Vec<_> = model.ready.iter().map(|(from, number)| (miner(*from), *number)).collect();
-            prop_assert_eq!(numbers(&pool), expected);
-            prop_assert_eq!(pool.len(), model.waiting.len());
-            prop_assert_eq!(pool.by_arrival().count(), pool.len());
-            prop_assert_eq!(pool.bytes(), pool.by_arrival().map(|(_, txn)| txn.size()).sum::<usize>());
-            for (from, (nonce, balance)) in accounts.iter().enumerate() {
-                prop_assert_eq!(pool.next_number(&miner(from), account(*nonce, *balance)), model.next(from, *nonce));
-            }
-        }
-    }
 }

@@ -50,11 +50,26 @@ struct World {
 
 #[test]
 fn every_vector_agrees() {
-    let cases: Vec<Case> = serde_json::from_str(include_str!("../../../tests/oracle/vectors.json")).unwrap();
-    let valid = cases.iter().filter(|case| case.kind == "key" && case.expected["valid"] == true);
-    let parse = |case: &Case| (case.name.clone(), PublicKey::from_der(&raw(&case.input, "der")).unwrap());
-    let mut world = World { keys: valid.map(parse).collect(), chain: None, verifier: Verifier::new(16) };
-    world.chain = cases.iter().find(|case| case.kind == "chain").map(|case| chain(case, &mut world.verifier));
+    let cases: Vec<Case> =
+        serde_json::from_str(include_str!("../../../tests/oracle/vectors.json")).unwrap();
+    let valid = cases
+        .iter()
+        .filter(|case| case.kind == "key" && case.expected["valid"] == true);
+    let parse = |case: &Case| {
+        (
+            case.name.clone(),
+            PublicKey::from_der(&raw(&case.input, "der")).unwrap(),
+        )
+    };
+    let mut world = World {
+        keys: valid.map(parse).collect(),
+        chain: None,
+        verifier: Verifier::new(16),
+    };
+    world.chain = cases
+        .iter()
+        .find(|case| case.kind == "chain")
+        .map(|case| chain(case, &mut world.verifier));
     let mut counts = BTreeMap::<&str, usize>::new();
     for case in &cases {
         let (input, expected) = (&case.input, &case.expected);
@@ -73,13 +88,22 @@ fn every_vector_agrees() {
             "signature" => signature(input, expected, &mut world, &case.name),
             "batch" => batch(input, expected),
             "genesis_config" => {
-                let document = GenesisDocument::parse(&get::<String>(input, "text"), "vector").unwrap();
+                let document =
+                    GenesisDocument::parse(&get::<String>(input, "text"), "vector").unwrap();
                 let data: String = get(expected, "data");
                 assert_eq!(document.config.canonical_json(), data);
-                assert_eq!(GenesisConfig::from_canonical_json(&data).as_ref(), Ok(&document.config));
+                assert_eq!(
+                    GenesisConfig::from_canonical_json(&data).as_ref(),
+                    Ok(&document.config)
+                );
             }
             "chain" => {}
-            "block_6" => assert_eq!(block_6(input, &mut world), expected["verdict"], "{}", case.name),
+            "block_6" => assert_eq!(
+                block_6(input, &mut world),
+                expected["verdict"],
+                "{}",
+                case.name
+            ),
             other => panic!("no check for kind {other}"),
         }
         *counts.entry(&case.kind).or_default() += 1;
@@ -125,7 +149,10 @@ fn transaction(input: &Value, expected: &Value, world: &World) {
     };
     let bytes = encode(&txn);
     assert_eq!(sha256(&[&bytes]), get(expected, "encoding_sha256"));
-    assert_eq!(txn.id(&get(input, "genesis_id")), get::<TxId>(expected, "id"));
+    assert_eq!(
+        txn.id(&get(input, "genesis_id")),
+        get::<TxId>(expected, "id")
+    );
     if let Some(whole) = expected["encoding"].as_str() {
         assert_eq!(hex(&bytes), whole);
     }
@@ -147,11 +174,18 @@ fn header(input: &Value, expected: &Value) {
     };
     assert_eq!(hex(&encode(&header)), expected["encoding"]);
     let genesis: Option<BlockId> = get(input, "genesis_id");
-    let hash = genesis.map_or_else(|| header.genesis_mining_hash(), |id| header.mining_hash(&id));
+    let hash = genesis.map_or_else(
+        || header.genesis_mining_hash(),
+        |id| header.mining_hash(&id),
+    );
     assert_eq!(hash, get(expected, "mining_hash"));
     for (nonce, id) in get::<Vec<(PowNonce, BlockId)>>(expected, "ids") {
         assert_eq!(block_id(&hash, nonce), id);
-        let signed = SignedHeader { header: header.clone(), nonce, signature: Signature::empty() };
+        let signed = SignedHeader {
+            header: header.clone(),
+            nonce,
+            signature: Signature::empty(),
+        };
         assert!(genesis.is_none_or(|genesis| signed.id(&genesis) == id));
     }
     let first = Midstate::new(&hash).search(3, PowNonce::ZERO, 1 << 20);
@@ -166,7 +200,13 @@ fn merkle_tree(input: &Value, expected: &Value) {
     for (index, path) in paths.iter().flat_map(|p| p.as_array().unwrap()).enumerate() {
         let path: Vec<Hash> = serde_json::from_value(path.clone()).unwrap();
         assert_eq!(merkle::path(&ids, index), path);
-        assert!(merkle::verify_path(&ids[index], index as u64, ids.len() as u64, &path, &root));
+        assert!(merkle::verify_path(
+            &ids[index],
+            index as u64,
+            ids.len() as u64,
+            &path,
+            &root
+        ));
     }
 }
 
@@ -196,20 +236,30 @@ fn state_proof(input: &Value, expected: &Value) {
     let proof = tree.prove(&address);
     assert_eq!(tree.root(), get(expected, "root"));
     assert_eq!(proof.siblings, get::<Vec<Hash>>(expected, "siblings"));
-    assert_eq!(proof.end, get::<Option<Line>>(expected, "end").as_ref().map(change));
+    assert_eq!(
+        proof.end,
+        get::<Option<Line>>(expected, "end").as_ref().map(change)
+    );
     assert_eq!(proof.verify(&tree.root(), &address), Ok(tree.get(&address)));
 }
 
 fn signature(input: &Value, expected: &Value, world: &mut World, name: &str) {
     let key = &world.keys[&get::<String>(input, "key")];
     let valid = Signature::new(&raw(input, "signature"))
-        .and_then(|signature| world.verifier.verify(key, &get(input, "message"), &signature))
+        .and_then(|signature| {
+            world
+                .verifier
+                .verify(key, &get(input, "message"), &signature)
+        })
         .is_ok();
     assert_eq!(valid, expected["valid"], "{name}");
 }
 
 fn batch(input: &Value, expected: &Value) {
-    let least = GenesisDocument::parse(r#"{"network_id": 1, "miners": ["0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"]}"#, "");
+    let least = GenesisDocument::parse(
+        r#"{"network_id": 1, "miners": ["0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"]}"#,
+        "",
+    );
     let mining = BlockMining {
         interval_ms: get(input, "interval_ms"),
         min_bound: get(input, "min_bound"),
@@ -221,10 +271,20 @@ fn batch(input: &Value, expected: &Value) {
     let rows: Vec<(Timestamp, Address, usize, bool)> = get(expected, "time_signer_count_allowed");
     assert!(!rows.is_empty());
     for (time, signer, count, allowed) in rows {
-        let mine = |(number, _, coinbase): &&(Height, _, Address)| *number > Height::GENESIS && *coinbase == signer;
+        let mine = |(number, _, coinbase): &&(Height, _, Address)| {
+            *number > Height::GENESIS && *coinbase == signer
+        };
         let last_by_signer = ancestors.iter().rev().find(mine).map(|ancestor| ancestor.1);
-        let place = Place { parent_number: parent.0, parent_time: parent.1, last_by_signer };
-        assert_eq!(is_due(&mining, &place, time, count), allowed, "{time} {signer} {count}");
+        let place = Place {
+            parent_number: parent.0,
+            parent_time: parent.1,
+            last_by_signer,
+        };
+        assert_eq!(
+            is_due(&mining, &place, time, count),
+            allowed,
+            "{time} {signer} {count}"
+        );
     }
 }
 
@@ -236,7 +296,9 @@ fn chain(case: &Case, verifier: &mut Verifier) -> (Arc<Genesis>, Chain, Vec<Publ
     assert_eq!(genesis.encode(), bytes);
     assert_eq!(genesis.id, get(expected, "genesis_id"));
     assert_eq!(genesis.signed().header.data, expected["genesis_data"]);
-    let config = GenesisDocument::parse(&input["config"].to_string(), "vector").unwrap().config;
+    let config = GenesisDocument::parse(&input["config"].to_string(), "vector")
+        .unwrap()
+        .config;
     assert_eq!(config.canonical_json(), genesis.signed().header.data);
     let keys: Vec<PublicKey> = get::<Vec<String>>(input, "miner_keys")
         .iter()
@@ -248,7 +310,11 @@ fn chain(case: &Case, verifier: &mut Verifier) -> (Arc<Genesis>, Chain, Vec<Publ
         let bytes = STANDARD.decode(text).unwrap();
         let applied = judge(&bytes, &genesis, &chain, &keys, verifier).unwrap();
         assert_eq!(applied.block.encode(), bytes);
-        for ((offset, length), txn) in applied.block.transaction_ranges().zip(&applied.block.transactions) {
+        for ((offset, length), txn) in applied
+            .block
+            .transaction_ranges()
+            .zip(&applied.block.transactions)
+        {
             assert_eq!(bytes[offset as usize..][..length as usize], encode(txn));
         }
         ids.push(applied.block.id);
@@ -256,10 +322,19 @@ fn chain(case: &Case, verifier: &mut Verifier) -> (Arc<Genesis>, Chain, Vec<Publ
         assert!(chain.insert(Arc::new(applied), true).is_some());
     }
     assert_eq!(ids, get::<Vec<BlockId>>(expected, "ids"));
-    assert_eq!(serde_json::to_value(roots).unwrap(), expected["state_roots"]);
+    assert_eq!(
+        serde_json::to_value(roots).unwrap(),
+        expected["state_roots"]
+    );
     let end = get::<Vec<Line>>(expected, "state");
-    let end = State::from_accounts(end.into_iter().map(|(a, nonce, balance)| (a, Account { nonce, balance })));
-    assert_eq!(chain.head().state.values().collect::<Vec<_>>(), end.values().collect::<Vec<_>>());
+    let end = State::from_accounts(
+        end.into_iter()
+            .map(|(a, nonce, balance)| (a, Account { nonce, balance })),
+    );
+    assert_eq!(
+        chain.head().state.values().collect::<Vec<_>>(),
+        end.values().collect::<Vec<_>>()
+    );
     (genesis, chain, keys)
 }
 
@@ -273,18 +348,29 @@ fn judge(
 ) -> Result<Applied, BlockError> {
     let block = Block::decode(bytes).unwrap();
     let header = &block.signed.header;
-    let key = keys.iter().find(|key| key.address() == header.coinbase).unwrap_or(&keys[0]);
+    let key = keys
+        .iter()
+        .find(|key| key.address() == header.coinbase)
+        .unwrap_or(&keys[0]);
     check_header(&block.signed, genesis, key, verifier)?;
-    let place = chain.place(&header.hash_parent, &header.coinbase).ok_or(BlockError::Parent(header.hash_parent))?;
+    let place = chain
+        .place(&header.hash_parent, &header.coinbase)
+        .ok_or(BlockError::Parent(header.hash_parent))?;
     check_place(header, block.transactions.len(), &place, genesis)?;
     let max_data = genesis.config.transaction.max_data_bytes as usize;
     let verdict = |(index, txn): (usize, &Transaction)| {
         let verified = VerifiedTransaction::verify(txn.clone(), &genesis.id, max_data, verifier);
-        verified.err().map(|source| BlockError::Transaction { index, source })
+        verified
+            .err()
+            .map(|source| BlockError::Transaction { index, source })
     };
     let forged = block.transactions.iter().enumerate().find_map(verdict);
     let parent = &chain.get(&header.hash_parent).unwrap().state;
-    let result = execute(SealedBlock::already_verified(block, &genesis.id), parent, genesis);
+    let result = execute(
+        SealedBlock::already_verified(block, &genesis.id),
+        parent,
+        genesis,
+    );
     match (forged, result) {
         (Some(_), Err(error @ BlockError::TxnsHash { .. })) => Err(error),
         (Some(forged), _) => Err(forged),
@@ -294,7 +380,13 @@ fn judge(
 
 fn block_6(input: &Value, world: &mut World) -> &'static str {
     let (genesis, chain, keys) = world.chain.as_ref().expect("the chain comes first");
-    match judge(&raw(input, "block"), genesis, chain, keys, &mut world.verifier) {
+    match judge(
+        &raw(input, "block"),
+        genesis,
+        chain,
+        keys,
+        &mut world.verifier,
+    ) {
         Ok(_) => "valid",
         Err(BlockError::Data { .. }) => "size",
         Err(BlockError::Version { .. }) => "version",
@@ -309,10 +401,22 @@ fn block_6(input: &Value, world: &mut World) -> &'static str {
         Err(BlockError::TooMany { .. }) => "max_bound",
         Err(BlockError::NotDue { .. }) => "batch",
         Err(BlockError::TxnsHash { .. }) => "hash_txns",
-        Err(BlockError::Transaction { source: TransactionError::Data { .. }, .. }) => "txn_size",
-        Err(BlockError::Transaction { source: TransactionError::Signature { .. }, .. }) => "txn_signature",
-        Err(BlockError::Apply { source: ApplyError::Number { .. }, .. }) => "txn_number",
-        Err(BlockError::Apply { source: ApplyError::Funds { .. }, .. }) => "txn_funds",
+        Err(BlockError::Transaction {
+            source: TransactionError::Data { .. },
+            ..
+        }) => "txn_size",
+        Err(BlockError::Transaction {
+            source: TransactionError::Signature { .. },
+            ..
+        }) => "txn_signature",
+        Err(BlockError::Apply {
+            source: ApplyError::Number { .. },
+            ..
+        }) => "txn_number",
+        Err(BlockError::Apply {
+            source: ApplyError::Funds { .. },
+            ..
+        }) => "txn_funds",
         Err(BlockError::StateHash { .. }) => "hash_state",
         Err(error) => panic!("no name for {error}"),
     }

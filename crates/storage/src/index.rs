@@ -149,6 +149,8 @@ impl Index {
             let meta = [SCHEMA.to_be_bytes().as_slice(), genesis.as_bytes()].concat();
             batch.put(&key::meta(), &meta);
             index.write(batch, Height::ZERO)?;
+            let flushed = index.db.flush();
+            flushed.map_err(|status| index.poison.fail(IndexError::Io(status.to_string())))?;
         }
         index.check_meta(genesis)?;
         index.height = index.cursor()?.last_height()?;

@@ -260,7 +260,7 @@ impl Machine {
     pub fn requeue(&mut self, arrived: Timestamp, txn: VerifiedTransaction) {
         let account = self.account(&txn.sender());
         // What is in a block by now, or has lost its place, has had its answer.
-        let _ = self.pool.submit(arrived, account, txn);
+        let _ = self.pool.restore(arrived, account, txn);
     }
 
     /// Decides. Effects must be carried out in order.

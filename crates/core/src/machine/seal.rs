@@ -306,7 +306,11 @@ impl Machine {
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         let mining = &self.genesis.config.block_mining;
         let consensus = &self.genesis.config.consensus;
-        let parent = self.chain.head().block.header().time.get();
+        let head = &self.chain.head().block;
+        let parent = head.header().time.get();
+        let own = self
+            .miner
+            .and_then(|miner| self.chain.place(&head.id, &miner)?.last_by_signer);
         let slot_end = self.schedule.end(self.schedule.slot(now));
         let after = |since: u64, wait: u64| since.saturating_add(wait);
         let moments = [
@@ -316,6 +320,7 @@ impl Machine {
             self.miner.map(|_| slot_end),
             self.miner.map(|_| after(parent, consensus.min_gap_ms)),
             self.miner.map(|_| after(parent, mining.interval_ms)),
+            own.map(|own| after(own.get(), mining.interval_ms)),
             self.miner
                 .and(self.pool.oldest_ready())
                 .map(|a| after(a.get(), mining.interval_ms)),

@@ -153,7 +153,11 @@ fn a_full_disk_stops_the_index_and_never_gives_a_wrong_answer() {
         let mut shadow = Shadow::new(&mut Random(1), 30);
         let (_, index) = open(dir.path(), amount, step % 2 == 0);
         if let Ok(mut index) = index {
-            let error = blocks(&mut Random(2), &mut shadow, &mut index).unwrap_err();
+            let Err(error) = blocks(&mut Random(2), &mut shadow, &mut index) else {
+                // Only what is buffered until the end did not fit.
+                assert!(amount > total - (16 << 10), "room {amount}");
+                continue;
+            };
             assert!(matches!(error, IndexError::Io(_)), "room {amount}: {error}");
             let last = shadow.chain.last().unwrap().clone();
             assert_eq!(index.put_block(&last), Err(error.clone()), "room {amount}");

@@ -269,6 +269,15 @@ fn replace_files(from: &Path, to: &Path) {
 }
 
 #[test]
+fn a_process_killed_at_once_leaves_an_index_that_opens() {
+    let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let index = open(dir.path()).unwrap();
+    copy_files(dir.path(), copy.path());
+    drop(index);
+    assert_eq!(open(copy.path()).unwrap().height(), Height::ZERO);
+}
+
+#[test]
 fn a_switch_and_back_gives_the_first_branch_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut random = Random(6);
