@@ -384,3 +384,30 @@ fn blocks_hold_exactly_min_bound_transactions_whatever_waits() {
     let counts = [2, 3, 4].map(|n| node.get(&format!("/v1/blocks/{n}"))["txn_count"].clone());
     assert_eq!(counts, [json!(4), json!(4), json!(2)]);
 }
+
+/// Keys like `blk-1` were prefixes of keys like `blk-10`.
+#[test]
+fn block_1_shows_the_accounts_of_block_10() {
+    let sender = Sender::new();
+    let mining = json!({"min_bound": 1, "max_bound": 1, "interval": 600});
+    let place = Place::network(&genesis(&mining, 500, &[(sender.address(), 100)]));
+    let mut node = place.start(&[]);
+    let first = format!("/{}/blk/1/", node.address);
+    let before = node.get(&first);
+    assert_eq!(before["state"].as_object().unwrap().len(), 2);
+    let net = node.genesis_id();
+    for number in 1..=11 {
+        let to = format!("{number:040x}").parse().unwrap();
+        let (_, body) = sender.sign(&net, number, to, 1, "");
+        assert_eq!(node.post("/v1/txns", &body).status, 202);
+    }
+    node.reach(12);
+    for options in [&[][..], &["--reindex"]] {
+        assert_eq!(node.get(&first), before);
+        let tenth = node.get(&format!("/{}/blk/10/", node.address));
+        assert_eq!(tenth["state"].as_object().unwrap().len(), 2 + 9);
+        node.kill();
+        node = place.start(options);
+    }
+    assert_eq!(node.get(&first), before);
+}

@@ -46,6 +46,15 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     )
 }
 
+/// Parses one JSON object; serde alone would also take an array of the fields' values.
+pub(crate) fn parse_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') | None => parse(bytes),
+        Some(other) => Err(Problem::bad_field("a JSON object is needed")
+            .values(char::from(*other).escape_default(), "{")),
+    }
+}
+
 /// Parses one JSON value; duplicate keys are refused.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {

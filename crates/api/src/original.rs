@@ -2,7 +2,7 @@
 
 use crate::{
     Api,
-    body::{LIMIT, json_bytes, parse},
+    body::{LIMIT, json_bytes, parse_object},
     problem::Problem,
     shapes::{BlockShape, BodyForm, Time, TxnStatusShape},
     v1::{block_number, txn_id},
@@ -10,8 +10,8 @@ use crate::{
 };
 use axum::{
     Json, Router,
+    body::HttpBody as _,
     extract::{Path, Request, State},
-    http::{Method, header},
     routing::get,
 };
 use ccoin_core::{AccountNonce, Address, Amount, Height};
@@ -121,17 +121,10 @@ async fn transaction(
     request: Request,
 ) -> Result<Json<TxnStatusShape>, Problem> {
     let id = txn_id(&id)?;
-    let has_body = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .is_some_and(|length| length != "0");
-    let wanted = if has_body
-        || (request.method() == Method::POST
-            && request.headers().contains_key(header::TRANSFER_ENCODING))
-    {
-        parse::<InBlock>(&json_bytes(request, LIMIT).await?)?.block_number
-    } else {
+    let wanted = if request.body().is_end_stream() {
         None
+    } else {
+        parse_object::<InBlock>(&json_bytes(request, LIMIT).await?)?.block_number
     };
     let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
     let (txn, status) = api

@@ -3,7 +3,7 @@
 
 use crate::{
     Api,
-    body::{LIMIT, json_bytes, parse, require_json},
+    body::{LIMIT, json_bytes, parse_object, require_json},
     problem::Problem,
     shapes::{Time, TxnShape, address, amount},
 };
@@ -101,7 +101,7 @@ pub(crate) async fn pay(
 ) -> Result<Json<TxnShape>, Problem> {
     api.guard.admit(request.headers())?;
     let bytes = json_bytes(request, LIMIT).await?;
-    let payment: Payment<'_> = parse(&bytes)?;
+    let payment: Payment<'_> = parse_object(&bytes)?;
     let to = recipient(&payment.sendto_address)?;
     let amount = amount(payment.amount.get())?;
     let txn = api.node.pay(to, amount, payment.data).await?;

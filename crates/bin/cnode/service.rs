@@ -145,7 +145,10 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         NodeState::Dead.letter()
     );
     match ending {
-        Ok(ending) => Ok(ending?),
+        Ok(ending) => Ok(ending.inspect_err(|error| {
+            // Nobody reads the stderr of a node in the background.
+            tracing::error!("{error}");
+        })?),
         Err(_) => Err(Failure::new(
             ExitCode::Unexpected,
             "the node did not end in order",

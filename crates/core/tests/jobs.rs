@@ -4,13 +4,12 @@ mod fixtures;
 
 use ccoin_core::{
     Address, Height, PowNonce,
-    block::MAX_BLOCK_BYTES,
     genesis::Genesis,
     machine::{Effect, Input, JobId, NodeState, SealMark},
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::Signature;
-use fixtures::{Network, START, at, child, key, miner, record, shell::Shell, transfer};
+use fixtures::{Network, START, child, key, miner, shell::Shell, transfer};
 use std::sync::Arc;
 
 fn pay(genesis: &Genesis, from: usize, number: u64) -> VerifiedTransaction {

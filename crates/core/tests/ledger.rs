@@ -4,16 +4,14 @@
 mod fixtures;
 
 use ccoin_core::{
-    Address, Amount, BlockId, Hash, Height, Timestamp,
+    Address, Hash, Height,
     genesis::Genesis,
     ledger::{Account, ApplyError, Draft, State},
     rules::{Applied, BlockError, execute, pay_reward},
-    transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
+    transaction::VerifiedTransaction,
 };
-use ccoin_crypto::{Signature, SignatureError, Verifier, sha256};
-use fixtures::{
-    Network, arrived, at, cases, coins, ghost, header, key, miner, seal, signed, total, transfer,
-};
+use ccoin_crypto::sha256;
+use fixtures::{Network, at, cases, coins, header, key, miner, seal, total, transfer};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -3,14 +3,13 @@
 mod fixtures;
 
 use ccoin_core::{
-    Address, Height, PowNonce,
+    Address,
     block::MAX_BLOCK_BYTES,
     genesis::Genesis,
-    machine::{Effect, Input, JobId, NodeState, SealMark},
+    machine::{Effect, NodeState},
     transaction::VerifiedTransaction,
 };
-use ccoin_crypto::Signature;
-use fixtures::{Network, START, at, child, key, miner, record, shell::Shell, transfer};
+use fixtures::{Network, at, child, key, miner, record, shell::Shell, transfer};
 use std::sync::Arc;
 
 fn pay(genesis: &Genesis, from: usize, number: u64) -> VerifiedTransaction {

@@ -243,27 +243,3 @@ fn a_partition_with_traffic_on_one_side_keeps_that_sides_chain() {
     assert!(world.one_chain());
     assert_eq!(world.made_after(2, 0), busy);
 }
-
-/// Both sides made blocks for longer than the tolerated skew: each side's blocks are late for
-/// the other and weigh nothing, so weight alone cannot decide between them.
-#[test]
-#[ignore = "only votes decide between two busy sides: each keeps its own branch until then"]
-fn a_partition_forks_for_ever() {
-    for miners in [2, 3] {
-        let mut world = World::new(&network(miners));
-        world.run_until(5_000);
-        world.sides = (0..miners).map(|index| Some(index % 2)).collect();
-        for number in 1..=20 {
-            world.run_until(5_000 + number * 500);
-            world.pay(number, 0);
-            world.pay(number, 1);
-        }
-        world.sides = vec![Some(0); miners];
-        for number in 21..=80 {
-            world.run_until(5_000 + number * 500);
-            world.pay(number, 0);
-        }
-        world.run_until(50_000);
-        assert!(world.one_chain(), "{miners} miners: {:?}", world.heads());
-    }
-}

@@ -4,7 +4,7 @@
 mod fixtures;
 
 use ccoin_core::{
-    AccountNonce, Address, Timestamp,
+    AccountNonce, Address,
     genesis::Genesis,
     ledger::Account,
     machine::{Effect, Input, Machine, PlaceholderText, SealMark, Start},
@@ -12,8 +12,7 @@ use ccoin_core::{
     transaction::{Transaction, VerifiedTransaction},
 };
 use ccoin_crypto::Signature;
-use fixtures::{Network, at, cases, child, coins, ghost, key, miner, record, transfer};
-use proptest::prelude::*;
+use fixtures::{Network, at, child, coins, ghost, key, miner, record, transfer};
 use std::sync::Arc;
 
 fn account(nonce: u64, balance: u64) -> Account {

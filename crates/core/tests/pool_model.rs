@@ -7,14 +7,11 @@ use ccoin_core::{
     AccountNonce, Address, Timestamp,
     genesis::Genesis,
     ledger::Account,
-    machine::{Effect, Input, Machine, PlaceholderText, SealMark, Start},
-    pool::{Accepted, MAX_BYTES, MAX_GAP, MAX_PER_ACCOUNT, MAX_TRANSACTIONS, Pool, PoolError},
-    transaction::{Transaction, VerifiedTransaction},
+    pool::{Accepted, MAX_GAP, Pool, PoolError},
+    transaction::VerifiedTransaction,
 };
-use ccoin_crypto::Signature;
-use fixtures::{Network, at, cases, child, coins, ghost, key, miner, record, transfer};
+use fixtures::{Network, cases, coins, key, miner, transfer};
 use proptest::prelude::*;
-use std::sync::Arc;
 
 fn account(nonce: u64, balance: u64) -> Account {
     Account {

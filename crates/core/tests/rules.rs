@@ -6,19 +6,13 @@ mod fixtures;
 use fixtures::scene::{scene, two_miners};
 
 use ccoin_core::{
-    Address, BlockId, Height, PowNonce, StateHash, Timestamp, TxnsHash,
-    block::{Header, MAX_BLOCK_BYTES, SealedBlock, SignedHeader, block_id},
-    genesis::Genesis,
-    machine::{Input, Machine, PlaceholderText, SealMark, Start},
+    BlockId, Height, PowNonce, StateHash, TxnsHash,
+    block::{Header, SealedBlock, SignedHeader, block_id},
     pow,
-    rules::{Applied, Blame, BlockError, Place, check_header, check_place, execute},
-    transaction::VerifiedTransaction,
+    rules::{Blame, BlockError, check_header},
 };
 use ccoin_crypto::Verifier;
-use fixtures::{
-    NOWHERE, Network, START, arrived, at, child, coins, header, key, miner, seal, transfer,
-};
-use std::sync::Arc;
+use fixtures::{NOWHERE, Network, START, at, coins, header, key, miner, seal};
 
 #[test]
 fn the_unaltered_block_is_valid() {
@@ -133,11 +127,14 @@ fn constants_are_those_of_genesis() {
     );
 }
 
+/// Spoils a header.
+type Fault = fn(&mut Header);
+
 /// Cheap rules decide before dear ones: undo one fault after the other.
 #[test]
 fn the_first_broken_rule_in_order_is_named() {
     let scene = two_miners();
-    let mut faults: Vec<(fn(&mut Header), &str)> = vec![
+    let mut faults: Vec<(Fault, &str)> = vec![
         (|h| h.data = "x".repeat(1_025), "block data"),
         (|h| h.version = 2, "block version"),
         (|h| h.difficulty = 0, "block difficulty"),

@@ -4,18 +4,13 @@
 mod fixtures;
 
 use ccoin_core::{
-    Address, Amount, BlockId, Hash, Height, Timestamp,
+    Amount, BlockId, Timestamp,
     genesis::Genesis,
-    ledger::{Account, ApplyError, Draft, State},
-    rules::{Applied, BlockError, execute, pay_reward},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
-use ccoin_crypto::{Signature, SignatureError, Verifier, sha256};
-use fixtures::{
-    Network, arrived, at, cases, coins, ghost, header, key, miner, seal, signed, total, transfer,
-};
-use proptest::prelude::*;
-use std::{collections::BTreeMap, sync::Arc};
+use ccoin_crypto::{Signature, SignatureError, Verifier};
+use fixtures::{Network, arrived, at, coins, ghost, header, key, miner, seal, signed};
+use std::sync::Arc;
 
 fn network() -> Arc<Genesis> {
     let alloc = (0..4)

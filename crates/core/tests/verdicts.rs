@@ -6,18 +6,14 @@ mod fixtures;
 use fixtures::scene::{scene, two_miners};
 
 use ccoin_core::{
-    Address, BlockId, Height, PowNonce, StateHash, Timestamp, TxnsHash,
-    block::{Header, MAX_BLOCK_BYTES, SealedBlock, SignedHeader, block_id},
+    Address, Height, StateHash, TxnsHash,
+    block::{Header, MAX_BLOCK_BYTES, SealedBlock},
     genesis::Genesis,
     machine::{Input, Machine, PlaceholderText, SealMark, Start},
-    pow,
-    rules::{Applied, Blame, BlockError, Place, check_header, check_place, execute},
+    rules::{Blame, BlockError, Place, check_place},
     transaction::VerifiedTransaction,
 };
-use ccoin_crypto::Verifier;
-use fixtures::{
-    NOWHERE, Network, START, arrived, at, child, coins, header, key, miner, seal, transfer,
-};
+use fixtures::{NOWHERE, Network, at, child, header, key, miner, seal, transfer};
 use std::sync::Arc;
 
 /// One row of the batch rule: ms since the parent, transactions, ms since the signer's own block, verdict.

@@ -3,7 +3,10 @@
 use ccoin_core::genesis::GenesisError;
 use ccoin_home::{ExitCode, Failure};
 use ccoin_storage::StorageError;
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why a node cannot start or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -36,18 +39,18 @@ pub enum NodeError {
         /// Which one.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
+    Thread(io::Error),
     /// A thread has panicked; the log says where.
     #[error("the {0} thread has failed")]
     Panic(&'static str),
 }
 
 impl NodeError {
-    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
         Self::File {
             path: path.to_owned(),
             source,
@@ -62,6 +65,13 @@ impl From<NodeError> for Failure {
             NodeError::Storage(StorageError::Busy { .. }) => Self::new(ExitCode::Busy, message)
                 .hint("another process works on this data directory: stop it first"),
             NodeError::Storage(StorageError::Exists { .. }) => Self::new(ExitCode::Busy, message),
+            NodeError::Storage(StorageError::Io { source, .. })
+                if source.kind() == io::ErrorKind::StorageFull =>
+            {
+                Self::new(ExitCode::Unexpected, message)
+                    .hint("nothing that was acknowledged is lost")
+                    .hint("make room on that disk and start again")
+            }
             NodeError::Index(_) => Self::new(ExitCode::Unexpected, message)
                 .hint("the index is derived: cnode --reindex builds it again"),
             NodeError::Votes(error) => error.into(),

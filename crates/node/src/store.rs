@@ -135,22 +135,28 @@ impl Store {
         lock: ChainLock,
         start: &Start,
     ) -> Result<Self, NodeError> {
-        let found = match load_newest(&paths.state, checkpoints::restore)? {
-            Some((_, restored)) => match replay_log(paths, start, Some(restored)) {
-                Ok(replayed) => Some(replayed),
+        let (found, passed_over) = match load_newest(&paths.state, checkpoints::restore)? {
+            Some((head, restored)) => match replay_log(paths, start, Some(restored)) {
+                Ok(replayed) => (Some(replayed), None),
                 Err(error) => {
                     tracing::warn!(
                         "a checkpoint does not fit the block log and is passed over: {error}"
                     );
-                    None
+                    (None, Some(head))
                 }
             },
-            None => None,
+            None => (None, None),
         };
         let replayed = match found {
             Some(replayed) => replayed,
             None => replay_log(paths, start, None)?,
         };
+        // A checkpoint is written after its block: a log that ends before it has lost its end.
+        let end = replayed.machine.chain().head().block.header().number;
+        if let Some(lost) = passed_over.filter(|checkpoint| checkpoint.height > end) {
+            let reason = format!("block {} is missing, the log ends at {end}", lost.height);
+            return Err(damaged(&paths.blocks, lost.position, reason));
+        }
         let Replay {
             blocks,
             mut machine,

@@ -3,7 +3,7 @@
 use super::{Params, txn_id};
 use crate::{
     Api,
-    body::{TXNS_LIMIT, json_bytes, parse},
+    body::{TXNS_LIMIT, json_bytes, parse, parse_object},
     problem::Problem,
     shapes::{SignedTxn, Time, TxnStatusShape},
 };
@@ -49,7 +49,7 @@ pub(super) async fn submit(
         }
         return submit_array(&api, &bytes).await;
     }
-    let txn = parse::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
+    let txn = parse_object::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
     let accepted = api.node.submit(vec![txn]).await.pop();
     let txn = accepted.ok_or_else(|| Problem::internal("no answer"))??;
     let id = *txn.id();
@@ -195,7 +195,7 @@ fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
 }
 
 fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> {
-    parse::<SignedTxn<'_>>(row.get().as_bytes())?.into_transaction(genesis)
+    parse_object::<SignedTxn<'_>>(row.get().as_bytes())?.into_transaction(genesis)
 }
 
 /// `POST /v1/txns/check`: what would happen, without doing it.
@@ -204,7 +204,7 @@ pub(super) async fn check(
     request: Request,
 ) -> Result<Json<impl Serialize>, Problem> {
     let bytes = json_bytes(request, TXNS_LIMIT).await?;
-    let txn = parse::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
+    let txn = parse_object::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
     let id = txn.id(&api.node.genesis().id);
     let status = match api.node.check(txn).await? {
         ccoin_core::pool::Accepted::New => "acceptable",
