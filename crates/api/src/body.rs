@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use axum::{
-    body::{Bytes, to_bytes},
+    body::{Bytes, HttpBody as _, to_bytes},
     extract::Request,
     http::{HeaderMap, header},
 };
@@ -21,11 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The whole body, which must claim to be JSON.
 pub(crate) async fn json_bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
     require_json(request.headers())?;
-    let too_large = |_| Problem::body_too_large(format!("at most {limit} bytes are read here"));
+    let too_large = || Problem::body_too_large(format!("at most {limit} bytes are read here"));
+    // A length that is announced is judged before anything is read.
+    if request.body().size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), limit))
         .await
         .map_err(|_| Problem::bad_json("the body did not arrive within 10 s"))?
-        .map_err(too_large)
+        .map_err(|_| too_large())
 }
 
 /// `Content-Type: application/json`, with or without parameters.
