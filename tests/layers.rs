@@ -8,11 +8,31 @@ use std::{collections::BTreeMap, process::Command};
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("ccoin-crypto", &[], PURE),
     ("ccoin-core", &["crypto"], PURE),
-    ("ccoin-storage", &["core", "crypto"], &["tokio", "axum", "hyper"]),
-    ("ccoin-home", &["core", "crypto"], &["tokio", "axum", "hyper"]),
-    ("ccoin-node", &["storage", "home", "core", "crypto"], &["axum", "hyper", "clap"]),
-    ("ccoin-api", &["node", "core", "crypto"], &["clap", "rusty-leveldb"]),
-    ("ccoin-client", &["home", "core", "crypto"], &["axum", "rusty-leveldb"]),
+    (
+        "ccoin-storage",
+        &["core", "crypto"],
+        &["tokio", "axum", "hyper"],
+    ),
+    (
+        "ccoin-home",
+        &["core", "crypto"],
+        &["tokio", "axum", "hyper"],
+    ),
+    (
+        "ccoin-node",
+        &["storage", "home", "core", "crypto"],
+        &["axum", "hyper", "clap"],
+    ),
+    (
+        "ccoin-api",
+        &["node", "core", "crypto"],
+        &["clap", "rusty-leveldb"],
+    ),
+    (
+        "ccoin-client",
+        &["home", "core", "crypto"],
+        &["axum", "rusty-leveldb"],
+    ),
 ];
 
 /// What the pure crates must never see.
@@ -21,11 +41,22 @@ const PURE: &[&str] = &["tokio", "axum", "hyper", "rusty-leveldb", "tracing", "c
 #[test]
 fn every_crate_imports_only_what_its_layer_allows() {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--locked", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--locked",
+            "--offline",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages: BTreeMap<&str, &Value> = metadata["packages"]
         .as_array()
@@ -35,7 +66,10 @@ fn every_crate_imports_only_what_its_layer_allows() {
         .collect();
     let listed: Vec<&str> = ARROWS.iter().map(|(name, ..)| *name).collect();
     for name in packages.keys() {
-        assert!(*name == "ccoin" || listed.contains(name), "{name} has no layer: add it to ARROWS");
+        assert!(
+            *name == "ccoin" || listed.contains(name),
+            "{name} has no layer: add it to ARROWS"
+        );
     }
     for (name, ours, banned) in ARROWS {
         for dependency in packages[name]["dependencies"].as_array().unwrap() {

@@ -95,11 +95,7 @@ async fn every_transaction_of_an_array_is_judged_by_itself() {
         changed[field] = value;
         changed
     };
-    let foreign = {
-        let mut other = TestNode::start(1);
-        std::mem::swap(&mut other.genesis, &mut ccoin_core::BlockId::new([1; 32]));
-        body(&other.transfer(1, 1, ""))
-    };
+    let foreign = body(&node.transfer_on(&ccoin_core::BlockId::new([1; 32]), 1, 1, ""));
     let rows = json!([
         good,
         change("amount", json!(2)),

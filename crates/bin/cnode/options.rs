@@ -26,19 +26,19 @@ pub(crate) struct Options {
         env = "CCOIN_CONFIG"
     )]
     pub(crate) config: PathBuf,
-    /// Port for peers, reserved until this version speaks with peers; 0: a free one [0]
+    /// Port for peers, reserved until this version speaks with peers; 0 (default): a free one
     #[arg(short, long, env = "CCOIN_PORT")]
     pub(crate) port: Option<u16>,
-    /// Address for peers [0.0.0.0]
+    /// Address for peers, default 0.0.0.0
     #[arg(short = 'h', long, env = "CCOIN_HOST")]
     pub(crate) host: Option<String>,
     /// Whether it makes blocks
     #[arg(short = 't', long = "node-type", alias = "node_type", value_enum, default_value_t = NodeType::Basic, env = "CCOIN_NODE_TYPE")]
     pub(crate) node_type: NodeType,
-    /// Port of the HTTP API [port for peers + 1]
+    /// Port of the HTTP API, default: port for peers + 1
     #[arg(long, env = "CCOIN_HTTP_PORT")]
     pub(crate) http_port: Option<u16>,
-    /// Address of the HTTP API [127.0.0.1]
+    /// Address of the HTTP API, default 127.0.0.1
     #[arg(long, env = "CCOIN_HTTP_HOST")]
     pub(crate) http_host: Option<String>,
     /// Look at configuration, key, genesis and data directory; change nothing

@@ -19,6 +19,8 @@ pub mod block;
 pub mod chain;
 pub mod encoding;
 pub mod genesis;
+pub mod genesis_config;
+pub mod jsonc;
 pub mod ledger;
 pub mod machine;
 pub mod pool;
@@ -26,8 +28,6 @@ pub mod pow;
 pub mod rules;
 pub mod slots;
 pub mod transaction;
-pub mod genesis_config;
-pub mod jsonc;
 mod values;
 
 pub use ccoin_crypto::{Address, Hash};

@@ -34,7 +34,7 @@ pub struct DaemonOptions {
     /// Write the process id to FILE
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
-    /// Log to FILE instead of stderr; with --daemon [<program>.log]
+    /// Log to FILE instead of stderr; with --daemon default: PROGRAM.log
     #[arg(short, long, value_name = "FILE")]
     pub logfile: Option<PathBuf>,
     /// Change to DIR before anything else

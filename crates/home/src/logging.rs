@@ -51,7 +51,9 @@ impl LogSink {
         };
         let sink = Self(Arc::new(destination));
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-        let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(sink.clone());
+        let logging = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(sink.clone());
         let started = match format {
             LogFormat::Text => logging.event_format(Line).try_init(),
             LogFormat::Json => logging.json().try_init(),
@@ -75,10 +77,17 @@ impl LogSink {
 }
 
 fn open(path: &PathBuf) -> Result<File, Failure> {
-    OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        Failure::new(ExitCode::BadConfig, format!("cannot write the log {}: {error}", path.display()))
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(|error| {
+            Failure::new(
+                ExitCode::BadConfig,
+                format!("cannot write the log {}: {error}", path.display()),
+            )
             .hint("name another one with --logfile FILE")
-    })
+        })
 }
 
 /// One line on its way out.
@@ -136,7 +145,9 @@ where
         let now = humantime::format_rfc3339_millis(SystemTime::now());
         let meta = event.metadata();
         write!(writer, "{now} {} {}: ", meta.level(), meta.target())?;
-        context.field_format().format_fields(writer.by_ref(), event)?;
+        context
+            .field_format()
+            .format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }
 }

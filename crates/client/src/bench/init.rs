@@ -54,8 +54,8 @@ pub struct BenchNetwork {
 /// Writes validator, configuration, genesis and bench keys.
 ///
 /// # Errors
-/// [`Failure`] 8 if there is a network already, 3 if the numbers do not fit together,
-/// 1 if a file cannot be written.
+/// [`Failure`] 8 if there is a network already, 3 if the numbers do not fit together or
+/// a file cannot be written.
 pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
     let text = genesis(new, Address::ZERO, &[])?;
     fs::create_dir_all(&new.dir).map_err(file_error(&new.dir))?;
