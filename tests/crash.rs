@@ -57,6 +57,15 @@ impl Told {
     }
 }
 
+/// Ends the threads of a round, also when the round has failed.
+struct Round<'a>(&'a Told);
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Submits transactions of one sender, alone and in arrays, until the node is gone.
 fn submit(told: &Told, http: SocketAddr, net: &BlockId, sender: &Sender) {
     let json = [("Content-Type", "application/json")];
@@ -150,6 +159,7 @@ fn strike(
     let (at_vote, spins) = (moments.below(2) == 0, moments.below(20_000));
     told.over.store(false, Ordering::Relaxed);
     thread::scope(|scope| {
+        let _round = Round(told);
         scope.spawn(|| watch(told, http));
         for sender in senders {
             scope.spawn(move || submit(told, http, &net, sender));
@@ -167,7 +177,6 @@ fn strike(
             (0..spins).for_each(|_| std::hint::spin_loop());
         }
         node.kill();
-        told.over.store(true, Ordering::Relaxed);
     });
     if at_vote { "at a vote" } else { "anywhere" }
 }

@@ -6,7 +6,8 @@ use axum::{
     extract::Request,
     http::{HeaderMap, header},
 };
-use serde::Deserialize;
+use http_body_util::LengthLimitError;
+use serde::{Deserialize, de::IgnoredAny};
 use std::time::Duration;
 
 /// Bytes of a body where nothing else is said.
@@ -22,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn json_bytes(request: Request, limit: usize) -> Result<Bytes, Problem> {
     require_json(request.headers())?;
     let too_large = || Problem::body_too_large(format!("at most {limit} bytes are read here"));
+    let broken = |error: axum::Error| match error.into_inner().downcast::<LengthLimitError>() {
+        Ok(_) => too_large(),
+        Err(error) => Problem::bad_json(format!("the body broke off: {error}")),
+    };
     // A length that is announced is judged before anything is read.
     if request.body().size_hint().lower() > limit as u64 {
         return Err(too_large());
@@ -29,7 +34,7 @@ pub(crate) async fn json_bytes(request: Request, limit: usize) -> Result<Bytes, 
     tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), limit))
         .await
         .map_err(|_| Problem::bad_json("the body did not arrive within 10 s"))?
-        .map_err(|_| too_large())
+        .map_err(broken)
 }
 
 /// `Content-Type: application/json`, with or without parameters.
@@ -54,20 +59,24 @@ pub(crate) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 pub(crate) fn parse_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') | None => parse(bytes),
-        Some(other) => Err(Problem::bad_field("a JSON object is needed")
-            .values(char::from(*other).escape_default(), "{")),
+        Some(_) => {
+            parse::<IgnoredAny>(bytes)?;
+            Err(Problem::bad_field("a JSON object is needed"))
+        }
     }
 }
 
-/// Parses one JSON value; duplicate keys are refused.
+/// Parses one JSON value; duplicate keys are refused. What is not JSON at all is told
+/// from a field that does not fit, wherever the first fault stands.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
-        // serde reports a second key as a data error; to a reader it is bad JSON.
-        if error.is_data() && !text.starts_with("duplicate field") {
-            Problem::bad_field(text)
-        } else {
-            Problem::bad_json(text)
+        if !error.is_data() || text.starts_with("duplicate field") {
+            return Problem::bad_json(text);
+        }
+        match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => Problem::bad_field(text),
+            Err(error) => Problem::bad_json(error.to_string()),
         }
     })
 }

@@ -4,11 +4,13 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod body;
+mod impatient;
 mod limits;
 mod original;
 mod problem;
 mod server;
 mod shapes;
+mod submission;
 mod v1;
 mod wallet;
 

@@ -10,13 +10,16 @@ use axum::{
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     sync::LazyLock,
 };
 
 /// POST requests per second from one address that is not this machine.
 const POSTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("100 is not zero");
+
+/// Addresses that are remembered before those of the last second are sorted out.
+const KNOWN_ADDRESSES: usize = 4_096;
 
 static POSTS: LazyLock<DefaultKeyedRateLimiter<IpAddr>> =
     LazyLock::new(|| RateLimiter::keyed(Quota::per_second(POSTS_PER_SECOND)));
@@ -29,12 +32,22 @@ pub(crate) async fn posts(request: Request, next: Next) -> Response<Body> {
         .map(|info| info.0.ip());
     let limited =
         peer.filter(|ip| request.method() == Method::POST && !ip.to_canonical().is_loopback());
-    if limited.is_some_and(|ip| POSTS.check_key(&ip).is_err()) {
+    if POSTS.len() > KNOWN_ADDRESSES {
         POSTS.retain_recent();
+    }
+    if limited.is_some_and(|ip| POSTS.check_key(&network(ip)).is_err()) {
         return Problem::rate_limited("more than 100 POST requests in a second from your address")
             .into_response();
     }
     next.run(request).await
+}
+
+/// Whoever has one IPv6 address has the whole /64.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.into(),
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+    }
 }
 
 /// Pages of any origin may read; none may write (no CORS on POST).

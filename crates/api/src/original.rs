@@ -4,7 +4,7 @@ use crate::{
     Api,
     body::{LIMIT, json_bytes, parse_object},
     problem::Problem,
-    shapes::{BlockShape, BodyForm, Time, TxnStatusShape},
+    shapes::{AccountShape, BlockShape, BodyForm, Time, TxnStatusShape},
     v1::{block_number, txn_id},
     wallet,
 };
@@ -14,9 +14,10 @@ use axum::{
     extract::{Path, Request, State},
     routing::get,
 };
-use ccoin_core::{AccountNonce, Address, Amount, Height};
+use ccoin_core::{Address, Height};
 use ccoin_node::Status;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// Most accounts of a block that one answer shows.
@@ -51,13 +52,6 @@ async fn count(State(api): State<Api>) -> Json<Height> {
     Json(api.node.view().height())
 }
 
-#[derive(Serialize)]
-struct AccountShape {
-    address: Address,
-    nonce: AccountNonce,
-    balance: Amount,
-}
-
 /// A block with all accounts as of that block.
 #[derive(Serialize)]
 struct BlockWithState {
@@ -81,27 +75,17 @@ async fn block(
     let (rows, next) = api
         .node
         .history()
-        .accounts(number, None, MAX_ACCOUNTS)
+        .accounts(number, None, MAX_ACCOUNTS + 1)
         .await?;
-    if next.is_some() {
+    if rows.len() > MAX_ACCOUNTS || next.is_some() {
         return Err(Problem::too_many_accounts(format!(
             "more than {MAX_ACCOUNTS} accounts existed at block {number}"
         ))
         .hint(format!("read GET /v1/blocks/{number}/state page by page")));
     }
-    let shape = |address, account: ccoin_core::ledger::Account| {
-        (
-            address,
-            AccountShape {
-                address,
-                nonce: account.nonce,
-                balance: account.balance,
-            },
-        )
-    };
     let state = rows
         .into_iter()
-        .map(|(address, account)| shape(address, account))
+        .map(|(address, account)| (address, AccountShape::new(address, account)))
         .collect();
     Ok(Json(BlockWithState {
         block: BlockShape::new(&block, BodyForm::Full, Time::Seconds),
@@ -111,8 +95,9 @@ async fn block(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct InBlock {
-    block_number: Option<u64>,
+struct InBlock<'a> {
+    #[serde(borrow)]
+    block_number: Option<&'a RawValue>,
 }
 
 async fn transaction(
@@ -121,11 +106,14 @@ async fn transaction(
     request: Request,
 ) -> Result<Json<TxnStatusShape>, Problem> {
     let id = txn_id(&id)?;
-    let wanted = if request.body().is_end_stream() {
-        None
-    } else {
-        parse_object::<InBlock>(&json_bytes(request, LIMIT).await?)?.block_number
-    };
+    let mut wanted = None;
+    if !request.body().is_end_stream() {
+        let bytes = json_bytes(request, LIMIT).await?;
+        let number = parse_object::<InBlock<'_>>(&bytes)?.block_number;
+        wanted = number
+            .map(|number| block_number(number.get()))
+            .transpose()?;
+    }
     let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
     let (txn, status) = api
         .node
@@ -134,7 +122,7 @@ async fn transaction(
         .await?
         .ok_or_else(missing)?;
     let height = match &status {
-        Status::Included { height, .. } => Some(height.get()),
+        Status::Included { height, .. } => Some(*height),
         Status::Pending | Status::Dropped(_) => None,
     };
     if wanted.is_some() && wanted != height {

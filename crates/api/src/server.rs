@@ -1,5 +1,6 @@
 //! The accept loop: bounded connections, a timer on headers, an orderly end.
 
+use crate::impatient::Impatient;
 use axum::{Router, extract::ConnectInfo};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -26,11 +27,14 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let router = NormalizePathLayer::trim_trailing_slash().layer(router);
     let connections = TaskTracker::new();
     loop {
-        let place = Arc::clone(&places).acquire_owned().await;
-        let accepted = tokio::select! {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            next = next => next,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -50,7 +54,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_PATIENCE)
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+                .serve_connection(
+                    TokioIo::new(Impatient::new(stream)),
+                    TowerToHyperService::new(service),
+                );
             tokio::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,

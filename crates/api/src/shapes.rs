@@ -1,16 +1,13 @@
-//! What goes in and out as JSON. Times: seconds as a decimal number on the original
-//! paths, RFC 3339 with three decimals under /v1.
+//! What goes out as JSON. Times: seconds as a decimal number on the original paths,
+//! RFC 3339 with three decimals under /v1.
 
-use crate::problem::Problem;
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
-    block::SealedBlock,
-    transaction::{Transaction, VerifiedTransaction},
+    block::SealedBlock, ledger, transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
 use ccoin_node::Status;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A time in the notation of the path.
@@ -36,16 +33,6 @@ impl Serialize for Time {
 /// `2018-04-07T11:46:59.336Z`.
 pub(crate) fn rfc3339(time: Timestamp) -> impl core::fmt::Display {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(time.get()))
-}
-
-fn from_rfc3339(text: &str) -> Option<Timestamp> {
-    let since = humantime::parse_rfc3339(text)
-        .ok()?
-        .duration_since(UNIX_EPOCH)
-        .ok()?;
-    let exact = since.subsec_nanos() % 1_000_000 == 0;
-    let millis = u64::try_from(since.as_millis()).ok().filter(|_| exact)?;
-    Timestamp::new(millis).ok()
 }
 
 /// A transaction in the nine fields that it always had.
@@ -112,6 +99,24 @@ impl TxnStatusShape {
             block_id: place.map(|(_, block, _)| block),
             index: place.map(|(_, _, index)| index),
             reason,
+        }
+    }
+}
+
+/// An account as of a block.
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountShape {
+    address: Address,
+    nonce: AccountNonce,
+    balance: Amount,
+}
+
+impl AccountShape {
+    pub(crate) fn new(address: Address, account: ledger::Account) -> Self {
+        Self {
+            address,
+            nonce: account.nonce,
+            balance: account.balance,
         }
     }
 }
@@ -187,93 +192,4 @@ impl BlockShape {
 /// Until validators vote, block 1 alone is final.
 pub(crate) fn is_final(number: Height) -> bool {
     number == Height::GENESIS
-}
-
-/// A signed transaction as it comes in.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SignedTxn<'a> {
-    number: u64,
-    #[serde(borrow)]
-    public_key: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    to: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    amount: &'a RawValue,
-    data: String,
-    #[serde(borrow)]
-    time: std::borrow::Cow<'a, str>,
-    signature: Signature,
-    id: Option<TxId>,
-    from: Option<Address>,
-}
-
-impl SignedTxn<'_> {
-    /// The transaction, with `id` and `from` compared where they are given.
-    pub(crate) fn into_transaction(self, genesis: &BlockId) -> Result<Transaction, Problem> {
-        let number = AccountNonce::new(self.number)
-            .map_err(|error| Problem::bad_field(format!("number: {error}")))?;
-        let from: PublicKey = PublicKey::from_text(&self.public_key)
-            .map_err(|error| Problem::bad_field(format!("public_key: {error}")))?;
-        let to = address(&self.to)?;
-        let time = from_rfc3339(&self.time).ok_or_else(|| {
-            Problem::bad_field("time is not RFC 3339 with at most milliseconds")
-                .values(&self.time, "2018-04-07T11:46:59.336Z")
-        })?;
-        let amount = amount(self.amount.get())?;
-        let txn = Transaction {
-            number,
-            from,
-            to,
-            amount,
-            data: self.data,
-            time,
-            signature: self.signature,
-        };
-        if let Some(given) = self.from.filter(|given| *given != txn.from.address()) {
-            return Err(Problem::bad_field("from is not the address of public_key")
-                .values(given, txn.from.address()));
-        }
-        if let Some(given) = self.id {
-            let id = txn.id(genesis);
-            if given != id {
-                return Err(Problem::bad_field(
-                    "id does not follow from the fields: for this network it differs",
-                )
-                .values(given, id));
-            }
-        }
-        Ok(txn)
-    }
-}
-
-/// 40 lower-case hex digits.
-pub(crate) fn address(text: &str) -> Result<Address, Problem> {
-    text.parse().map_err(|error| {
-        Problem::bad_address(format!("not an address: {error}")).values(
-            text.chars().take(80).collect::<String>(),
-            "40 lower-case hex digits",
-        )
-    })
-}
-
-/// A JSON integer from 0 to 2^53 - 1, judged by its text.
-pub(crate) fn amount(text: &str) -> Result<Amount, Problem> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let amount = text
-        .parse()
-        .ok()
-        .filter(|_| digits)
-        .and_then(|number| Amount::new(number).ok());
-    amount.ok_or_else(|| {
-        let got: String = text.chars().take(40).collect();
-        let number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-        let problem = if number {
-            Problem::amount_range
-        } else {
-            Problem::bad_field
-        };
-        problem("amount must be a whole number of coins, without quotes, fraction or exponent")
-            .values(got, format!("0 to {}", ccoin_core::MAX_INTEGER))
-    })
 }

@@ -5,7 +5,8 @@ use crate::{
     Api,
     body::{LIMIT, json_bytes, parse_object, require_json},
     problem::Problem,
-    shapes::{Time, TxnShape, address, amount},
+    shapes::{Time, TxnShape},
+    submission::{address, amount},
 };
 use axum::{
     Json,
@@ -76,11 +77,12 @@ impl WalletGuard {
         };
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         bare.parse::<IpAddr>().is_ok()
-            || name == "localhost"
-            || self
-                .hosts
-                .iter()
-                .any(|allowed| allowed == name || allowed == host)
+            || name.eq_ignore_ascii_case("localhost")
+            || self.hosts.iter().any(|allowed| {
+                [name, host]
+                    .iter()
+                    .any(|it| allowed.eq_ignore_ascii_case(it))
+            })
     }
 }
 
@@ -104,7 +106,12 @@ pub(crate) async fn pay(
     let payment: Payment<'_> = parse_object(&bytes)?;
     let to = recipient(&payment.sendto_address)?;
     let amount = amount(payment.amount.get())?;
-    let txn = api.node.pay(to, amount, payment.data).await?;
+    let data = payment.data;
+    // On its own: whoever hangs up must not stop a payment between its number and the
+    // queue, where the next one would get the same number.
+    let paying = tokio::spawn(async move { api.node.pay(to, amount, data).await });
+    let paid = paying.await;
+    let txn = paid.map_err(|_| Problem::internal("the payment did not end in order"))??;
     Ok(Json(TxnShape::new(&txn, Time::Seconds)))
 }
 

@@ -94,7 +94,7 @@ async fn status_has_every_key() {
     assert!(
         status["queue"]["bytes"]
             .as_u64()
-            .is_some_and(|bytes| (600..900).contains(&bytes))
+            .is_some_and(|bytes| (500..700).contains(&bytes))
     );
     let basic = TestNode::start(&QUEUEING);
     assert_eq!(basic.get("/v1/status").await.ok()["node_type"], "basic");

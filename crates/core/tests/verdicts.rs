@@ -9,7 +9,7 @@ use ccoin_core::{
     Address, Height, StateHash, TxnsHash,
     block::{Header, MAX_BLOCK_BYTES, SealedBlock},
     genesis::Genesis,
-    machine::{Input, Machine, PlaceholderText, SealMark, Start},
+    machine::{Effect, Input, Machine, PlaceholderText, SealMark, Start},
     rules::{Blame, BlockError, Place, check_place},
     transaction::VerifiedTransaction,
 };
@@ -120,13 +120,13 @@ fn offer(machine: &mut Machine, now: u64, block: &SealedBlock) -> (Result<(), Bl
         },
     );
     let verdict = effects.iter().find_map(|effect| match effect {
-        ccoin_core::machine::Effect::Judged { ticket: 7, result } => Some(result.clone()),
+        Effect::Judged { ticket: 7, result } => Some(result.clone()),
         _ => None,
     });
     let unchanged = before == (machine.chain().head().block.id, machine.accounts().root());
     let silent = effects
         .iter()
-        .all(|e| !matches!(e, ccoin_core::machine::Effect::PersistBlock { .. }));
+        .all(|e| !matches!(e, Effect::PersistBlock { .. }));
     (verdict.expect("an answer"), unchanged && silent)
 }
 
@@ -224,4 +224,36 @@ fn a_block_is_bounded_before_it_is_parsed() {
         error,
         ccoin_core::encoding::DecodeError::Malformed { .. }
     ));
+}
+
+/// Until the end of its slot and the tolerated skew; fork choice stands on it for ever.
+#[test]
+fn a_block_is_timely_until_the_millisecond() {
+    for (now, expected) in [
+        (1_999, true),
+        (2_500, true),
+        (2_501, false),
+        (90_000, false),
+    ] {
+        let scene = two_miners();
+        let mut machine = follower(&scene.genesis);
+        let block = scene.altered(|_| {});
+        let effects = machine.step(
+            at(now),
+            Input::Block {
+                ticket: 7,
+                block: block.clone(),
+            },
+        );
+        let stored = effects.iter().find_map(|effect| match effect {
+            Effect::PersistBlock { timely, .. } => Some(*timely),
+            _ => None,
+        });
+        assert_eq!(stored, Some(expected), "{now}");
+        assert_eq!(
+            machine.chain().weight(&block.id),
+            u64::from(expected),
+            "{now}"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! One account, now or as of a block.
 
 use super::{Params, block_number};
-use crate::{Api, problem::Problem, shapes::address};
+use crate::{Api, problem::Problem, submission::address};
 use axum::{
     Json,
     extract::{Path, State},

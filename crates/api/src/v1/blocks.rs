@@ -4,7 +4,8 @@ use super::{Params, block_number, limit};
 use crate::{
     Api,
     problem::Problem,
-    shapes::{BlockShape, BodyForm, Time, address, is_final},
+    shapes::{AccountShape, BlockShape, BodyForm, Time, is_final},
+    submission::address,
 };
 use axum::{
     Json,
@@ -12,7 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ccoin_core::{AccountNonce, Address, Amount, BlockId, Height, block::SealedBlock};
+use ccoin_core::{BlockId, Height, block::SealedBlock};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
@@ -63,10 +64,8 @@ pub(super) async fn list(
     let newest = page
         .before
         .map_or(height, |before| before.saturating_sub(1).min(height));
-    let oldest = page
-        .after
-        .map_or(1, |after| after.saturating_add(1))
-        .max(newest.saturating_sub(limit - 1).max(1));
+    let first = page.after.unwrap_or(0).saturating_add(1);
+    let oldest = first.max(newest.saturating_sub(limit - 1));
     let mut items = Vec::new();
     for number in (oldest..=newest).rev() {
         let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
@@ -74,10 +73,9 @@ pub(super) async fn list(
             items.push(Block::new(&block, body));
         }
     }
-    let more = oldest > page.after.unwrap_or(0) + 1 && oldest > 1;
     Ok(Json(List {
         items,
-        next: more.then(|| oldest.to_string()),
+        next: (oldest > first).then(|| oldest.to_string()),
     }))
 }
 
@@ -165,13 +163,6 @@ pub(super) struct StatePage {
     after: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Account {
-    address: Address,
-    nonce: AccountNonce,
-    balance: Amount,
-}
-
 /// `GET /v1/blocks/{n}/state`: accounts as of a block, in address order.
 pub(super) async fn state(
     State(api): State<Api>,
@@ -186,17 +177,19 @@ pub(super) async fn state(
         )));
     }
     let after = page.after.as_deref().map(address).transpose()?;
-    let (rows, next) = api.node.history().accounts(number, after, limit).await?;
+    // One more than is shown tells whether there are more.
+    let history = api.node.history();
+    let (mut rows, mut next) = history.accounts(number, after, limit + 1).await?;
+    if rows.len() > limit {
+        rows.truncate(limit);
+        next = rows.last().map(|(address, _)| *address);
+    }
     let items = rows
         .into_iter()
-        .map(|(address, account)| Account {
-            address,
-            nonce: account.nonce,
-            balance: account.balance,
-        })
+        .map(|(address, account)| AccountShape::new(address, account))
         .collect();
     Ok(Json(List {
         items,
-        next: next.map(|address: Address| address.to_string()),
+        next: next.map(|address| address.to_string()),
     }))
 }

@@ -130,11 +130,12 @@ pub(super) async fn queue(
 ) -> Result<Json<Queue>, Problem> {
     let limit = limit(page.limit, 100)?;
     let queue = api.node.view().queue;
-    let rows = api.node.board().page(page.after.unwrap_or(0), limit);
-    let next = rows
-        .last()
-        .filter(|_| rows.len() == limit)
-        .map(|(order, ..)| order.to_string());
+    // One more than is shown tells whether there are more.
+    let mut rows = api.node.board().page(page.after.unwrap_or(0), limit + 1);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    let next = last.map(|(order, ..)| order.to_string());
     let items = rows
         .iter()
         .map(|(_, arrived, txn)| Waiting {

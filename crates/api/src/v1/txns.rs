@@ -5,7 +5,8 @@ use crate::{
     Api,
     body::{TXNS_LIMIT, json_bytes, parse, parse_object},
     problem::Problem,
-    shapes::{SignedTxn, Time, TxnStatusShape},
+    shapes::{Time, TxnStatusShape},
+    submission::{MAX_ROWS, Rows, SignedTxn},
 };
 use axum::{
     Json,
@@ -15,15 +16,13 @@ use axum::{
 };
 use ccoin_core::{
     BlockId, TxId,
+    pool::{Accepted, PoolError},
     transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_node::{Fate, Status};
+use ccoin_node::{Fate, Status, SubmitError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
-
-/// Most transactions of one request.
-const MAX_ARRAY: usize = 1_000;
 
 /// Longest wait for a block.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
@@ -147,15 +146,16 @@ struct Items {
 
 /// Each transaction of an array is judged by itself.
 async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
-    let rows: Vec<&RawValue> = parse(bytes)?;
-    if rows.len() > MAX_ARRAY {
+    let rows: Rows<'_> = parse(bytes)?;
+    if rows.count > MAX_ROWS {
         return Err(
             Problem::body_too_large("too many transactions in one array")
-                .values(rows.len(), MAX_ARRAY),
+                .values(rows.count, MAX_ROWS),
         );
     }
     let genesis = api.node.genesis().id;
-    let parsed: Vec<_> = rows.iter().map(|row| parse_row(row, &genesis)).collect();
+    let rows = rows.first.iter();
+    let parsed: Vec<_> = rows.map(|row| parse_row(row, &genesis)).collect();
     let txns = parsed
         .iter()
         .filter_map(|row| row.as_ref().ok())
@@ -198,6 +198,10 @@ fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> 
     parse_object::<SignedTxn<'_>>(row.get().as_bytes())?.into_transaction(genesis)
 }
 
+fn used(error: &SubmitError) -> bool {
+    matches!(error, SubmitError::Pool(PoolError::NumberUsed { .. }))
+}
+
 /// `POST /v1/txns/check`: what would happen, without doing it.
 pub(super) async fn check(
     State(api): State<Api>,
@@ -206,9 +210,14 @@ pub(super) async fn check(
     let bytes = json_bytes(request, TXNS_LIMIT).await?;
     let txn = parse_object::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
     let id = txn.id(&api.node.genesis().id);
-    let status = match api.node.check(txn).await? {
-        ccoin_core::pool::Accepted::New => "acceptable",
-        ccoin_core::pool::Accepted::Known => Status::Pending.word(),
+    let status = match api.node.check(txn).await {
+        Ok(Accepted::New) => "acceptable",
+        Ok(Accepted::Known) => Status::Pending.word(),
+        Err(error) => match api.node.history().transaction(id).await? {
+            // Sent again it would be accepted again. Its signature is checked.
+            Some((_, status @ Status::Included { .. })) if used(&error) => status.word(),
+            _ => return Err(error.into()),
+        },
     };
     Ok(Json(Item::Taken { id, status }))
 }
