@@ -228,7 +228,7 @@ async fn a_body_that_is_not_one_payment_is_refused() {
         (format!("{}{}", good(), good()), "bad-json"),
         (format!("{} x", good()), "bad-json"),
         (format!("\u{feff}{}", good()), "bad-json"),
-        (deep.clone(), "bad-field"),
+        (deep.clone(), "bad-json"),
         (body(&to.to_string(), &deep), "bad-json"),
         (
             body(&to.to_string(), &format!("{deep}{}", "]".repeat(100_000))),
