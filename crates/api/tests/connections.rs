@@ -206,8 +206,8 @@ async fn slow_clients_are_closed_in_time_and_others_do_not_notice() {
     assert!(seconds(4, 6).contains(&silent), "{silent:?}");
     assert!(seconds(4, 6).contains(&headers), "{headers:?}");
     assert!(seconds(9, 11).contains(&body), "{body:?}");
-    assert!(reader < Duration::from_secs(12), "{reader:?}");
-    assert!(others < Duration::from_secs(1), "{others:?}");
+    assert!(reader < Duration::from_secs(13), "{reader:?}");
+    assert!(others < Duration::from_secs(3), "{others:?}");
 }
 
 /// Connections with a request under way.

@@ -290,7 +290,8 @@ async fn a_transaction_by_id_with_and_without_a_block_number() {
         for (body, code) in [
             ("{", "bad-json"),
             ("{nonsense", "bad-json"),
-            ("nonsense", "bad-field"),
+            ("nonsense", "bad-json"),
+            ("5", "bad-field"),
             ("[2]", "bad-field"),
             (r#"{"block": 2}"#, "bad-field"),
             (r#"{"block_number": 2, "block_number": 2}"#, "bad-json"),

@@ -232,7 +232,7 @@ async fn a_body_that_is_not_one_payment_is_refused() {
         (body(&to.to_string(), &deep), "bad-json"),
         (
             body(&to.to_string(), &format!("{deep}{}", "]".repeat(100_000))),
-            "bad-json",
+            "bad-field",
         ),
         (
             format!(r#"{{"sendto_address": "{to}", "amount": 1, "amount": 1}}"#),
@@ -420,7 +420,7 @@ async fn concurrent_payments_get_distinct_numbers_without_gaps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_does_not_disturb_the_next_payment() {
     let node = TestNode::start(&QUEUEING);
-    for step in 0..400 {
+    for step in 0..250 {
         let patience = Duration::from_micros(10 * step);
         let started = Instant::now();
         let mut payment = Box::pin(node.pay(good()));

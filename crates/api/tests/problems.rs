@@ -179,6 +179,7 @@ async fn bodies_are_json_in_bounds_everywhere() {
         node.post(path, " ".repeat(limit)).await.is(400, "bad-json");
         for (body, code) in [
             ("{".to_owned(), "bad-json"),
+            ("{}{}".into(), "bad-json"),
             (r#"{"number": NaN}"#.into(), "bad-json"),
             (format!(r#"{{"{raw}": {deep}"#), "bad-json"),
             (r#"{"a\u0000": 1}"#.into(), "bad-field"),
