@@ -510,7 +510,6 @@ async fn checking_one_that_is_in_a_block_says_so() {
 
 /// What was accepted can be found at every moment, also while its block is made.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the board of the node is ahead of its view for a moment: 404"]
 async fn an_accepted_transaction_is_never_missing() {
     let node = TestNode::start(&MINING);
     let sign = sender(&node);

@@ -2,12 +2,12 @@
 //! block, or dropped with a reason. Written only when the fact is on disk.
 
 use ccoin_core::{
-    AccountNonce, Address, Height, Timestamp, TxId, machine::Effect, pool::PoolError,
-    rules::Applied, transaction::VerifiedTransaction,
+    AccountNonce, Address, Timestamp, TxId, machine::Effect, pool::PoolError, rules::Applied,
+    transaction::VerifiedTransaction,
 };
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Dropped transactions whose reason is kept.
@@ -20,8 +20,8 @@ pub enum Fate {
     Pending(VerifiedTransaction),
     /// It is in a recent block.
     Included {
-        /// Number of the block.
-        height: Height,
+        /// The block.
+        block: Arc<Applied>,
         /// Its place in the block, from 0.
         index: usize,
     },
@@ -35,7 +35,7 @@ struct Facts {
     pending: BTreeMap<u64, (Timestamp, VerifiedTransaction)>,
     orders: HashMap<TxId, u64>,
     senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
-    included: HashMap<TxId, (Height, usize)>,
+    included: HashMap<TxId, (Arc<Applied>, usize)>,
     dropped: HashMap<TxId, (VerifiedTransaction, PoolError)>,
     dropped_order: VecDeque<TxId>,
     arrivals: u64,
@@ -61,9 +61,9 @@ impl Board {
         if let Some((_, txn)) = pending {
             return Some(Fate::Pending(txn.clone()));
         }
-        if let Some((height, index)) = facts.included.get(id) {
+        if let Some((block, index)) = facts.included.get(id) {
             return Some(Fate::Included {
-                height: *height,
+                block: Arc::clone(block),
                 index: *index,
             });
         }
@@ -119,7 +119,7 @@ impl Board {
     }
 
     /// Takes over a block that a start has in memory.
-    pub(crate) fn restore_block(&self, block: &Applied) {
+    pub(crate) fn restore_block(&self, block: &Arc<Applied>) {
         self.facts().include(block);
     }
 
@@ -146,11 +146,10 @@ impl Facts {
         }
     }
 
-    fn include(&mut self, block: &Applied) {
-        let height = block.block.header().number;
+    fn include(&mut self, block: &Arc<Applied>) {
         for (index, txn) in block.block.transactions.iter().enumerate() {
             self.unwait(txn);
-            self.included.insert(*txn.id(), (height, index));
+            self.included.insert(*txn.id(), (Arc::clone(block), index));
         }
     }
 

@@ -134,13 +134,11 @@ impl History {
         match self.board.fate(&id) {
             Some(Fate::Pending(txn)) => return Ok(Some((txn, Status::Pending))),
             Some(Fate::Dropped(txn, reason)) => return Ok(Some((txn, Status::Dropped(reason)))),
-            Some(Fate::Included { height, index }) => {
-                let view = Arc::clone(&self.view.borrow());
-                let recent = view.at(height).map(|recent| &recent.applied.block);
-                let txn = recent.and_then(|block| Some((block, block.transactions.get(index)?)));
-                if let Some((block, txn)) = txn.filter(|(_, txn)| *txn.id() == id) {
+            Some(Fate::Included { block, index }) => {
+                let block = &block.block;
+                if let Some(txn) = block.transactions.get(index) {
                     let status = Status::Included {
-                        height,
+                        height: block.header().number,
                         block: block.id,
                         index,
                     };

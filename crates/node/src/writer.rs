@@ -156,11 +156,14 @@ impl Writer {
         let mut answers: BTreeMap<_, _> = answers.into_iter().collect();
         let mut recent = Arc::clone(&self.view.borrow().recent);
         let mut state = self.view.borrow().state;
+        let mut settled = Vec::new();
         // Readers that hear an answer must find its effect: board and view come first.
         for effect in &effects {
             self.board.follow(effect);
             match effect {
-                Effect::Head { switch, .. } => self.advance(Arc::make_mut(&mut recent), switch),
+                Effect::Head { switch, .. } => {
+                    settled.extend(self.advance(Arc::make_mut(&mut recent), switch));
+                }
                 Effect::State { to, .. } => state = *to,
                 _ => {}
             }
@@ -170,6 +173,10 @@ impl Writer {
             state,
             queue,
         }));
+        // Only now does a reader that misses them here know to wait for the index.
+        for block in &settled {
+            self.board.forget(&block.applied);
+        }
         for effect in effects {
             match effect {
                 Effect::Reply { ticket, results } => {
@@ -213,7 +220,8 @@ impl Writer {
         miner.order(order);
     }
 
-    fn advance(&mut self, recent: &mut VecDeque<Recent>, switch: &Switch) {
+    /// Moves the view's blocks along; returns those that leave memory.
+    fn advance(&mut self, recent: &mut VecDeque<Recent>, switch: &Switch) -> Vec<Recent> {
         for _ in &switch.left {
             let gone = recent.pop_back();
             self.recent_bytes -= gone.map_or(0, |gone| gone.transaction_bytes());
@@ -231,6 +239,7 @@ impl Writer {
             self.recent_bytes += entered.transaction_bytes();
             recent.push_back(entered);
         }
+        let mut settled = Vec::new();
         while recent.len() > RECENT_LEAST
             && (recent.len() > RECENT_BLOCKS || self.recent_bytes > RECENT_BYTES)
         {
@@ -238,12 +247,12 @@ impl Writer {
                 break;
             };
             self.recent_bytes -= oldest.transaction_bytes();
-            self.board.forget(&oldest.applied);
+            settled.push(oldest);
         }
-        let Some(first) = recent.front().map(|oldest| oldest.header().number) else {
-            return;
-        };
-        self.positions = self.positions.split_off(&(first, BlockId::ZERO));
+        if let Some(first) = recent.front().map(|oldest| oldest.header().number) {
+            self.positions = self.positions.split_off(&(first, BlockId::ZERO));
+        }
+        settled
     }
 
     fn announce(&mut self, switch: &Switch) {
