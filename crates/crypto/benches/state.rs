@@ -65,7 +65,18 @@ fn state(c: &mut Criterion) {
             b.iter_batched(
                 || next(batch),
                 |changes| tree = tree.update(&changes),
-                criterion::BatchSize::SmallInput,
+                criterion::BatchSize::PerIteration,
+            );
+        });
+        // A node keeps the states of recent blocks: the old one is dropped later, elsewhere.
+        c.bench_function(&format!("the same, old state kept, {batch}"), |b| {
+            b.iter_batched(
+                || next(batch),
+                |changes| {
+                    let new = tree.update(&changes);
+                    std::mem::replace(&mut tree, new)
+                },
+                criterion::BatchSize::PerIteration,
             );
         });
     }

@@ -62,7 +62,7 @@ impl Actor {
     /// Runs until the machine has stopped or the storage thread is gone.
     pub(crate) fn run(mut self, runtime: &tokio::runtime::Runtime) {
         let mut woken = Woken::Time;
-        while self.machine.state() != NodeState::Stopping {
+        loop {
             let mut unit = Unit::default();
             self.decide(woken, &mut unit);
             for _ in 1..GROUP {
@@ -83,6 +83,9 @@ impl Actor {
                 })
                 .flatten();
             if !unit.is_idle() && self.units.send(unit).is_err() {
+                return;
+            }
+            if self.machine.state() == NodeState::Stopping {
                 return;
             }
             let now = clock::now();

@@ -3,12 +3,15 @@
 
 use super::{ABSENT, Value};
 use crate::{Address, Hash, sha256};
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 /// A sub-tree of at most this many accounts is one array whose inner hashes are not
 /// kept. Single accounts as nodes take twice the time and 240 instead of 143 bytes
 /// each, all of it memory traffic; 16 instead of 8 changes little.
 const FEW: usize = 8;
+
+/// Changes from which on a second thread saves more time than starting it takes.
+const WORTH_A_THREAD: usize = 256;
 
 /// A sub-tree and its hash.
 #[derive(Clone)]
@@ -109,10 +112,14 @@ impl Node {
             Shape::Many(many) => {
                 let (zeros, ones) = split(changes, depth, |change| &change.path);
                 let [left, right] = &many.children;
-                Self::join(
-                    [left.update(depth + 1, zeros), right.update(depth + 1, ones)],
-                    depth,
-                )
+                let left = || left.update(depth + 1, zeros);
+                let right = || right.update(depth + 1, ones);
+                let children = if depth == 0 && changes.len() >= WORTH_A_THREAD {
+                    on_two_threads(left, right)
+                } else {
+                    [left(), right()]
+                };
+                Self::join(children, depth)
             }
         }
     }
@@ -204,6 +211,16 @@ impl Node {
         });
         groups.flatten()
     }
+}
+
+/// Two halves at the same time; one after the other if the system has no thread left.
+fn on_two_threads(left: impl Fn() -> Node + Sync, right: impl Fn() -> Node) -> [Node; 2] {
+    thread::scope(|scope| {
+        let half = thread::Builder::new().spawn_scoped(scope, &left);
+        let right = right();
+        let done = half.ok().and_then(|half| half.join().ok());
+        [done.unwrap_or_else(&left), right]
+    })
 }
 
 /// The accounts after `changes`; both and the result are in the order of paths.
