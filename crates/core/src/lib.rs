@@ -23,6 +23,7 @@ pub mod genesis_config;
 pub mod jsonc;
 pub mod ledger;
 pub mod machine;
+pub mod message;
 pub mod pool;
 pub mod pow;
 pub mod rules;
