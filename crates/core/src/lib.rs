@@ -28,6 +28,7 @@ pub mod pool;
 pub mod pow;
 pub mod rules;
 pub mod slots;
+pub mod sync;
 pub mod transaction;
 mod values;
 

@@ -5,7 +5,7 @@
 use crate::{clock, view::QueueSize, writer::Unit};
 use ccoin_core::{
     Timestamp,
-    machine::{Effect, Input, Machine, NodeState, Ticket},
+    machine::{Effect, Input, Machine, NodeState, PeerId, Ticket},
     pool::{Accepted, PoolError},
     transaction::VerifiedTransaction,
 };
@@ -31,6 +31,8 @@ pub(crate) type Results = Vec<Result<Accepted, PoolError>>;
 pub(crate) struct Batch {
     /// Their signatures are checked.
     pub(crate) txns: Vec<VerifiedTransaction>,
+    /// The peer that sent them; `None`: a user.
+    pub(crate) from: Option<PeerId>,
     /// Answered when they are on disk.
     pub(crate) results: oneshot::Sender<Results>,
 }
@@ -119,11 +121,15 @@ impl Actor {
             Woken::Time => Input::Tick,
             Woken::Event(Event::Input(input)) => *input,
             Woken::Event(Event::Ask(question)) => return question(&self.machine),
-            Woken::Batch(Batch { txns, results }) => {
+            Woken::Batch(Batch {
+                txns,
+                from,
+                results,
+            }) => {
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
                 unit.answers.push((ticket, results));
-                Input::Submit { ticket, txns }
+                Input::Submit { ticket, txns, from }
             }
         };
         unit.effects.extend(self.machine.step(clock::now(), input));

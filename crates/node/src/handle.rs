@@ -119,7 +119,12 @@ impl NodeHandle {
             .collect();
         let txns: Vec<_> = verdicts.iter().flatten().cloned().collect();
         let (results, answer) = oneshot::channel();
-        self.batches.send(Batch { txns, results }).await.ok()?;
+        let batch = Batch {
+            txns,
+            from: None,
+            results,
+        };
+        self.batches.send(batch).await.ok()?;
         let mut results = answer.await.ok()?.into_iter();
         for verdict in &mut verdicts {
             let Ok(txn) = verdict else { continue };

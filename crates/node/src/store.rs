@@ -227,9 +227,7 @@ fn replay_log(
             (None, Some(checkpoint)) => {
                 machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
             }
-            (Some(machine), _) => {
-                replay(machine, block, record == kind::TIMELY_BLOCK).map_err(misfit)?
-            }
+            (Some(machine), _) => replay(machine, block).map_err(misfit)?,
             (None, None) => return Err(misfit("a block before the first".into())),
         }
         positions.insert(key, position);
@@ -279,8 +277,8 @@ fn from_checkpoint(
 }
 
 /// Executes a block from the log again; one whose parent lies below the window is settled.
-fn replay(machine: &mut Machine, block: SealedBlock, timely: bool) -> Result<(), String> {
-    match machine.replay(block, timely) {
+fn replay(machine: &mut Machine, block: SealedBlock) -> Result<(), String> {
+    match machine.replay(block) {
         Ok(()) | Err(BlockError::Parent(_)) => Ok(()),
         Err(error) => Err(error.to_string()),
     }

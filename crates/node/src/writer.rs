@@ -203,7 +203,13 @@ impl Writer {
                 Effect::PersistTransactions { .. }
                 | Effect::PersistSeal(_)
                 | Effect::PersistBlock { .. }
-                | Effect::Judged { .. } => {}
+                | Effect::Relay { .. }
+                | Effect::Announce { .. }
+                | Effect::Ask { .. }
+                | Effect::AskHeights
+                | Effect::Blame { .. }
+                | Effect::Apart { .. }
+                | Effect::Progress { .. } => {}
             }
         }
         if let Some(standing) = standing {

@@ -95,7 +95,7 @@ impl Machine {
     /// Starts a block if this node leads now and one is due.
     pub(super) fn seal(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(miner) = self.miner else { return };
-        if self.state != NodeState::Ready || self.job.is_some() || !self.may_seal(now, &miner) {
+        if self.job.is_some() || !self.may_seal(now, &miner) {
             return;
         }
         let head = Arc::clone(self.chain.head());
@@ -284,7 +284,7 @@ impl Machine {
     }
 
     /// Lets a block go when its slot is over, the node ends, or the head has moved to
-    /// a rival: a child of the same parent, or a block of greater weight. Once the
+    /// a rival: a child of the same parent, or a block with more slots behind it. Once the
     /// key signs, it is too late.
     pub(super) fn drop_stale_job(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(job) = self.job.as_ref().filter(|job| job.nonce.is_none()) else {
@@ -294,7 +294,7 @@ impl Machine {
         let head = self.chain.head();
         let rival = head.block.id != parent
             && (head.block.header().hash_parent == parent
-                || self.chain.weight(&head.block.id) > self.chain.weight(&parent));
+                || self.chain.slots(&head.block.id) > self.chain.slots(&parent));
         if rival || self.schedule.slot(now) != job.slot || self.state != NodeState::Ready {
             effects.push(Effect::CancelMining(job.id));
             self.job = None;
@@ -314,9 +314,7 @@ impl Machine {
         let slot_end = self.schedule.end(self.schedule.slot(now));
         let after = |since: u64, wait: u64| since.saturating_add(wait);
         let moments = [
-            self.started
-                .filter(|_| self.state == NodeState::Boot)
-                .map(|s| after(s.get(), consensus.slot_ms)),
+            self.next_look(),
             self.miner.map(|_| slot_end),
             self.miner.map(|_| after(parent, consensus.min_gap_ms)),
             self.miner.map(|_| after(parent, mining.interval_ms)),
