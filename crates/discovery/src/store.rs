@@ -129,14 +129,10 @@ pub async fn keep(store: Store, service: Arc<Service>, stop: CancellationToken) 
     keep_every(PAUSE, store, service, stop).await;
 }
 
-async fn keep_every(
-    pause: Duration,
-    store: Store,
-    service: Arc<Service>,
-    stop: CancellationToken,
-) {
+async fn keep_every(pause: Duration, store: Store, service: Arc<Service>, stop: CancellationToken) {
     let store = Arc::new(store);
-    let mut written = service.registry().revision();
+    // What was loaded; the first request may have come before this task began.
+    let mut written = 0;
     let mut healthy = true;
     loop {
         let stopping = tokio::time::timeout(pause, stop.cancelled()).await.is_ok();
@@ -254,20 +250,10 @@ mod tests {
         // Nothing can be renamed over a directory that is not empty.
         fs::create_dir_all(file.join("x")).unwrap();
         let service = Arc::new(filled());
-        let revision = service.registry().revision();
         let stop = CancellationToken::new();
         let pause = Duration::from_millis(1);
         let keeping = keep_every(pause, store, Arc::clone(&service), stop.clone());
         let keeping = tokio::spawn(keeping);
-        // Nothing has changed since the start: nothing is written.
-        let again = Record::add(claim("10.0.0.2", 4001), clock::now(), key(1)).unwrap();
-        let vantage = Vantage {
-            caller: HERE,
-            reached: HERE,
-        };
-        tokio::task::yield_now().await;
-        service.apply(Command::Add, again, vantage).unwrap();
-        assert_eq!(service.registry().revision(), revision + 1);
         let failed = &service.counters.failed_writes;
         let deadline = Instant::now() + Duration::from_secs(20);
         while failed.load(Ordering::Relaxed) < 2 {
@@ -279,7 +265,7 @@ mod tests {
         stop.cancel();
         keeping.await.unwrap();
         let store = Store::open(dir.path()).unwrap();
-        assert_eq!(store.load().entries().count(), 2);
+        assert_eq!(store.load().entries().count(), 1);
     }
 
     /// Long before the end of the service.

@@ -155,7 +155,7 @@ impl Registry {
         self.entries.values()
     }
 
-    /// Grows with every change.
+    /// Grows with every change; 0 for what was restored.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }

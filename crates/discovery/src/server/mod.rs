@@ -193,7 +193,7 @@ async fn talk(stream: TcpStream, caller: IpAddr, router: Router, stop: Cancellat
         caller,
         reached: reached.ip(),
     };
-    let service = AddExtension::new(router, Extension(vantage));
+    let service = AddExtension::new(router, vantage);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_PATIENCE)
