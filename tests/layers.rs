@@ -33,6 +33,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["home", "core", "crypto"],
         &["axum", "rusty-leveldb"],
     ),
+    (
+        "ccoin-discovery",
+        &["home", "core", "crypto"],
+        &["clap", "rusty-leveldb"],
+    ),
 ];
 
 /// What the pure crates must never see.

@@ -5,6 +5,8 @@ mod check;
 mod options;
 mod ports;
 mod service;
+#[path = "../signals.rs"]
+mod signals;
 
 use ccoin_home::{DaemonOptions, ExitCode, Failure, run};
 use clap::Parser as _;

@@ -4,25 +4,22 @@ use crate::{
     check::{Found, find},
     options::{NodeType, Options},
     ports::{self, Ports},
+    signals::{Signals, Told, tell_ready},
 };
 use ccoin_api::WalletGuard;
 use ccoin_core::{Height, machine::NodeState, slots::Schedule};
 use ccoin_home::{
     ApiToken, DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, VoteFile, VoteFileError,
-    VoteRecord, announce_ready,
+    VoteRecord,
 };
 use ccoin_node::{NodeSetup, RunningNode, View, clock};
 use ccoin_storage::ChainLock;
 use rand_core::{OsRng, RngCore as _};
 use std::{
-    path::Path,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Runs a node until it is told to end.
@@ -128,11 +125,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
             () = node.failed() => break,
         }
     }
-    // Whoever is impatient may ask a second time.
-    tokio::spawn(async move {
-        while signals.next().await != Told::End {}
-        std::process::exit(ExitCode::Interrupted as i32);
-    });
+    signals.end_at_once();
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     stop.cancel();
     ready.abort();
@@ -203,7 +196,7 @@ fn reload(log: &LogSink, dir: &DataDir, token: &RwLock<ApiToken>) {
     tracing::info!("log reopened and token read again");
 }
 
-/// Tells everybody who waits that the node works: systemd, a parent, a file.
+/// Tells everybody who waits, once the node works.
 async fn tell_when_ready(
     mut view: watch::Receiver<Arc<View>>,
     ready_file: Option<std::path::PathBuf>,
@@ -215,58 +208,5 @@ async fn tell_when_ready(
     {
         return;
     }
-    if let Some(path) = ready_file.as_deref() {
-        write_ready_file(path);
-    }
-    announce_ready();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let Some(period) = sd_notify::watchdog_enabled() else {
-        return;
-    };
-    loop {
-        tokio::time::sleep(period / 2).await;
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-    }
-}
-
-fn write_ready_file(path: &Path) {
-    if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
-        tracing::error!("cannot write {}: {error}", path.display());
-    }
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    End,
-    Reload,
-}
-
-/// The signals that a node listens to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}")))
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::End,
-            _ = self.interrupt.recv() => Told::End,
-            _ = self.hangup.recv() => Told::Reload,
-        }
-    }
+    tell_ready(ready_file.as_deref()).await;
 }
