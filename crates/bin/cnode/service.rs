@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, watch},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +56,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         genesis,
         key,
     } = found;
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(options)?;
     let _key_lock = KeyLock::take(&dir.lock())?;
     let lock = ChainLock::acquire(&chain.root)
         .map_err(|error| Failure::from(ccoin_node::NodeError::from(error)))?;
@@ -242,23 +242,31 @@ enum Told {
     Reload,
 }
 
-/// The signals that a node listens to.
+/// The signals that a node listens to, and the death of a parent that asked for it.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    orphaned: mpsc::Receiver<()>,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Failure> {
+    fn new(options: &Options) -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind)
                 .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}")))
         };
+        // Said once at most.
+        let (orphan, orphaned) = mpsc::channel(1);
+        options.daemon.when_stdin_closes(move || {
+            // It fails when the node has ended already.
+            let _ = orphan.blocking_send(());
+        });
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
+            orphaned,
         })
     }
 
@@ -266,6 +274,8 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Told::End,
             _ = self.interrupt.recv() => Told::End,
+            // Once only: the second end of an impatient user does not come from here.
+            Some(()) = self.orphaned.recv() => Told::End,
             _ = self.hangup.recv() => Told::Reload,
         }
     }

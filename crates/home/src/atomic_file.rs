@@ -20,11 +20,12 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> 
     sync_directory(path)
 }
 
-/// Writes a file in place of the one that may be there.
+/// Writes a file with the permission bits `mode` in place of the one that may be there:
+/// readers see the old one or all of the new one.
 ///
 /// # Errors
 /// What the system says; the old file stays then.
-pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let temporary = write_temporary(path, bytes, mode)?;
     fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     sync_directory(path)
@@ -34,7 +35,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// `InvalidData` for a longer file or one that is not UTF-8; else what the system says.
-pub(crate) fn read_text(file: impl Read, max: usize) -> io::Result<String> {
+pub fn read_text(file: impl Read, max: usize) -> io::Result<String> {
     let mut text = String::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit).read_to_string(&mut text)?;
