@@ -84,7 +84,7 @@ fn start(options: &Options) -> Result<(), Failure> {
 }
 
 async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(&options.daemon)?;
     let (listener, port) = listen(&options.host, options.port)?;
     let store = Store::open(data_dir)?;
     let service = Arc::new(Service::new(store.load()));

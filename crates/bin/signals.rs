@@ -1,8 +1,11 @@
 //! The signals that a server listens to, and what it tells those who wait for it.
 
-use ccoin_home::{ExitCode, Failure, announce_ready};
+use ccoin_home::{DaemonOptions, ExitCode, Failure, announce_ready};
 use std::path::Path;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,23 +14,31 @@ pub(crate) enum Told {
     Reload,
 }
 
-/// The signals that a server listens to.
+/// The signals that a server listens to, and the death of a parent that asked for it.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    orphaned: mpsc::Receiver<()>,
 }
 
 impl Signals {
-    pub(crate) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new(daemon: &DaemonOptions) -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind)
                 .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}")))
         };
+        // Said once at most.
+        let (orphan, orphaned) = mpsc::channel(1);
+        daemon.when_stdin_closes(move || {
+            // It fails when the server has ended already.
+            let _ = orphan.blocking_send(());
+        });
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
+            orphaned,
         })
     }
 
@@ -35,6 +46,8 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Told::End,
             _ = self.interrupt.recv() => Told::End,
+            // Once only: the second end of an impatient user does not come from here.
+            Some(()) = self.orphaned.recv() => Told::End,
             _ = self.hangup.recv() => Told::Reload,
         }
     }

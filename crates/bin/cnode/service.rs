@@ -53,7 +53,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         genesis,
         key,
     } = found;
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(&options.daemon)?;
     let _key_lock = KeyLock::take(&dir.lock())?;
     let lock = ChainLock::acquire(&chain.root)
         .map_err(|error| Failure::from(ccoin_node::NodeError::from(error)))?;

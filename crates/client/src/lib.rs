@@ -1,4 +1,5 @@
-//! What users do with a node from outside: find it, ask it over HTTP, measure it.
+//! What users do with nodes from outside: find one, ask it over HTTP, measure it, and
+//! run a whole local network of them.
 //!
 //! Everything that a node answers is bounded and parsed here; no ledger rule
 //! and no file of a chain is ever read.
@@ -7,8 +8,12 @@
 
 mod answers;
 pub mod bench;
+mod cores;
+mod documents;
 mod http;
 mod node_url;
+mod progress;
+mod signed_txn;
 
 pub use answers::{AccountAnswer, BlockIds, GenesisAnswer, StatusAnswer};
 pub use http::{Connection, HttpError, Refusal};

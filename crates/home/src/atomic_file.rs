@@ -20,7 +20,8 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> 
     sync_directory(path)
 }
 
-/// Writes a file in place of the one that may be there.
+/// Writes a file with the permission bits `mode` in place of the one that may be there:
+/// readers see the old one or all of the new one.
 ///
 /// # Errors
 /// What the system says; the old file stays then.

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, ExitCode as ProcessExitCode, Stdio};
+use std::thread;
 
 use clap::Args;
 
@@ -40,6 +41,9 @@ pub struct DaemonOptions {
     /// Change to DIR before anything else
     #[arg(short = 'd', long, value_name = "DIR")]
     pub rundir: Option<PathBuf>,
+    /// End when standard input closes: the parent holds the other end, and dies with it
+    #[arg(long, hide = true, conflicts_with = "daemon")]
+    pub until_stdin_closes: bool,
     /// How log lines look
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -68,6 +72,18 @@ impl DaemonOptions {
         }
     }
 
+    /// With `--until-stdin-closes`, calls `end` once when standard input has closed; what
+    /// comes in before is thrown away. Without it `end` is dropped.
+    pub fn when_stdin_closes(&self, end: impl FnOnce() + Send + 'static) {
+        if self.until_stdin_closes {
+            // Nobody waits for this thread: a read from a terminal or pipe cannot be cut short.
+            thread::spawn(move || {
+                until_end(io::stdin().lock());
+                end();
+            });
+        }
+    }
+
     /// Starts logging and writes the process id.
     ///
     /// # Errors
@@ -80,6 +96,19 @@ impl DaemonOptions {
             sink,
             PidFile::write(self.pidfile.clone().map(resolve).transpose()?)?,
         ))
+    }
+}
+
+/// Reads to the end, or to the first error: then, too, nobody holds the other end.
+fn until_end(mut input: impl Read) {
+    let mut thrown_away = [0; 64];
+    loop {
+        match input.read(&mut thrown_away) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod token;
 mod votes;
 
 pub use account::{CreatedAccount, NewAccount, create_account};
+pub use atomic_file::{read_text, replace as replace_file};
 pub use config::{Config, ConfigError, Discovery, HttpConfig, P2pConfig, environment};
 pub use daemon::{DaemonOptions, PidFile, announce_ready};
 pub use data_dir::{DataDir, DataDirError};

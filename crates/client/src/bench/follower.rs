@@ -10,8 +10,8 @@ use ccoin_core::TxId;
 use tokio::time::MissedTickBehavior;
 
 use super::BenchError;
-use super::progress::Progress;
 use super::senders::Flight;
+use crate::progress::Progress;
 use crate::{BlockIds, Connection, StatusAnswer};
 
 /// Time between two questions for the height.

@@ -2,14 +2,14 @@
 //! bench accounts, and a genesis whose limits are above what is to be measured.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ccoin_core::Address;
-use ccoin_core::genesis_config::GenesisDocument;
 use ccoin_home::{ExitCode, Failure, NewAccount, PassphraseSource, create_account, environment};
 use serde_json::json;
 
 use super::keys::{self, file_error, write_new};
+use crate::documents::{base_path, genesis_text};
 
 /// Coins of each bench account; every transfer moves one.
 const BALANCE: u64 = 1_000_000_000;
@@ -96,16 +96,6 @@ pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
     })
 }
 
-/// In ccoin.json `${` begins a variable.
-fn base_path(dir: &Path) -> Result<&str, Failure> {
-    dir.to_str()
-        .filter(|path| !path.contains("${"))
-        .ok_or_else(|| {
-            let message = format!("{} cannot stand in ccoin.json", dir.display());
-            Failure::new(ExitCode::Usage, message)
-        })
-}
-
 struct GenesisText {
     text: String,
     cap_per_second: u64,
@@ -133,12 +123,8 @@ fn genesis(new: &NewBench, miner: Address, accounts: &[Address]) -> Result<Genes
         "consensus": {"slot_ms": new.slot_ms, "min_gap_ms": min_gap_ms},
         "alloc": alloc,
     });
-    let text = format!("{document:#}\n");
-    GenesisDocument::parse(&text, "genesis.json").map_err(|error| {
-        Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
-    })?;
     Ok(GenesisText {
-        text,
+        text: genesis_text(&document)?,
         cap_per_second: max_bound * 1_000 / min_gap_ms,
     })
 }
@@ -146,7 +132,9 @@ fn genesis(new: &NewBench, miner: Address, accounts: &[Address]) -> Result<Genes
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ccoin_core::genesis_config::GenesisDocument;
     use ccoin_home::{Config, VoteFile, load_key};
+    use std::path::Path;
 
     fn new(dir: &Path) -> NewBench {
         NewBench {

@@ -10,7 +10,7 @@ use ccoin_core::Address;
 use ccoin_crypto::SecretKey;
 
 use super::BenchError;
-use super::cores::on_all_cores;
+use crate::cores::on_all_cores;
 
 /// Longest key file that is read, in bytes.
 const MAX_PEM: u64 = 16 << 10;

@@ -3,7 +3,6 @@
 //! Everything is signed before the clock starts, so that the generator takes almost
 //! nothing of the processors that the node runs on. It judges no block.
 
-mod cores;
 mod error;
 mod follower;
 mod init;
@@ -11,7 +10,6 @@ mod keys;
 mod pace;
 mod plan;
 mod process;
-mod progress;
 mod report;
 mod run;
 mod senders;

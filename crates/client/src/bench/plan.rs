@@ -4,17 +4,16 @@
 //! numbers of an account never overtake each other.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ccoin_core::encoding::encode;
 use ccoin_core::transaction::{Payment, Transaction};
-use ccoin_core::{AccountNonce, Address, Amount, BlockId, Timestamp, TxId};
-use ccoin_crypto::{PublicKey, SecretKey, Signature};
+use ccoin_core::{AccountNonce, Amount, BlockId, Timestamp, TxId};
+use ccoin_crypto::SecretKey;
 use hyper::body::Bytes;
-use serde::Serialize;
 
 use super::BenchError;
-use super::cores::on_all_cores;
+use crate::cores::on_all_cores;
+use crate::signed_txn::{SignedTxn, now};
 
 /// An account that sends, and the number of its next transaction.
 #[derive(Debug)]
@@ -91,33 +90,6 @@ struct Job {
     payments: Vec<(usize, AccountNonce)>,
 }
 
-/// A transaction as `POST /v1/txns` takes it.
-#[derive(Serialize)]
-struct SignedTxn<'a> {
-    number: AccountNonce,
-    public_key: &'a PublicKey,
-    to: Address,
-    amount: Amount,
-    data: &'a str,
-    time: String,
-    signature: &'a Signature,
-}
-
-impl<'a> SignedTxn<'a> {
-    fn new(txn: &'a Transaction) -> Self {
-        let time = UNIX_EPOCH + Duration::from_millis(txn.time.get());
-        Self {
-            number: txn.number,
-            public_key: &txn.from,
-            to: txn.to,
-            amount: txn.amount,
-            data: &txn.data,
-            time: humantime::format_rfc3339_millis(time).to_string(),
-            signature: &txn.signature,
-        }
-    }
-}
-
 impl Plan {
     /// Signs transfers of one coin, each sender paying the next one; counts the numbers
     /// of the senders on.
@@ -178,16 +150,6 @@ fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, Be
     Ok(jobs)
 }
 
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis())
-        .ok()
-        .and_then(|millis| Timestamp::new(millis).ok())
-        .unwrap_or(Timestamp::ZERO)
-}
-
 fn sign_array(
     senders: &[Sender],
     job: &Job,
@@ -232,10 +194,12 @@ fn sign_array(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ccoin_core::Address;
     use ccoin_core::transaction::VerifiedTransaction;
-    use ccoin_crypto::Verifier;
+    use ccoin_crypto::{PublicKey, Signature, Verifier};
     use serde::Deserialize;
     use std::collections::HashMap;
+    use std::time::UNIX_EPOCH;
 
     const GENESIS: BlockId = BlockId::new([7; 32]);
 

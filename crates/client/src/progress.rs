@@ -12,7 +12,7 @@ const CHANGES: Duration = Duration::from_millis(200);
 
 /// How far one piece of work is.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     what: String,
     total: usize,
     terminal: bool,
@@ -22,7 +22,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Work of `total` steps that begins now.
-    pub(super) fn new(what: impl Into<String>, total: usize) -> Self {
+    pub(crate) fn new(what: impl Into<String>, total: usize) -> Self {
         let now = Instant::now();
         let progress = Self {
             what: what.into(),
@@ -36,7 +36,7 @@ impl Progress {
     }
 
     /// Shows the steps done, but not too often.
-    pub(super) fn tell(&mut self, done: usize) {
+    pub(crate) fn tell(&mut self, done: usize) {
         let pause = if self.terminal { CHANGES } else { LINES };
         if self.shown.elapsed() >= pause {
             self.shown = Instant::now();
@@ -45,7 +45,7 @@ impl Progress {
     }
 
     /// Shows that the work is over.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if self.terminal {
             self.show(self.total);
             write(b"\n");

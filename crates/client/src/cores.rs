@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use super::progress::Progress;
+use crate::progress::Progress;
 
 /// Does `work` for each job and tells people how far it is, in steps of `size`.
 ///
 /// # Errors
 /// The first error that comes back; jobs not begun by then are left.
-pub(super) fn on_all_cores<J: Sync, R: Send, E: Send>(
+pub(crate) fn on_all_cores<J: Sync, R: Send, E: Send>(
     what: &str,
     jobs: &[J],
     size: impl Fn(&J) -> usize,
