@@ -295,6 +295,6 @@ fn a_hangup_reads_the_token_again() {
         "anyone who reaches the HTTP port spends"
     );
     node.signal("HUP");
-    node.line("token read again");
+    node.line("token and allow-list read again");
     assert_eq!(node.pay(&payment).status, 200);
 }

@@ -2,8 +2,10 @@
 //! API, and ends both in order.
 
 mod check;
+mod links;
 mod options;
 mod ports;
+mod reload;
 mod service;
 #[path = "../signals.rs"]
 mod signals;

@@ -20,6 +20,9 @@ use std::{
 /// Most blocks of the head's branch that are kept.
 pub const WINDOW_BLOCKS: usize = 4_096;
 
+/// How far behind the head a restart begins, if the window reaches so far.
+const ANCHOR_BLOCKS: usize = 1_024;
+
 /// Most bytes that the kept blocks and what they changed may hold, estimated.
 const WINDOW_BYTES: usize = 64 << 20;
 
@@ -117,6 +120,18 @@ impl Chain {
     #[must_use]
     pub fn get(&self, id: &BlockId) -> Option<&Arc<Applied>> {
         self.entries.get(id).map(|entry| &entry.applied)
+    }
+
+    /// The block from which a restart should replay, and its standing: far enough back
+    /// that branches which leave the head's a while ago can still be followed.
+    #[must_use]
+    pub fn anchor(&self) -> Option<(&Arc<Applied>, &Standing)> {
+        let back = self
+            .main
+            .len()
+            .saturating_sub(ANCHOR_BLOCKS.saturating_add(1));
+        let anchor = self.main.get(back)?;
+        Some((anchor, self.standing(&anchor.block.id)?))
     }
 
     /// What fork choice must not forget about a block.

@@ -9,7 +9,10 @@ use ccoin_core::{
     pool::{Accepted, PoolError},
     transaction::VerifiedTransaction,
 };
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 /// Batches of transactions that may wait for the machine; then callers wait.
@@ -77,13 +80,10 @@ impl Actor {
                 bytes: pool.bytes(),
                 oldest: pool.oldest_ready(),
             };
-            unit.standing = unit
-                .moves_head()
-                .then(|| {
-                    let head = self.machine.chain().head();
-                    self.machine.chain().standing(&head.block.id).cloned()
-                })
-                .flatten();
+            if unit.moves_head() {
+                let anchor = self.machine.chain().anchor();
+                unit.anchor = anchor.map(|(block, standing)| (Arc::clone(block), standing.clone()));
+            }
             if !unit.is_idle() && self.units.send(unit).is_err() {
                 return;
             }

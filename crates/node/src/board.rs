@@ -73,6 +73,20 @@ impl Board {
             .map(|(txn, reason)| Fate::Dropped(txn.clone(), reason.clone()))
     }
 
+    /// Those of these transactions that memory holds: their signatures were checked.
+    pub(crate) fn verified(&self, ids: &[TxId]) -> Vec<Option<VerifiedTransaction>> {
+        let facts = self.facts();
+        let find = |id: &TxId| {
+            let waiting = || Some(facts.pending.get(facts.orders.get(id)?)?.1.clone());
+            let included = || {
+                let (block, index) = facts.included.get(id)?;
+                block.block.transactions.get(*index).cloned()
+            };
+            waiting().or_else(included)
+        };
+        ids.iter().map(find).collect()
+    }
+
     /// Numbers of the waiting transactions of a sender, ascending.
     #[must_use]
     pub fn numbers(&self, sender: &Address) -> Vec<AccountNonce> {

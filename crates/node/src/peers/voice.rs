@@ -1,0 +1,89 @@
+//! What the machine wants said, made into frames. It never waits: a peer that does not
+//! keep up is dropped by the network.
+
+use bytes::Bytes;
+use ccoin_core::{
+    Height,
+    encoding::encode,
+    machine::Effect,
+    message::{ByeReason, MAX_MESSAGE_TXN_BYTES, MAX_MESSAGE_TXNS, Message, frame},
+    transaction::VerifiedTransaction,
+};
+use ccoin_p2p::{Local, Network};
+use tokio::sync::watch;
+
+/// Bytes of the longest array header.
+const ARRAY_HEADER: usize = 5;
+
+/// The node's mouth.
+pub(crate) struct Voice {
+    /// `None`: nobody listens.
+    pub(crate) network: Option<Network>,
+    /// What the node says of itself to whoever asks.
+    pub(crate) local: watch::Sender<Local>,
+}
+
+impl Voice {
+    /// Says what an effect asks for, if it asks for anything.
+    pub(crate) fn say(&self, effect: &Effect) {
+        let Some(network) = &self.network else { return };
+        match effect {
+            Effect::Relay { txns, except } => {
+                for frame in transaction_frames(txns) {
+                    network.broadcast(frame, *except);
+                }
+            }
+            Effect::Announce { applied, except } => {
+                let frame = frame(*b"BLK", &applied.block.encode());
+                network.broadcast(frame.into(), *except);
+            }
+            Effect::Ask { peer, request } => {
+                let request = Message::AskBlocks(request.clone());
+                network.send(*peer, request.frame().into());
+            }
+            Effect::AskHeights => network.broadcast(Message::AskHeights.frame().into(), None),
+            Effect::Blame { peer, fault } => {
+                network.ban(*peer, ByeReason::Invalid, &fault.to_string());
+            }
+            Effect::Apart { peer } => {
+                tracing::warn!(
+                    "the chain of peer {} has left ours too far back to be followed",
+                    self.name(*peer)
+                );
+            }
+            Effect::Progress { height, target } => {
+                tracing::info!("Catching up: block {height} of {target}");
+            }
+            _ => {}
+        }
+    }
+
+    /// The node has a new head.
+    pub(crate) fn reach(&self, height: Height) {
+        self.local.send_modify(|local| local.height = height);
+    }
+
+    fn name(&self, peer: ccoin_p2p::PeerId) -> String {
+        let peers = self.network.iter().flat_map(Network::peers);
+        let found = peers.into_iter().find(|info| info.id == peer);
+        found.map_or_else(|| "(gone)".into(), |info| info.address.to_string())
+    }
+}
+
+/// `TXN` frames that hold these transactions.
+pub(crate) fn transaction_frames(txns: &[VerifiedTransaction]) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    let mut rest = txns;
+    while !rest.is_empty() {
+        let mut bytes = ARRAY_HEADER;
+        let fits = |txn: &&VerifiedTransaction| {
+            bytes += txn.size();
+            bytes <= MAX_MESSAGE_TXN_BYTES
+        };
+        let count = rest.iter().take(MAX_MESSAGE_TXNS).take_while(fits).count();
+        let (now, later) = rest.split_at(count.max(1));
+        frames.push(frame(*b"TXN", &encode(now)).into());
+        rest = later;
+    }
+    frames
+}
