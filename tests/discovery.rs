@@ -11,7 +11,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use support::{Node, Place, genesis, request, wait_for};
+use support::{Daemon, Node, Place, genesis, request, wait_for};
 
 /// The line that users wait for.
 const LISTENS: &str = "Discovery Service listens on port=";
@@ -102,15 +102,6 @@ fn members_are_there_after_a_restart() {
     );
 }
 
-/// A detached process that a failed test must not leave behind.
-struct Background(u32);
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        support::send_signal("KILL", self.0);
-    }
-}
-
 #[test]
 fn signals_and_the_log_file() {
     let place = place();
@@ -129,14 +120,13 @@ fn signals_and_the_log_file() {
     assert!(place.path("registry/lock").exists());
     let pid = fs::read_to_string(place.path("d.pid")).unwrap();
     let pid = pid.trim_end().parse().unwrap();
-    let background = Background(pid);
+    let _daemon = Daemon(pid);
     fs::rename(place.path("d.log"), place.path("d.log.1")).unwrap();
     support::send_signal("HUP", pid);
     wait_for("a new log", || log().contains("log reopened").then_some(()));
     support::send_signal("INT", pid);
     wait_for("the end", || (!place.path("d.pid").exists()).then_some(()));
     assert!(log().contains("Discovery Service ended"), "{}", log());
-    std::mem::forget(background);
 }
 
 #[test]
