@@ -8,10 +8,9 @@ use std::{
     fs,
     io::Write as _,
     net::TcpStream,
-    path::Path,
     time::{Duration, Instant},
 };
-use support::{Node, Place, Sender, genesis, request, send_signal, wait_for};
+use support::{Daemon, Node, Place, Sender, genesis, request, send_signal, wait_for};
 
 const SHIPPED: &str = include_str!("../genesis.json");
 
@@ -207,17 +206,6 @@ fn a_crowd_of_hung_requests_does_not_hold_up_the_end() {
     println!("stopped under {} hung requests in {took:?}", hung.len());
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");
-}
-
-/// Ends a daemon even if its test fails.
-struct Daemon(u32);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if Path::new(&format!("/proc/{}", self.0)).exists() {
-            send_signal("KILL", self.0);
-        }
-    }
 }
 
 #[test]

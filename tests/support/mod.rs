@@ -201,6 +201,17 @@ impl Drop for Node {
     }
 }
 
+/// Ends a daemon even if its test fails.
+pub(crate) struct Daemon(pub(crate) u32);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if Path::new(&format!("/proc/{}", self.0)).exists() {
+            send_signal("KILL", self.0);
+        }
+    }
+}
+
 pub(crate) fn send_signal(name: &str, pid: u32) {
     let kill = Command::new("kill")
         .args(["-s", name, &pid.to_string()])

@@ -1,7 +1,7 @@
 //! A node's side: says where the node is, and asks where the others are. One request
 //! for each connection; what is read is bounded, and nothing is waited for for ever.
 
-use crate::{Command, Filter, Member, Record};
+use crate::{Command, Member, Record};
 use ccoin_core::BlockId;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
@@ -121,17 +121,10 @@ impl DiscoveryClient {
         network_id: Option<u32>,
         genesis_id: Option<BlockId>,
     ) -> Result<Vec<Member>, ClientError> {
-        let filter = Filter {
-            network_id,
-            genesis_id,
-        };
-        let mut question = json!({"command": "get_all"});
-        if let Some(id) = filter.network_id {
-            question["network_id"] = id.into();
-        }
-        if let Some(id) = filter.genesis_id {
-            question["genesis_id"] = id.to_string().into();
-        }
+        // Absent and null are the same.
+        let question = json!({
+            "command": "get_all", "network_id": network_id, "genesis_id": genesis_id,
+        });
         let answer = self.ask(question.to_string()).await?;
         let mut json = serde_json::Deserializer::from_slice(&answer);
         let members = json.deserialize_seq(Members).and_then(|members| {
