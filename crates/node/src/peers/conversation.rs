@@ -1,5 +1,6 @@
 //! One peer: its frames one after another, each understood before the next is read, so
-//! a peer that sends more than this node can verify has to wait.
+//! a peer that sends more than this node can verify has to wait. Transactions wait beside
+//! the rest: blocks overtake them.
 
 use super::{Hub, answers, checker::CheckError, voice::transaction_frames};
 use crate::actor::{Batch, Event, Results};
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use ccoin_core::{
     Height,
     machine::{Input, PeerId},
-    message::{ByeReason, Message, NodeType},
+    message::{ByeReason, Header, Message, NodeType},
     pool::PoolError,
 };
 use ccoin_p2p::{Connection, Frame};
@@ -16,7 +17,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Blocks that wait for their miner's key, and their bytes.
 const MAX_PARKED: usize = 8;
@@ -26,8 +27,9 @@ const MAX_PARKED_BYTES: usize = 6 << 20;
 const MAX_REFUSED: usize = 100;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Waiting transactions that a new peer is sent with one look at the queue.
-const PAGE: usize = 500;
+/// Messages of transactions that wait to be verified: few, so that the peer waits and
+/// tells its others first; blocks overtake them.
+const WAITING_TXNS: usize = 2;
 
 /// Why a conversation ends.
 enum End {
@@ -42,7 +44,6 @@ struct Conversation {
     peer: PeerId,
     /// Blocks of miners whose keys were asked for.
     parked: VecDeque<Bytes>,
-    refused: Arc<Mutex<Refused>>,
 }
 
 /// Talks to a peer until one of both ends it.
@@ -62,40 +63,65 @@ pub(super) async fn converse(hub: Arc<Hub>, mut connection: Connection) {
         hub: Arc::clone(&hub),
         peer,
         parked: VecDeque::new(),
-        refused: Arc::default(),
     };
     if !conversation.tell(joined).await {
         return;
     }
-    if known {
-        tokio::spawn(feed(Arc::clone(&hub), peer));
-    }
-    while let Some(frame) = connection.frames.recv().await {
-        match conversation.understand(frame).await {
-            Ok(()) => {}
-            Err(End::Fault(reason, text)) => hub.network.ban(peer, reason, &text),
-            Err(End::Stopping) => break,
+    let (txns, waiting) = mpsc::channel(WAITING_TXNS);
+    let talk = async {
+        while let Some(Frame { header, body }) = connection.frames.recv().await {
+            let understood = if &header == b"TXN" {
+                txns.send(body).await.map_err(|_| End::Stopping)
+            } else {
+                conversation.understand(header, body).await
+            };
+            understood?;
         }
+        Ok(())
+    };
+    let side = async {
+        let feed = async {
+            if known {
+                feed(Arc::clone(&hub), peer).await;
+            }
+            core::future::pending::<()>().await;
+        };
+        tokio::select! {
+            ended = take_transactions(&hub, peer, waiting) => ended,
+            () = feed => Ok(()),
+        }
+    };
+    let ended = tokio::select! {
+        ended = talk => ended,
+        Err(end) = side => Err(end),
+    };
+    if let Err(End::Fault(reason, text)) = ended {
+        hub.network.ban(peer, reason, &text);
     }
     conversation.tell(Input::Left { peer }).await;
 }
 
-/// Shows a new peer what waits here: it may have come while nobody was connected.
-async fn feed(hub: Arc<Hub>, peer: PeerId) {
-    let mut after = 0;
-    loop {
-        let page = hub.board.page(after, PAGE);
-        let Some((last, ..)) = page.last() else {
-            return;
+/// Verifies transactions and hands them to the pool, one message after another.
+async fn take_transactions(
+    hub: &Arc<Hub>,
+    peer: PeerId,
+    mut waiting: mpsc::Receiver<Bytes>,
+) -> Result<(), End> {
+    let refused = Arc::default();
+    while let Some(body) = waiting.recv().await {
+        let txns = hub.checker.transactions(body).await?;
+        let (results, answer) = oneshot::channel();
+        let batch = Batch {
+            txns,
+            from: Some(peer),
+            results,
         };
-        after = *last;
-        let txns: Vec<_> = page.into_iter().map(|(_, _, txn)| txn).collect();
-        for frame in transaction_frames(&txns) {
-            if !hub.network.send_when_room(peer, frame).await {
-                return;
-            }
-        }
+        hub.batches.send(batch).await.map_err(|_| End::Stopping)?;
+        // The next message need not wait for the disk.
+        let refused = Arc::clone(&refused);
+        tokio::spawn(count_refused(Arc::clone(hub), peer, refused, answer));
     }
+    Ok(())
 }
 
 impl Conversation {
@@ -108,9 +134,8 @@ impl Conversation {
             .is_ok()
     }
 
-    async fn understand(&mut self, Frame { header, body }: Frame) -> Result<(), End> {
+    async fn understand(&mut self, header: Header, body: Bytes) -> Result<(), End> {
         match &header {
-            b"TXN" => self.transactions(body).await,
             b"BLK" => self.block(body).await,
             _ => match Message::decode(header, &body).map_err(CheckError::from)? {
                 Message::Keys(keys) => self.keys(&keys).await,
@@ -136,29 +161,6 @@ impl Conversation {
         } else {
             Err(End::Stopping)
         }
-    }
-
-    async fn transactions(&self, body: Bytes) -> Result<(), End> {
-        let txns = self.hub.checker.transactions(body).await?;
-        let (results, answer) = oneshot::channel();
-        let batch = Batch {
-            txns,
-            from: Some(self.peer),
-            results,
-        };
-        self.hub
-            .batches
-            .send(batch)
-            .await
-            .map_err(|_| End::Stopping)?;
-        // The next frame need not wait for the disk.
-        tokio::spawn(count_refused(
-            Arc::clone(&self.hub),
-            self.peer,
-            Arc::clone(&self.refused),
-            answer,
-        ));
-        Ok(())
     }
 
     async fn block(&mut self, body: Bytes) -> Result<(), End> {

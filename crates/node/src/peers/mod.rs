@@ -5,6 +5,7 @@
 pub(crate) mod answers;
 mod checker;
 mod conversation;
+mod feeder;
 pub(crate) mod keys;
 mod places;
 pub(crate) mod registration;
@@ -31,6 +32,10 @@ use tokio::sync::{mpsc, watch};
 
 /// Name and version of this program, for the other side's log.
 const AGENT: &str = concat!("ccoin/", env!("CARGO_PKG_VERSION"));
+
+/// Bytes of one peer that wait to be understood: little, so that a block is not kept
+/// waiting by what was sent before it. A single larger frame may pass.
+const INBOUND: usize = 512 << 10;
 
 /// How a node reaches others and is reached.
 #[derive(Clone)]
@@ -83,7 +88,10 @@ impl PeerSetup {
             miners: who.miners,
             remembered,
             allow: self.allow.clone(),
-            limits: Limits::default(),
+            limits: Limits {
+                inbound: INBOUND,
+                ..Limits::default()
+            },
         }))
     }
 }

@@ -1,19 +1,13 @@
 //! What the machine wants said, made into frames. It never waits: a peer that does not
-//! keep up is dropped by the network.
+//! keep up is dropped by the network. Transactions can wait: `feeder` tells them.
 
-use bytes::Bytes;
 use ccoin_core::{
     Height,
-    encoding::encode,
     machine::Effect,
-    message::{ByeReason, MAX_MESSAGE_TXN_BYTES, MAX_MESSAGE_TXNS, Message, frame},
-    transaction::VerifiedTransaction,
+    message::{ByeReason, Message, frame},
 };
 use ccoin_p2p::{Local, Network};
 use tokio::sync::watch;
-
-/// Bytes of the longest array header.
-const ARRAY_HEADER: usize = 5;
 
 /// The node's mouth.
 pub(crate) struct Voice {
@@ -28,11 +22,6 @@ impl Voice {
     pub(crate) fn say(&self, effect: &Effect) {
         let Some(network) = &self.network else { return };
         match effect {
-            Effect::Relay { txns, except } => {
-                for frame in transaction_frames(txns) {
-                    network.broadcast(frame, *except);
-                }
-            }
             Effect::Announce { applied, except } => {
                 let frame = frame(*b"BLK", &applied.block.encode());
                 network.broadcast(frame.into(), *except);
@@ -68,22 +57,4 @@ impl Voice {
         let found = peers.into_iter().find(|info| info.id == peer);
         found.map_or_else(|| "(gone)".into(), |info| info.address.to_string())
     }
-}
-
-/// `TXN` frames that hold these transactions.
-pub(crate) fn transaction_frames(txns: &[VerifiedTransaction]) -> Vec<Bytes> {
-    let mut frames = Vec::new();
-    let mut rest = txns;
-    while !rest.is_empty() {
-        let mut bytes = ARRAY_HEADER;
-        let fits = |txn: &&VerifiedTransaction| {
-            bytes += txn.size();
-            bytes <= MAX_MESSAGE_TXN_BYTES
-        };
-        let count = rest.iter().take(MAX_MESSAGE_TXNS).take_while(fits).count();
-        let (now, later) = rest.split_at(count.max(1));
-        frames.push(frame(*b"TXN", &encode(now)).into());
-        rest = later;
-    }
-    frames
 }
