@@ -311,7 +311,7 @@ async fn the_end_does_not_wait_for_idle_connections() {
     // Taken after the idle one, so that one is open by now.
     assert_eq!(service.get("/healthz").await.status, 200);
     service.stop.cancel();
-    let ended = tokio::time::timeout(Duration::from_secs(4), service.serving).await;
+    let ended = tokio::time::timeout(Duration::from_millis(1_500), service.serving).await;
     ended.unwrap().unwrap();
     assert!(TcpStream::connect(service.address).await.is_err());
 }

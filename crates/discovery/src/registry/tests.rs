@@ -192,13 +192,14 @@ fn a_filter_names_network_and_block_1() {
 
 #[test]
 fn one_caller_cannot_take_all_the_room() {
-    let v6 = |text: &str| text.parse::<IpAddr>().unwrap();
+    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     for (filled, same, other) in [
-        (OUTSIDE, OUTSIDE, v6("10.0.0.8")),
+        (OUTSIDE, OUTSIDE, ip("10.0.0.8")),
+        (OUTSIDE, ip("::ffff:10.0.0.9"), ip("::ffff:10.0.0.8")),
         (
-            v6("2001:db8::1"),
-            v6("2001:db8::ffff:2"),
-            v6("2001:db8:0:1::1"),
+            ip("2001:db8::1"),
+            ip("2001:db8::8000:0:0:2"),
+            ip("2001:db8:0:1::1"),
         ),
     ] {
         let of = |count| (0..count).map(|n| stranger(n, filled)).collect();
@@ -224,6 +225,15 @@ fn the_registry_is_bounded_and_late_comers_hide_nobody() {
     assert_eq!(registry.entries().count(), MAX_ENTRIES);
     let full = Err(RegistryError::Full);
     assert_eq!(registry.apply(&add(0, "", 0), HERE, at(0)), full);
+    // Who is known is not new.
+    let known = Entry {
+        id: add(0, "", 0).record().id,
+        ..stranger(0, HERE)
+    };
+    let many = (1..10_000).map(|n| stranger(n, HERE)).chain([known]);
+    let mut registry = Registry::restore(many.collect(), at(0));
+    assert_eq!(registry.apply(&add(1, "", 1), HERE, at(0)), full);
+    registry.apply(&add(0, "", 1), HERE, at(0)).unwrap();
 
     let many = (0..9_000).map(|n| stranger(n, HERE)).collect();
     let mut registry = Registry::restore(many, at(0));

@@ -21,7 +21,7 @@ use hyper_util::{
 };
 use problem::Problem;
 use request::Asked;
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -161,8 +161,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             Ok((stream, caller)) => {
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(async move {
-                    let caller = caller.ip();
-                    let talk = talk(stream, caller, router, stop);
+                    let talk = talk(stream, router, stop);
                     if tokio::time::timeout(CONNECTION_PATIENCE, talk)
                         .await
                         .is_err()
@@ -183,16 +182,21 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
 }
 
-async fn talk(stream: TcpStream, caller: IpAddr, router: Router, stop: CancellationToken) {
-    let Ok(reached) = stream.local_addr() else {
+/// Who is at the other end, and which of our addresses they know.
+fn vantage(stream: &TcpStream) -> io::Result<Vantage> {
+    Ok(Vantage {
+        caller: stream.peer_addr()?.ip(),
+        reached: stream.local_addr()?.ip(),
+    })
+}
+
+async fn talk(stream: TcpStream, router: Router, stop: CancellationToken) {
+    // It may have gone again.
+    let Ok(vantage) = vantage(&stream) else {
         return;
     };
     // Small answers must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    let vantage = Vantage {
-        caller,
-        reached: reached.ip(),
-    };
     let service = AddExtension::new(router, vantage);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -208,6 +212,27 @@ async fn talk(stream: TcpStream, caller: IpAddr, router: Router, stop: Cancellat
         }
     };
     if let Err(error) = ended {
-        tracing::debug!("connection of {caller} ended: {error}");
+        tracing::debug!("connection of {} ended: {error}", vantage.caller);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpSocket;
+
+    #[tokio::test]
+    async fn both_ends_of_a_connection_are_told_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let connecting = socket.connect(listener.local_addr().unwrap());
+        let (connected, accepted) = tokio::join!(connecting, listener.accept());
+        let expected = Vantage {
+            caller: "127.0.0.2".parse().unwrap(),
+            reached: "127.0.0.1".parse().unwrap(),
+        };
+        assert_eq!(vantage(&accepted.unwrap().0).unwrap(), expected);
+        drop(connected);
     }
 }

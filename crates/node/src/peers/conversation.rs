@@ -2,7 +2,7 @@
 //! a peer that sends more than this node can verify has to wait. Transactions wait beside
 //! the rest: blocks overtake them.
 
-use super::{Hub, answers, checker::CheckError, voice::transaction_frames};
+use super::{Hub, answers, checker::CheckError, feeder::feed};
 use crate::actor::{Batch, Event, Results};
 use bytes::Bytes;
 use ccoin_core::{
