@@ -130,6 +130,8 @@ async fn stopping_says_goodbye_to_all_within_a_second() {
     for mut raw in raws {
         assert_eq!(raw.last_word().await, Some(ByeReason::Stopping));
     }
-    assert_eq!(early.last_word().await, Some(ByeReason::Stopping));
+    // it may not even have been accepted; but it does not stay
+    let last = early.last_word().await;
+    assert!(matches!(last, None | Some(ByeReason::Stopping)), "{last:?}");
     assert_eq!(node.network.peers(), []);
 }

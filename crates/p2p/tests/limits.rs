@@ -73,7 +73,7 @@ async fn silence_and_dribble_end_before_and_after_the_handshake() {
         .await;
     assert_eq!(half.last_word().await, Some(ByeReason::Silent));
     // a byte now and then is no whole message
-    let mut raw = Raw::join(node.port, 1).await;
+    let raw = Raw::join(node.port, 1).await;
     node.meet().await;
     let (mut reads, mut writes) = raw.0.into_split();
     let dribble = async {
