@@ -114,20 +114,14 @@ impl Shared {
             // whoever closed the outbox has said why
             None => {}
             Some(Ending::Gone(text)) => {
-                if peer.outbox.close(None) {
-                    tracing::info!(peer = %peer.hello.address, remote = %peer.remote, "connection lost: {text}");
-                }
+                peer.gone(&format!("connection lost: {text}"));
             }
             Some(Ending::Said(bye)) => {
-                if peer.outbox.close(None) {
-                    tracing::info!(
-                        peer = %peer.hello.address,
-                        remote = %peer.remote,
-                        reason = ?bye.reason(),
-                        "connection ended by the other side: {}",
-                        bye.text()
-                    );
-                }
+                let text = bye.text();
+                peer.gone(&format!(
+                    "connection ended by the other side ({:?}): {text}",
+                    bye.reason()
+                ));
             }
             Some(Ending::Violation(text)) => self.ban(peer, ByeReason::Malformed, &text),
             Some(Ending::Enough(reason, text)) => peer.end(reason, &text),
