@@ -21,11 +21,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "ccoin-p2p",
         &["core", "crypto"],
-        &["axum", "hyper", "clap", "rusty-leveldb"],
+        &["axum", "hyper", "clap", "serde_json", "rusty-leveldb"],
     ),
     (
         "ccoin-node",
-        &["storage", "p2p", "discovery", "home", "core", "crypto"],
+        &["storage", "p2p", "home", "core", "crypto"],
         &["axum", "hyper", "clap"],
     ),
     (

@@ -324,3 +324,166 @@ impl Limits {
         (pause * 3 / 4).saturating_add(pause.mul_f64(f64::from(chance) / f64::from(u32::MAX) / 2.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Address = Address::new([9; 20]);
+    const MINER: Address = Address::new([1; 20]);
+
+    fn place(n: usize) -> Place {
+        Place {
+            host: format!("h{n}"),
+            port: 4001,
+        }
+    }
+
+    fn address(n: u8) -> Address {
+        Address::new([n; 20])
+    }
+
+    fn book() -> AddressBook {
+        let limits = Limits {
+            hints: 3,
+            ..Limits::default()
+        };
+        AddressBook::new(&limits, OWN, &[MINER])
+    }
+
+    fn due(book: &mut AddressBook, now: Instant, few: bool) -> Vec<Place> {
+        let situation = Situation {
+            settled: &|_| false,
+            few,
+            seats: true,
+        };
+        book.due(now, &situation).0
+    }
+
+    #[test]
+    fn the_important_ones_come_first_and_eight_at_once() {
+        let (mut book, now) = (book(), Instant::now());
+        book.suggest(address(2), place(30), now);
+        book.suggest(MINER, place(20), now);
+        for n in 0..8 {
+            book.configure(place(n), now);
+        }
+        assert_eq!(
+            due(&mut book, now, true),
+            (0..8).map(place).collect::<Vec<_>>()
+        );
+        assert_eq!(due(&mut book, now, true), []);
+        book.reached(&place(3));
+        book.prove(&place(3), MINER);
+        // the miner is being dialled nowhere else: its configured place comes first
+        assert_eq!(due(&mut book, now, true), [place(3)]);
+        book.reached(&place(0));
+        book.reached(&place(1));
+        book.is_own(&place(0), now);
+        book.is_own(&place(1), now);
+        assert_eq!(due(&mut book, now, false), []);
+        assert_eq!(due(&mut book, now, true), [place(30)]);
+        let later = now + book.limits.own_address;
+        assert_eq!(due(&mut book, later, true), [place(0)]);
+    }
+
+    #[test]
+    fn nobody_connected_or_banned_is_dialled() {
+        let (mut book, now) = (book(), Instant::now());
+        book.suggest(MINER, place(1), now);
+        let mut situation = Situation {
+            settled: &|address| *address == MINER,
+            few: true,
+            seats: true,
+        };
+        assert_eq!(book.due(now, &situation), (vec![], None));
+        situation.settled = &|_| false;
+        assert_eq!(book.due(now, &situation).0, [place(1)]);
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_begin_again() {
+        let (mut book, now) = (book(), Instant::now());
+        book.configure(place(1), now);
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            book.fail(&place(1), now, u32::MAX / 2);
+            pauses.push((book.entries[&place(1)].not_before - now).as_secs_f32());
+        }
+        let expected = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0];
+        for (pause, expected) in pauses.iter().zip(expected) {
+            assert!((pause - expected).abs() < 0.01, "{pauses:?}");
+        }
+        let pause = |book: &AddressBook| book.entries[&place(1)].not_before - now;
+        book.lost(&place(1), Duration::from_secs(9), now, u32::MAX / 2);
+        assert!(pause(&book) > Duration::from_secs(29));
+        book.lost(&place(1), Duration::from_secs(11), now, u32::MAX / 2);
+        assert!(pause(&book) < Duration::from_secs(1));
+        book.fail(&place(1), now, 0);
+        let least = pause(&book);
+        assert_eq!(least, Duration::from_millis(750));
+        assert_eq!(due(&mut book, now + least / 2, true), []);
+        assert_eq!(due(&mut book, now + least, true), [place(1)]);
+    }
+
+    #[test]
+    fn hints_are_bounded_and_forgotten_and_change_nothing_known() {
+        let (mut book, now) = (book(), Instant::now());
+        book.suggest(OWN, place(0), now);
+        book.configure(place(1), now);
+        book.suggest(address(5), place(1), now);
+        assert_eq!(book.entries[&place(1)].address, None);
+        for n in 0..5 {
+            book.suggest(address(5 + n as u8), place(10 + n), now);
+        }
+        assert_eq!(book.of(Origin::Hint).count(), 3);
+        book.fail(&place(10), now, 0);
+        book.suggest(address(20), place(20), now);
+        assert!(book.entries.contains_key(&place(20)) && !book.entries.contains_key(&place(10)));
+        for _ in 0..HINT_TRIES {
+            book.fail(&place(20), now, 0);
+            book.fail(&place(1), now, 0);
+        }
+        assert!(!book.entries.contains_key(&place(20)));
+        assert!(book.entries.contains_key(&place(1)));
+        let mut book = AddressBook::new(&Limits::default(), OWN, &[MINER]);
+        for n in 0..50 {
+            book.suggest(MINER, place(n), now);
+        }
+        assert_eq!(book.entries.len(), PLACES_OF_ONE);
+    }
+
+    #[test]
+    fn only_what_is_proven_is_handed_on_and_the_newest_place_of_each() {
+        let (mut book, now) = (book(), Instant::now());
+        book.suggest(address(2), place(1), now);
+        book.suggest(address(2), place(2), now);
+        assert_eq!(book.proven(), []);
+        assert!(book.prove(&place(1), address(3)));
+        assert!(!book.prove(&place(1), address(3)));
+        assert!(book.prove(&place(2), address(3)));
+        let proven = book.proven();
+        assert_eq!(proven.len(), 1);
+        assert_eq!(
+            (proven[0].host.as_str(), proven[0].address),
+            ("h2", address(3))
+        );
+        for n in 0..2 * MOST_PROVEN {
+            let host = format!("r{n}");
+            let address = address(10);
+            book.remember(
+                PeerAddress {
+                    address,
+                    host,
+                    port: 1,
+                },
+                now,
+            );
+        }
+        assert_eq!(book.remembered(), MOST_PROVEN);
+        book.configure(place(3), now);
+        book.prove(&place(3), address(4));
+        assert_eq!(book.proven()[0].address, address(4));
+        assert_eq!(book.proven().len(), MOST_PROVEN);
+    }
+}

@@ -107,8 +107,9 @@ impl Link {
         };
         let digest = acknowledgement_digest(&mine, &hello);
         verify(shared, &hello.public_key, &digest, &signature)?;
-        shared.prove(place, hello.address);
         shared.judge(&hello, Some(place))?;
+        // only now: nothing of another network is remembered
+        shared.prove(place, hello.address);
         let signature = shared.key.sign(&okay_digest(&mine, &hello))?;
         self.say(&Message::Oky(signature)).await?;
         Ok(hello)

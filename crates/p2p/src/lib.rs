@@ -17,6 +17,7 @@ mod address_book;
 mod admission;
 mod connection;
 mod dialler;
+mod entrance;
 mod frame;
 mod frame_reader;
 mod handshake;

@@ -18,10 +18,6 @@ const MOST_FRAMES: usize = 256;
 /// Bytes at which a batch ends: more would only delay the last word.
 const MOST_BYTES: usize = 256 << 10;
 
-/// Less than this is waiting when there is room for what can wait: whatever is pushed
-/// meanwhile is not kept waiting by it.
-const ROOM: usize = 128 << 10;
-
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
@@ -93,7 +89,7 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Waits until little is queued, then adds the frame; false:
+    /// Waits until less than half of the bound is queued, then adds the frame; false:
     /// the connection has ended.
     pub(crate) async fn push_when_room(&self, frame: Bytes) -> bool {
         loop {
@@ -105,7 +101,7 @@ impl Outbox {
             if self.closed.is_cancelled() {
                 return false;
             }
-            if waiting < ROOM.min(self.bound / 2) {
+            if waiting < self.bound / 2 {
                 match self.push(frame.clone()) {
                     Pushed::Queued => return true,
                     Pushed::Closed => return false,

@@ -77,6 +77,13 @@ impl Peer {
         }
     }
 
+    /// The other side is gone: nothing more can be said, but to the log.
+    pub(crate) fn gone(&self, text: &str) {
+        if self.outbox.close(None) {
+            tracing::info!(peer = %self.hello.address, remote = %self.remote, "{text}");
+        }
+    }
+
     /// Asks for a sign of life and the other clock.
     pub(crate) fn ping(&self, clock: Timestamp) {
         let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);

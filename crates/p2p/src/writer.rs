@@ -18,13 +18,7 @@ const SLICES: usize = 64;
 pub(crate) async fn write(peer: Arc<Peer>, mut half: OwnedWriteHalf, progress: Duration) {
     while let Some(batch) = peer.outbox.batch().await {
         if let Err(error) = write_batch(&peer, &mut half, batch, progress).await {
-            if peer.outbox.close(None) {
-                tracing::info!(
-                    peer = %peer.hello.address,
-                    remote = %peer.remote,
-                    "connection lost while writing: {error}"
-                );
-            }
+            peer.gone(&format!("connection lost while writing: {error}"));
             return;
         }
     }
