@@ -108,6 +108,11 @@ impl History {
         }
     }
 
+    /// Whether this is a recent block of the head's branch.
+    pub(crate) fn knows(&self, id: &BlockId) -> bool {
+        self.view.borrow().by_id(id).is_some()
+    }
+
     /// Number of a block of the head's branch.
     ///
     /// # Errors

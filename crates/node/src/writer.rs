@@ -176,6 +176,7 @@ impl Writer {
             state,
             queue,
         }));
+        self.voice.reach(self.view.borrow().height());
         // Only now does a reader that misses them here know to wait for the index.
         for block in &settled {
             self.board.forget(&block.applied);
@@ -211,7 +212,6 @@ impl Writer {
         }
         if let Some((applied, standing)) = anchor {
             let view = Arc::clone(&self.view.borrow());
-            self.voice.reach(view.height());
             let key = (applied.block.header().number, applied.block.id);
             if let Some(position) = self.positions.get(&key).copied() {
                 let block = Recent { applied, position };

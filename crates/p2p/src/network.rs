@@ -118,8 +118,8 @@ impl Network {
         self.peer(id).is_some_and(|peer| peer.send(frame))
     }
 
-    /// Waits until less than half of what may wait is queued, then queues the frame;
-    /// false: the connection has ended.
+    /// Waits until little is queued, then queues the frame; false: the connection has
+    /// ended.
     pub async fn send_when_room(&self, id: PeerId, frame: Bytes) -> bool {
         match self.peer(id) {
             Some(peer) => peer.outbox.push_when_room(frame).await,
@@ -132,6 +132,17 @@ impl Network {
         let state = self.shared.state();
         for peer in state.peers.values().filter(|p| Some(p.id) != except) {
             peer.send(frame.clone());
+        }
+    }
+
+    /// Queues a large frame for every peer but one; whoever is behind with reading gets
+    /// a small one `instead`, from which it can ask when it has time.
+    pub fn offer(&self, frame: &Bytes, instead: &Bytes, except: Option<PeerId>) {
+        let state = self.shared.state();
+        for peer in state.peers.values().filter(|p| Some(p.id) != except) {
+            if !peer.offer(frame) {
+                peer.send(instead.clone());
+            }
         }
     }
 

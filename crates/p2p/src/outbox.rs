@@ -18,6 +18,10 @@ const MOST_FRAMES: usize = 256;
 /// Bytes at which a batch ends: more would only delay the last word.
 const MOST_BYTES: usize = 256 << 10;
 
+/// Less than this is waiting when there is room for what can wait: whatever is pushed
+/// meanwhile is not kept waiting by it.
+const ROOM: usize = 128 << 10;
+
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
@@ -74,6 +78,14 @@ impl Outbox {
         self.push_below(frame, self.bound)
     }
 
+    /// Adds a frame unless as much as a quarter of the bound waits already.
+    pub(crate) fn offer(&self, frame: Bytes) -> Pushed {
+        if self.queue().cost > self.bound / 4 {
+            return Pushed::Full;
+        }
+        self.push(frame)
+    }
+
     fn push_below(&self, frame: Bytes, bound: usize) -> Pushed {
         let mut queue = self.queue();
         if self.closed.is_cancelled() {
@@ -89,7 +101,7 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Waits until less than half of the bound is queued, then adds the frame; false:
+    /// Waits until little is queued, then adds the frame; false:
     /// the connection has ended.
     pub(crate) async fn push_when_room(&self, frame: Bytes) -> bool {
         loop {
@@ -101,7 +113,7 @@ impl Outbox {
             if self.closed.is_cancelled() {
                 return false;
             }
-            if waiting < self.bound / 2 {
+            if waiting < ROOM.min(self.bound / 2) {
                 match self.push(frame.clone()) {
                     Pushed::Queued => return true,
                     Pushed::Closed => return false,

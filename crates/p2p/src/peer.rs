@@ -64,6 +64,11 @@ impl Peer {
         }
     }
 
+    /// Queues a frame if the peer keeps up.
+    pub(crate) fn offer(&self, frame: &Bytes) -> bool {
+        self.outbox.offer(frame.clone()) != Pushed::Full
+    }
+
     /// Ends the connection with a last word; only the first call counts.
     pub(crate) fn end(&self, reason: ByeReason, text: &str) {
         let last = Message::Bye(Bye::new(reason, text)).frame();

@@ -323,5 +323,7 @@ impl Machine {
         let applied = std::sync::Arc::clone(head);
         self.follower.announced = Some(id);
         effects.push(Effect::Announce { applied, except });
+        // The leader waits for this: see `Machine::keeps_pace`.
+        effects.extend(except.map(|peer| Effect::Tell { peer }));
     }
 }

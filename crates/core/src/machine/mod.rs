@@ -142,6 +142,11 @@ pub enum Effect {
         /// Where it came from.
         except: Option<PeerId>,
     },
+    /// Tell a peer how far this node is.
+    Tell {
+        /// Whom.
+        peer: PeerId,
+    },
     /// Ask a peer for blocks.
     Ask {
         /// Whom.

@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Room in a block for everything but transactions: header, its text and signature.
 const HEADER_ROOM: usize = 2_048 + MAX_BLOCK_DATA;
 
+/// Blocks that a leader may be ahead of half of the other validators.
+const PACE_BLOCKS: u64 = 2;
+
 /// The text of what is made without one: a miner's blocks, a wallet's payments.
 #[derive(Clone, Debug)]
 pub enum PlaceholderText {
@@ -171,6 +174,22 @@ impl Machine {
             && self.schedule.end(slot).saturating_sub(now.get()) > guard
             && now.get() >= parent.time.get().saturating_add(consensus.min_gap_ms)
             && SealMark { slot, number } > self.last_sealed
+            && self.keeps_pace(now, number)
+    }
+
+    /// A leader that runs away from the others makes blocks that the next leader has not
+    /// seen and builds beside. So it waits for half of the validators, but not for long.
+    fn keeps_pace(&self, now: Timestamp, number: Height) -> bool {
+        let others = self.fetch.keeping_up().map(Height::get);
+        others.is_none_or(|others| number.get() <= others.saturating_add(PACE_BLOCKS))
+            || now.get() >= self.pace_end()
+    }
+
+    /// When a child of the head is made whoever lags behind.
+    fn pace_end(&self) -> u64 {
+        let parent = self.chain.head().block.header().time.get();
+        let patience = self.genesis.config.consensus.slot_ms >> 3;
+        parent.saturating_add(patience)
     }
 
     /// The batch rule, with its third clause only for a transaction that has waited
@@ -317,6 +336,7 @@ impl Machine {
             self.next_look(),
             self.miner.map(|_| slot_end),
             self.miner.map(|_| after(parent, consensus.min_gap_ms)),
+            self.miner.map(|_| self.pace_end()),
             self.miner.map(|_| after(parent, mining.interval_ms)),
             own.map(|own| after(own.get(), mining.interval_ms)),
             self.miner

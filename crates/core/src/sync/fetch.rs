@@ -261,6 +261,15 @@ impl Fetch {
         self.validators().next().is_some()
     }
 
+    /// How far half of the connected validators are, the leader not counted; `None`
+    /// without any.
+    #[must_use]
+    pub fn keeping_up(&self) -> Option<Height> {
+        let mut claims: Vec<_> = self.validators().map(|source| source.claimed).collect();
+        claims.sort_unstable_by(|a, b| b.cmp(a));
+        claims.get(claims.len().saturating_sub(1) >> 1).copied()
+    }
+
     fn validators(&self) -> impl Iterator<Item = &Source> {
         self.sources.values().filter(|source| source.validator)
     }

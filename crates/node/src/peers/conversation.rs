@@ -7,6 +7,7 @@ use crate::actor::{Batch, Event, Results};
 use bytes::Bytes;
 use ccoin_core::{
     Height,
+    block::Block,
     machine::{Input, PeerId},
     message::{ByeReason, Header, Message, NodeType},
     pool::PoolError,
@@ -164,6 +165,13 @@ impl Conversation {
     }
 
     async fn block(&mut self, body: Bytes) -> Result<(), End> {
+        let copy = Block::peek(&body, &self.hub.genesis.id);
+        if let Some((height, id)) = copy
+            && self.hub.history.knows(&id)
+        {
+            let peer = self.peer;
+            return self.hand(Input::Heights { peer, height }).await;
+        }
         match self.hub.checker.block(body.clone()).await {
             Ok(block) => {
                 let peer = self.peer;

@@ -1,10 +1,11 @@
 //! What the machine wants said, made into frames. It never waits: a peer that does not
 //! keep up is dropped by the network. Transactions can wait: `feeder` tells them.
 
+use bytes::Bytes;
 use ccoin_core::{
     Height,
     machine::Effect,
-    message::{ByeReason, Message, frame},
+    message::{ByeReason, Heights, Message, frame},
 };
 use ccoin_p2p::{Local, Network};
 use tokio::sync::watch;
@@ -23,8 +24,11 @@ impl Voice {
         let Some(network) = &self.network else { return };
         match effect {
             Effect::Announce { applied, except } => {
-                let frame = frame(*b"BLK", &applied.block.encode());
-                network.broadcast(frame.into(), *except);
+                let block = frame(*b"BLK", &applied.block.encode());
+                network.offer(&block.into(), &self.heights(), *except);
+            }
+            Effect::Tell { peer } => {
+                network.send(*peer, self.heights());
             }
             Effect::Ask { peer, request } => {
                 let request = Message::AskBlocks(request.clone());
@@ -47,9 +51,19 @@ impl Voice {
         }
     }
 
-    /// The node has a new head.
+    fn heights(&self) -> Bytes {
+        let local = self.local.borrow();
+        let heights = Heights {
+            height: local.height,
+            final_number: local.final_number,
+        };
+        Message::Heights(heights).frame().into()
+    }
+
+    /// The head has this number now.
     pub(crate) fn reach(&self, height: Height) {
-        self.local.send_modify(|local| local.height = height);
+        self.local
+            .send_if_modified(|local| core::mem::replace(&mut local.height, height) != height);
     }
 
     fn name(&self, peer: ccoin_p2p::PeerId) -> String {
