@@ -21,7 +21,9 @@ pub struct PeerAddress {
 }
 
 impl PeerAddress {
-    pub(super) fn out_of_range(&self) -> Option<String> {
+    /// What makes it unfit to be sent; `None` if nothing does.
+    #[must_use]
+    pub fn out_of_range(&self) -> Option<String> {
         let length = self.host.len();
         if length == 0 || length > MAX_HOST {
             return Some(format!(
