@@ -34,6 +34,7 @@ mod session;
 mod setup;
 mod shared;
 mod upkeep;
+mod window;
 mod writer;
 
 pub use connection::{Connection, Frames, PeerId};

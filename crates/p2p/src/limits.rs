@@ -32,6 +32,8 @@ pub struct Limits {
     pub outbound: usize,
     /// So many frames with unknown headers within a minute end a connection.
     pub unknown_a_minute: u32,
+    /// A peer that asks more often (`PNG`, `RBH`, ...) is not read for the rest of the second.
+    pub answers_a_second: u32,
     /// How long a proven address is refused after a violation.
     pub ban: Duration,
     /// How long a place that turned out to be ourselves is not dialled.
@@ -70,6 +72,7 @@ impl Default for Limits {
             inbound: 4 << 20,
             outbound: 8 << 20,
             unknown_a_minute: 10,
+            answers_a_second: 1000,
             ban: Duration::from_secs(600),
             own_address: Duration::from_secs(600),
             dials: 8,

@@ -8,6 +8,7 @@ use crate::{
     handshake::Link,
     peer::Peer,
     shared::Shared,
+    window::Window,
     writer,
 };
 use ccoin_core::message::{Bye, ByeReason, Header, Message};
@@ -18,11 +19,15 @@ use std::{
 use tokio::{
     net::tcp::OwnedReadHalf,
     select,
-    time::{MissedTickBehavior, interval, timeout, timeout_at},
+    time::{MissedTickBehavior, interval, sleep_until, timeout, timeout_at},
 };
 
 /// Unknown headers are counted within this time.
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// What is answered here is counted within this time; of `PEX` one is read in it, because
+/// each costs a search through the address book.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Why a connection ends.
 enum Ending {
@@ -136,7 +141,8 @@ impl Shared {
         inbox: &Inbox,
     ) -> Ending {
         let mut heard = tokio::time::Instant::now();
-        let mut unknown = Unknown::default();
+        let mut unknown = Window::new(MINUTE);
+        let (mut asked, mut shared) = (Window::new(SECOND), Window::new(SECOND));
         let mut room = None;
         loop {
             let step = timeout_at(heard + self.limits.silence, reader.step()).await;
@@ -161,12 +167,11 @@ impl Shared {
                     heard = tokio::time::Instant::now();
                     peer.traffic.messages_in.fetch_add(1, Relaxed);
                     tracing::debug!(peer = %peer.hello.address, "unknown header {}", header.escape_ascii());
-                    if unknown.count(Instant::now()) >= self.limits.unknown_a_minute {
-                        let text = format!(
-                            "{} unknown headers within a minute, the last is {}",
-                            unknown.seen,
-                            header.escape_ascii()
-                        );
+                    let seen = unknown.count(Instant::now());
+                    if seen >= self.limits.unknown_a_minute {
+                        let header = header.escape_ascii();
+                        let text =
+                            format!("{seen} unknown headers within a minute, the last is {header}");
                         return Ending::Enough(ByeReason::Malformed, text);
                     }
                     continue;
@@ -175,10 +180,18 @@ impl Shared {
             };
             heard = tokio::time::Instant::now();
             peer.traffic.messages_in.fetch_add(1, Relaxed);
-            if (!is_for_the_node(frame.header) || frame.header == *b"BLH")
+            let now = Instant::now();
+            let ours = !is_for_the_node(frame.header);
+            let ignored = frame.header == *b"PEX" && shared.count(now) > 1;
+            if (ours || frame.header == *b"BLH")
+                && !ignored
                 && let Some(ending) = self.handle(peer, &frame)
             {
                 return ending;
+            }
+            if ours && asked.count(now) > self.limits.answers_a_second {
+                sleep_until(asked.end(now).into()).await;
+                heard = tokio::time::Instant::now();
             }
             if let Some(room) = room.take() {
                 inbox.put(frame, room).await;
@@ -219,27 +232,6 @@ struct SeatGuard<'a> {
 impl Drop for SeatGuard<'_> {
     fn drop(&mut self) {
         self.shared.leave(self.peer);
-    }
-}
-
-/// Unknown headers of the running minute.
-#[derive(Default)]
-struct Unknown {
-    since: Option<Instant>,
-    seen: u32,
-}
-
-impl Unknown {
-    fn count(&mut self, now: Instant) -> u32 {
-        let running = |since: Instant| now.saturating_duration_since(since) < MINUTE;
-        if !self.since.is_some_and(running) {
-            *self = Self {
-                since: Some(now),
-                seen: 0,
-            };
-        }
-        self.seen = self.seen.saturating_add(1);
-        self.seen
     }
 }
 

@@ -299,3 +299,19 @@ async fn ordinary_peers_leave_the_reserved_seats_to_miners() {
     let _miner = Raw::join(node.port, 3).await;
     assert_eq!(node.meet().await.hello.address, address(3));
 }
+
+#[tokio::test]
+async fn a_peer_that_asks_too_often_is_read_more_slowly_but_answered() {
+    let mut node = Node::start(0, |setup| setup.limits.answers_a_second = 50).await;
+    let mut raw = Raw::join(node.port, 1).await;
+    node.meet().await;
+    let start = Instant::now();
+    for _ in 0..120 {
+        raw.say(&Message::AskHeights).await;
+    }
+    for _ in 0..120 {
+        raw.hear_until(heights_come).await;
+    }
+    // 51 in each of the first two seconds
+    assert!(start.elapsed() > Duration::from_millis(1500));
+}
