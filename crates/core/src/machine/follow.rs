@@ -96,7 +96,7 @@ impl Machine {
         self.is_alone()
             || self.fetch.heard_a_validator(own)
             || (!self.fetch.sees_a_validator()
-                && waited(self.follower.since.unwrap_or(now)) >= slot_ms)
+                && waited(self.follower.progress) >= slot_ms)
             || waited(self.follower.progress) >= self.silence_ms()
     }
 
