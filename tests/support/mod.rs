@@ -5,11 +5,14 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 mod client;
+mod net;
 mod place;
 
 use ccoin_core::BlockId;
 #[allow(unused_imports, reason = "not every test file signs")]
 pub(crate) use client::{Answer, Sender, request};
+#[allow(unused_imports, reason = "not every test file has a network")]
+pub(crate) use net::{Discovery, Net};
 pub(crate) use place::{Place, genesis};
 use serde_json::Value;
 use std::{
@@ -95,6 +98,14 @@ impl Node {
                 .ok()
                 .filter(|answer| answer.status == 200)
         });
+    }
+
+    /// Host and port for peers.
+    pub(crate) fn p2p(&self) -> String {
+        let file = self.data_dir.join("node.json");
+        let text = wait_for("node.json", || fs::read_to_string(&file).ok());
+        let file: Value = serde_json::from_str(&text).unwrap();
+        file["p2p"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn pid(&self) -> u32 {

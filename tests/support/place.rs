@@ -20,6 +20,14 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Sets the discovery service of the shipped configuration.
+    pub(crate) fn set_discovery(&self, port: u16) {
+        let file = self.path("ccoin.json");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains("4444"), "{text}");
+        fs::write(&file, text.replace("4444", &port.to_string())).unwrap();
+    }
+
     /// The shipped configuration and this genesis configuration, no account yet.
     pub(crate) fn new(genesis: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -43,8 +51,21 @@ impl Place {
 
     /// The account of the configuration, a miner of the genesis file.
     pub(crate) fn make_account(&mut self) {
-        let options = ["--update-config", "--update-genesis", "genesis.json"];
-        let line = self.ok("create-account", &options);
+        self.make_miner("genesis.json");
+    }
+
+    /// The account of the configuration, a miner of this genesis file.
+    pub(crate) fn make_miner(&mut self, genesis: &str) {
+        self.create_account(&["--update-config", "--update-genesis", genesis]);
+    }
+
+    /// The account of the configuration, no miner.
+    pub(crate) fn make_account_only(&mut self) {
+        self.create_account(&["--update-config"]);
+    }
+
+    fn create_account(&mut self, options: &[&str]) {
+        let line = self.ok("create-account", options);
         let (_, address) = line.trim_end().split_once("address=").expect(&line);
         self.address = address.to_owned();
     }
