@@ -51,18 +51,7 @@ impl Network {
     #[must_use]
     pub fn start(setup: NetworkSetup) -> (Self, mpsc::Receiver<Connection>) {
         let address = setup.key.public_key().address();
-        let limits = &setup.limits;
-        let now = Instant::now();
-        let mut book = AddressBook::new(limits, address, &setup.miners);
-        for text in &setup.configured {
-            match Place::parse(text) {
-                Some(place) => book.configure(place, now),
-                None => tracing::warn!("peer {text:?} is skipped: it is not HOST:PORT"),
-            }
-        }
-        for peer in setup.remembered {
-            book.remember(peer, now);
-        }
+        let (limits, book) = (&setup.limits, address_book(&setup));
         let advertise = setup.advertise.map(|(host, port)| PeerAddress {
             address,
             host,
@@ -197,4 +186,21 @@ impl Network {
             );
         }
     }
+}
+
+/// What is known before the first connection.
+fn address_book(setup: &NetworkSetup) -> AddressBook {
+    let own = setup.key.public_key().address();
+    let now = Instant::now();
+    let mut book = AddressBook::new(&setup.limits, own, &setup.miners);
+    for text in &setup.configured {
+        match Place::parse(text) {
+            Some(place) => book.configure(place, now),
+            None => tracing::warn!("peer {text:?} is skipped: it is not HOST:PORT"),
+        }
+    }
+    for peer in &setup.remembered {
+        book.remember(peer.clone(), now);
+    }
+    book
 }

@@ -148,11 +148,7 @@ impl Shared {
             let step = timeout_at(heard + self.limits.silence, reader.step()).await;
             peer.traffic.bytes_in.store(reader.arrived(), Relaxed);
             let frame = match step {
-                Err(_) => {
-                    let silence = self.limits.silence.as_secs_f32();
-                    let text = format!("no whole message within {silence} s");
-                    return Ending::Enough(ByeReason::Silent, text);
-                }
+                Err(_) => return silent(self.limits.silence),
                 Ok(Err(ReadError::Frame(error))) => return Ending::Violation(error.to_string()),
                 Ok(Err(error)) => return Ending::Gone(error.to_string()),
                 Ok(Ok(Step::Announced { header, length })) => {
@@ -166,13 +162,8 @@ impl Shared {
                 Ok(Ok(Step::Skipped(header))) => {
                     heard = tokio::time::Instant::now();
                     peer.traffic.messages_in.fetch_add(1, Relaxed);
-                    tracing::debug!(peer = %peer.hello.address, "unknown header {}", header.escape_ascii());
-                    let seen = unknown.count(Instant::now());
-                    if seen >= self.limits.unknown_a_minute {
-                        let header = header.escape_ascii();
-                        let text =
-                            format!("{seen} unknown headers within a minute, the last is {header}");
-                        return Ending::Enough(ByeReason::Malformed, text);
+                    if let Some(ending) = self.skipped(peer, header, &mut unknown) {
+                        return ending;
                     }
                     continue;
                 }
@@ -197,6 +188,17 @@ impl Shared {
                 inbox.put(frame, room).await;
             }
         }
+    }
+
+    /// A newer program may say more than we know, but not all the time.
+    fn skipped(&self, peer: &Peer, header: Header, unknown: &mut Window) -> Option<Ending> {
+        let header = header.escape_ascii();
+        tracing::debug!(peer = %peer.hello.address, "unknown header {header}");
+        let seen = unknown.count(Instant::now());
+        (seen >= self.limits.unknown_a_minute).then(|| {
+            let text = format!("{seen} unknown headers within a minute, the last is {header}");
+            Ending::Enough(ByeReason::Malformed, text)
+        })
     }
 
     /// What the network itself answers.
@@ -241,6 +243,11 @@ fn is_for_the_node(header: Header) -> bool {
         &header,
         b"HEY" | b"ACK" | b"OKY" | b"BYE" | b"PNG" | b"POG" | b"RBH" | b"PEX"
     )
+}
+
+fn silent(limit: Duration) -> Ending {
+    let text = format!("no whole message within {} s", limit.as_secs_f32());
+    Ending::Enough(ByeReason::Silent, text)
 }
 
 fn unwanted() -> Ending {

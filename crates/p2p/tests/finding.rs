@@ -2,9 +2,10 @@
 
 mod fixtures;
 
-use ccoin_core::message::{ByeReason, Message, PeerAddress};
+use ccoin_core::message::{Bye, ByeReason, Message, PeerAddress};
 use fixtures::*;
 use std::time::{Duration, Instant};
+use tokio::{net::TcpListener, time::timeout};
 
 fn at(index: usize, port: u16) -> PeerAddress {
     PeerAddress {
@@ -134,4 +135,57 @@ async fn stopping_says_goodbye_to_all_within_a_second() {
     let last = early.last_word().await;
     assert!(matches!(last, None | Some(ByeReason::Stopping)), "{last:?}");
     assert_eq!(node.network.peers(), []);
+}
+
+/// Lets a node dial so often that it has had time to dial elsewhere as well.
+async fn refuse_four_times(listener: &TcpListener) {
+    for _ in 0..4 {
+        let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
+        raw.hear().await;
+        raw.say(&Message::Bye(Bye::new(ByeReason::Full, ""))).await;
+    }
+}
+
+async fn nobody_dials(listener: &TcpListener) {
+    assert!(timeout(Duration::ZERO, listener.accept()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_place_that_is_ourselves_is_not_dialled_again() {
+    let (own, own_place) = raw_listener().await;
+    let (other, other_place) = raw_listener().await;
+    let _node = Node::start(0, |setup| setup.configured = vec![own_place, other_place]).await;
+    let mut raw = Raw(soon(own.accept()).await.unwrap().0);
+    assert!(matches!(raw.hear().await, Some(Message::Hey(_))));
+    let bye = Bye::new(ByeReason::OwnAddress, "");
+    raw.say(&Message::Bye(bye)).await;
+    refuse_four_times(&other).await;
+    nobody_dials(&own).await;
+}
+
+#[tokio::test]
+async fn who_is_not_allowed_is_not_dialled() {
+    let (banned, _) = raw_listener().await;
+    let (other, place) = raw_listener().await;
+    let node = Node::start(0, |setup| setup.configured = vec![place]).await;
+    node.allow.send_replace(vec![address(2)]);
+    let port = banned.local_addr().unwrap().port();
+    node.network.suggest(vec![at(1, port)]);
+    refuse_four_times(&other).await;
+    nobody_dials(&banned).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_came_by_itself_is_dialled_when_it_is_gone() {
+    let (listener, _) = raw_listener().await;
+    let mut node = Node::start(0, |_| {}).await;
+    let mut raw = Raw::connect(node.port).await;
+    let mut mine = hello(1, GENESIS);
+    mine.listen_port = listener.local_addr().unwrap().port();
+    raw.call(mine, 1).await;
+    node.meet().await;
+    drop(raw);
+    let mut dialled = Raw(soon(listener.accept()).await.unwrap().0);
+    dialled.answer(hello(1, GENESIS), 1).await;
+    assert!(node.meet().await.outgoing);
 }

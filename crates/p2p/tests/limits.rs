@@ -276,6 +276,12 @@ async fn early_connections_are_bounded_and_the_oldest_goes() {
         raws.push(Raw::connect(node.port).await);
     }
     assert_eq!(raws.remove(0).last_word().await, Some(ByeReason::Full));
+    // whoever has finished counts no more
+    for index in 2..4 {
+        raws.pop().unwrap().call(hello(index, GENESIS), index).await;
+        node.meet().await;
+        raws.push(Raw::connect(node.port).await);
+    }
     raws[0].call(hello(1, GENESIS), 1).await;
     node.meet().await;
 }
