@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use support::{Net, Node, wait_for};
+use support::{Net, Node, request, wait_for};
 
 const SLOT_MS: u64 = 1_000;
 
@@ -53,7 +53,9 @@ fn next_block_within(net: &Net, survivor: usize, payer: usize) {
     let id = pay(net.node(payer), 1);
     let path = format!("/v1/txns/{id}");
     wait_for("a block of the other miner", || {
-        (net.node(survivor).get(&path)["status"] == "included").then_some(())
+        // It may not have come here yet.
+        let answer = request(net.node(survivor).http, "GET", &path, &[], "").ok()?;
+        (answer.status == 200 && answer.json()["status"] == "included").then_some(())
     });
     let limit = Duration::from_millis(2 * SLOT_MS + 1_000);
     assert!(since.elapsed() <= limit, "{:?}", since.elapsed());
