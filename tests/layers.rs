@@ -19,8 +19,13 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "axum", "hyper"],
     ),
     (
+        "ccoin-p2p",
+        &["core", "crypto"],
+        &["axum", "hyper", "clap", "serde_json", "rusty-leveldb"],
+    ),
+    (
         "ccoin-node",
-        &["storage", "home", "core", "crypto"],
+        &["storage", "p2p", "home", "core", "crypto"],
         &["axum", "hyper", "clap"],
     ),
     (
@@ -32,6 +37,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         "ccoin-client",
         &["home", "core", "crypto"],
         &["axum", "rusty-leveldb"],
+    ),
+    (
+        "ccoin-discovery",
+        &["home", "core", "crypto"],
+        &["clap", "rusty-leveldb"],
     ),
 ];
 

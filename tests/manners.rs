@@ -13,7 +13,7 @@ use std::{
     process::Output,
     time::{Duration, Instant},
 };
-use support::{Node, Place, genesis};
+use support::{Node, Place, genesis, request};
 
 /// A run that must be refused with this code and all these words, and change nothing.
 fn refused(place: &Place, program: &str, options: &[&str], code: i32, words: &[&str]) {
@@ -278,14 +278,29 @@ fn what_a_start_needs() {
     let mut place = Place::new(&quiet());
     place.make_account();
     let start = ["-t", "validator", "-p", "0"];
-    refused(
-        &place,
-        "cnode",
-        &start,
-        3,
-        &["no chain", &place.address, "initc -c ccoin.json"],
+    assert!(
+        place
+            .ok("cnode", &["--check"])
+            .contains("block 1 will come from a peer")
     );
-    refused(&place, "cnode", &["--check"], 3, &["no chain"]);
+    // Without a chain it waits, says so, and answers.
+    let mut waiting = place.spawn(&[]);
+    waiting.line("no chain in");
+    waiting.http_port();
+    let status = waiting.get("/v1/status");
+    assert_eq!(
+        (&status["state"], &status["height"]),
+        (&"g".into(), &0.into())
+    );
+    assert_eq!(waiting.height(), 0);
+    let answer = request(waiting.http, "GET", "/readyz", &[], "").unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(
+        answer.body.contains("no peer is connected"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(waiting.stop().0, Some(0));
     place.ok("initc", &[]);
 
     let before = files(&place.path(""));

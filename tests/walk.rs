@@ -8,10 +8,9 @@ use std::{
     fs,
     io::Write as _,
     net::TcpStream,
-    path::Path,
     time::{Duration, Instant},
 };
-use support::{Node, Place, Sender, genesis, request, send_signal, wait_for};
+use support::{Daemon, Node, Place, Sender, genesis, request, send_signal, wait_for};
 
 const SHIPPED: &str = include_str!("../genesis.json");
 
@@ -209,17 +208,6 @@ fn a_crowd_of_hung_requests_does_not_hold_up_the_end() {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
-/// Ends a daemon even if its test fails.
-struct Daemon(u32);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if Path::new(&format!("/proc/{}", self.0)).exists() {
-            send_signal("KILL", self.0);
-        }
-    }
-}
-
 #[test]
 fn a_daemon_returns_when_ready_reopens_its_log_and_cleans_up() {
     let place = Place::network(&quick());
@@ -295,6 +283,6 @@ fn a_hangup_reads_the_token_again() {
         "anyone who reaches the HTTP port spends"
     );
     node.signal("HUP");
-    node.line("token read again");
+    node.line("token and allow-list read again");
     assert_eq!(node.pay(&payment).status, 200);
 }

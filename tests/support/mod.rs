@@ -77,11 +77,18 @@ impl Node {
         }
     }
 
-    /// Waits until `/readyz` says 200.
-    pub(crate) fn ready(&mut self) {
-        let line = self.line("HTTP API ENDPOINT Started got up and listening on port: ");
+    /// Waits until it has said where its API listens.
+    pub(crate) fn http_port(&mut self) {
+        let text = "HTTP API ENDPOINT Started got up and listening on port: ";
+        let seen = self.log.iter().find(|line| line.contains(text)).cloned();
+        let line = seen.unwrap_or_else(|| self.line(text));
         self.http
             .set_port(line.rsplit_once(' ').unwrap().1.parse().unwrap());
+    }
+
+    /// Waits until `/readyz` says 200.
+    pub(crate) fn ready(&mut self) {
+        self.http_port();
         let http = self.http;
         wait_for("/readyz", || {
             request(http, "GET", "/readyz", &[], "")
@@ -191,6 +198,17 @@ impl Drop for Node {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Ends a daemon even if its test fails.
+pub(crate) struct Daemon(pub(crate) u32);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if Path::new(&format!("/proc/{}", self.0)).exists() {
+            send_signal("KILL", self.0);
+        }
     }
 }
 

@@ -63,6 +63,7 @@ impl Place {
             "create-account" => env!("CARGO_BIN_EXE_create-account"),
             "initc" => env!("CARGO_BIN_EXE_initc"),
             "cnode" => env!("CARGO_BIN_EXE_cnode"),
+            "discovery" => env!("CARGO_BIN_EXE_discovery"),
             "ccoin" => env!("CARGO_BIN_EXE_ccoin"),
             other => panic!("there is no binary {other}"),
         });

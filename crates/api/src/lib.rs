@@ -4,6 +4,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod body;
+mod front;
 mod impatient;
 mod limits;
 mod original;
@@ -12,9 +13,12 @@ mod server;
 mod shapes;
 mod submission;
 mod v1;
+mod waiting;
 mod wallet;
 
+pub use front::Front;
 pub use server::serve;
+pub use waiting::{Waiting, waiting_router};
 pub use wallet::WalletGuard;
 
 use axum::{Router, routing::get};

@@ -44,7 +44,7 @@ async fn root(State(api): State<Api>) -> Json<Root> {
     Json(Root {
         address: api.node.address(),
         height: api.node.view().height(),
-        peers: 0,
+        peers: api.node.peers().len(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Everything that a start needs, read and compared; and `--check`, which stops there.
 
 use crate::options::{NodeType, Options};
-use ccoin_core::genesis::Genesis;
+use ccoin_core::{BlockId, genesis::Genesis};
 use ccoin_crypto::SecretKey;
 use ccoin_home::{Config, DataDir, ExitCode, Failure, PassphraseSource, environment, unlock_key};
 use ccoin_node::ChainPaths;
@@ -11,7 +11,10 @@ pub(crate) struct Found {
     pub(crate) config: Config,
     pub(crate) dir: DataDir,
     pub(crate) chain: ChainPaths,
-    pub(crate) genesis: Genesis,
+    /// `None`: it must come from a peer.
+    pub(crate) genesis: Option<Genesis>,
+    /// The network that was asked for.
+    pub(crate) wanted: Option<BlockId>,
     pub(crate) key: SecretKey,
 }
 
@@ -25,45 +28,54 @@ pub(crate) fn find(options: &Options) -> Result<Found, Failure> {
     };
     let key = unlock_key(&dir, &passphrase)?;
     let chain = ChainPaths::new(dir.chain());
-    if !chain.exist()? {
-        let message = format!("there is no chain in {}", dir.root().display());
-        let hint = format!(
-            "initc -c {} -g genesis.json   makes one",
-            options.config.display()
-        );
-        return Err(Failure::new(ExitCode::BadConfig, message).hint(hint));
-    }
-    let genesis = chain.genesis()?;
-    if let Some(wanted) = config.genesis_id.filter(|wanted| *wanted != genesis.id) {
-        return Err(Failure::new(
-            ExitCode::BadConfig,
-            "the chain here is not the one that the configuration names",
-        )
-        .hint(format!(
-            "mine {}   configured {wanted}   nothing was changed",
-            genesis.id
-        ))
-        .hint(format!("correct genesis_id in {}", config.file)));
-    }
-    let miners = &genesis.config.miners;
-    if options.node_type == NodeType::Validator && !miners.contains(&dir.address()) {
-        return Err(Failure::new(
-            ExitCode::BadConfig,
-            format!("{} is not a miner of this network", dir.address()),
-        )
-        .hint(format!(
-            "its genesis block lists {} miners, for ever",
-            miners.len()
-        ))
-        .hint("start it as a basic node: cnode -t basic ..."));
+    let wanted = options.genesis_id.or(config.genesis_id);
+    let genesis = chain.exist()?.then(|| chain.genesis()).transpose()?;
+    if let Some(genesis) = &genesis {
+        check_network(genesis, wanted, &config.file)?;
+        check_miner(genesis, options, &dir)?;
     }
     Ok(Found {
         config,
         dir,
         chain,
         genesis,
+        wanted,
         key,
     })
+}
+
+fn check_network(genesis: &Genesis, wanted: Option<BlockId>, file: &str) -> Result<(), Failure> {
+    let Some(wanted) = wanted.filter(|wanted| *wanted != genesis.id) else {
+        return Ok(());
+    };
+    let message = "the chain here is not the one that was asked for";
+    Err(Failure::new(ExitCode::BadConfig, message)
+        .hint(format!(
+            "mine {}   asked for {wanted}   nothing was changed",
+            genesis.id
+        ))
+        .hint(format!(
+            "correct --genesis-id or genesis_id in {file}, or use another account there"
+        )))
+}
+
+/// A validator must be listed.
+pub(crate) fn check_miner(
+    genesis: &Genesis,
+    options: &Options,
+    dir: &DataDir,
+) -> Result<(), Failure> {
+    let miners = &genesis.config.miners;
+    if options.node_type == NodeType::Basic || miners.contains(&dir.address()) {
+        return Ok(());
+    }
+    let message = format!("{} is not a miner of this network", dir.address());
+    Err(Failure::new(ExitCode::BadConfig, message)
+        .hint(format!(
+            "its genesis block lists {} miners, for ever",
+            miners.len()
+        ))
+        .hint("start it as a basic node: cnode -t basic ..."))
 }
 
 /// `--check`.
@@ -81,7 +93,12 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
         found.key.public_key().bits()
     );
     println!("data directory {}", found.dir.root().display());
-    println!("genesis        {}", found.genesis.id);
-    println!("network        {}", found.genesis.config.fault_model());
+    match &found.genesis {
+        Some(genesis) => {
+            println!("genesis        {}", genesis.id);
+            println!("network        {}", genesis.config.fault_model());
+        }
+        None => println!("genesis        none yet: block 1 will come from a peer"),
+    }
     Ok(())
 }

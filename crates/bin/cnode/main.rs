@@ -2,9 +2,13 @@
 //! API, and ends both in order.
 
 mod check;
+mod links;
 mod options;
 mod ports;
+mod reload;
 mod service;
+#[path = "../signals.rs"]
+mod signals;
 
 use ccoin_home::{DaemonOptions, ExitCode, Failure, run};
 use clap::Parser as _;

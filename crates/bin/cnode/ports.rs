@@ -1,4 +1,4 @@
-//! The two sockets of a node: one reserved for peers, one for HTTP, side by side
+//! The two sockets of a node: one for peers, one for HTTP, side by side
 //! unless the user says otherwise.
 
 use crate::{options::Options, taken};
@@ -11,8 +11,8 @@ const PAIRS: usize = 100;
 
 /// The sockets, bound.
 pub(crate) struct Ports {
-    /// Bound but not listened on: connections to it are refused.
-    pub(crate) peers: TcpSocket,
+    /// Ready to accept.
+    pub(crate) peers: std::net::TcpListener,
     /// Its address.
     pub(crate) peers_address: SocketAddr,
     /// Ready to accept.
@@ -61,7 +61,13 @@ fn bind_pair(
 ) -> Result<Ports, Failure> {
     let peers_address = resolve(host, port)?;
     let peers = socket(peers_address)?;
-    peers.bind(peers_address).map_err(|_| {
+    let listen = || {
+        // A node that restarts must get its port back at once.
+        peers.set_reuseaddr(true)?;
+        peers.bind(peers_address)?;
+        peers.listen(1024)?.into_std()
+    };
+    let peers = listen().map_err(|_| {
         taken(port, host, "peers").hint(format!(
             "try: cnode -p 0 ...   or   cnode -p {} ...",
             port.wrapping_add(2)
@@ -73,7 +79,6 @@ fn bind_pair(
     let http_address = resolve(http_host, wanted)?;
     let http = socket(http_address)?;
     let listen = || {
-        // A node that restarts must get its port back at once.
         http.set_reuseaddr(true)?;
         http.bind(http_address)?;
         http.listen(1024)

@@ -1,28 +1,30 @@
 //! The life of the process: start in order, wait for a signal or a fault, end in order.
 
 use crate::{
-    check::{Found, find},
+    check::{Found, check_miner, find},
+    links::Links,
     options::{NodeType, Options},
     ports::{self, Ports},
+    reload::Reload,
+    signals::{Signals, Told, tell_ready},
 };
-use ccoin_api::WalletGuard;
-use ccoin_core::{Height, machine::NodeState, slots::Schedule};
+use ccoin_api::{Front, Waiting, WalletGuard, waiting_router};
+use ccoin_core::{
+    Height,
+    genesis::Genesis,
+    slots::Schedule,
+    sync::{Event, NodeState, next},
+};
+use ccoin_crypto::SecretKey;
 use ccoin_home::{
-    ApiToken, DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, VoteFile, VoteFileError,
-    VoteRecord, announce_ready,
+    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, VoteFile, VoteFileError, VoteRecord,
+    announce_ready,
 };
 use ccoin_node::{NodeSetup, RunningNode, View, clock};
 use ccoin_storage::ChainLock;
 use rand_core::{OsRng, RngCore as _};
-use std::{
-    path::Path,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::{mpsc, watch},
-};
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// Runs a node until it is told to end.
@@ -49,56 +51,31 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Failure> {
-    let Found {
-        config,
-        dir,
-        chain,
-        genesis,
-        key,
-    } = found;
-    let mut signals = Signals::new(options)?;
+    let signals = Signals::new(&options.daemon)?;
+    let dir = found.dir.clone();
     let _key_lock = KeyLock::take(&dir.lock())?;
-    let lock = ChainLock::acquire(&chain.root)
+    std::fs::create_dir_all(&found.chain.root).map_err(|error| {
+        let root = found.chain.root.display();
+        Failure::new(ExitCode::Unexpected, format!("cannot make {root}: {error}"))
+    })?;
+    let lock = ChainLock::acquire(&found.chain.root)
         .map_err(|error| Failure::from(ccoin_node::NodeError::from(error)))?;
-    let _ports_guard;
     let Ports {
         peers,
         peers_address,
         http,
         http_address,
-    } = ports::bind(options, &config)?;
-    _ports_guard = peers;
-    let votes = match options.node_type {
-        NodeType::Validator => Some(open_votes(&dir, &genesis)?),
-        NodeType::Basic => None,
-    };
+    } = ports::bind(options, &found.config)?;
+    let links = Links::new(options, &found, peers)?;
     tracing::info!("ChainNode starting on {}", peers_address.port());
-    let token = Arc::new(RwLock::new(ApiToken::open(&dir.token())?));
-    let setup = NodeSetup {
-        chain,
-        lock,
-        genesis,
-        key,
-        votes,
-        block_data: config.block_data.clone(),
-        seeds: [random_seed(), random_seed()],
-        reindex: options.reindex,
-    };
-    let mut node = RunningNode::start(setup)?;
-    let current = Arc::clone(&token);
-    let guard = WalletGuard {
-        token_matches: Box::new(move |offered| {
-            current
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .matches(offered)
-        }),
-        hosts: config.http.allow_host.clone(),
-        origins: config.http.allow_origin.clone(),
-    };
-    let stop = CancellationToken::new();
-    let router = ccoin_api::router(node.handle().clone(), guard);
-    let api = tokio::spawn(ccoin_api::serve(http, router, stop.clone()));
+    let reload = Reload::new(log, &dir, &options.config, &links)?;
+    let (connected, peers) = watch::channel(0);
+    let waiting = waiting_router(Waiting {
+        address: dir.address(),
+        node_type: options.node_type.word(),
+        peers,
+    });
+    let mut door = Door::open(http, Front::new(waiting));
     tracing::info!(
         "HTTP API ENDPOINT Started got up and listening on port: {}",
         http_address.port()
@@ -109,50 +86,175 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         http: http_address,
     };
     node_file.write(&dir.node_file()).map_err(|error| {
+        let path = dir.node_file();
         Failure::new(
             ExitCode::Unexpected,
-            format!("cannot write {}: {error}", dir.node_file().display()),
+            format!("cannot write {}: {error}", path.display()),
         )
     })?;
-    let ready = tokio::spawn(tell_when_ready(
-        node.handle().watch(),
-        options.ready_file.clone(),
-    ));
-    loop {
-        tokio::select! {
-            biased;
-            told = signals.next() => match told {
-                Told::End => break,
-                Told::Reload => reload(log, &dir, &token),
-            },
-            () = node.failed() => break,
-        }
-    }
-    // Whoever is impatient may ask a second time.
-    tokio::spawn(async move {
-        while signals.next().await != Told::End {}
-        std::process::exit(ExitCode::Interrupted as i32);
-    });
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    stop.cancel();
-    ready.abort();
-    let _ = api.await;
-    let ending = tokio::task::spawn_blocking(move || node.stop()).await;
+    let process = Process {
+        options,
+        reload,
+        signals,
+        door: &mut door,
+    };
+    let ending = process.live(found, lock, connected).await;
+    door.close().await;
     let _ = NodeFile::remove(&dir.node_file());
+    let (dead, _) = next(NodeState::Stopping, Event::Ended);
     tracing::info!(
         "Node state changed from={} to={}",
         NodeState::Stopping.letter(),
-        NodeState::Dead.letter()
+        dead.letter()
     );
-    match ending {
-        Ok(ending) => Ok(ending.inspect_err(|error| {
-            // Nobody reads the stderr of a node in the background.
-            tracing::error!("{error}");
-        })?),
-        Err(_) => Err(Failure::new(
-            ExitCode::Unexpected,
-            "the node did not end in order",
-        )),
+    ending.inspect_err(|error| {
+        // Nobody reads the stderr of a node in the background.
+        tracing::error!("{error}");
+    })
+}
+
+/// The HTTP side: open from the start, whatever the node has.
+struct Door {
+    front: Front,
+    stop: CancellationToken,
+    serving: Option<JoinHandle<()>>,
+}
+
+impl Door {
+    fn open(http: TcpListener, front: Front) -> Self {
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(ccoin_api::serve(http, front.router(), stop.clone()));
+        Self {
+            front,
+            stop,
+            serving: Some(serving),
+        }
+    }
+
+    async fn close(&mut self) {
+        self.stop.cancel();
+        if let Some(serving) = self.serving.take() {
+            let _ = serving.await;
+        }
+    }
+}
+
+/// What the life of a node hangs on.
+struct Process<'p> {
+    options: &'p Options,
+    reload: Reload<'p>,
+    signals: Signals,
+    door: &'p mut Door,
+}
+
+impl Process<'_> {
+    /// From the first peer to the last block.
+    async fn live(
+        mut self,
+        found: Found,
+        lock: ChainLock,
+        connected: watch::Sender<usize>,
+    ) -> Result<(), Failure> {
+        let Found {
+            config,
+            dir,
+            chain,
+            genesis,
+            key,
+            ..
+        } = found;
+        let key = Arc::new(key);
+        let genesis = match genesis {
+            Some(genesis) => genesis,
+            None => {
+                tracing::warn!(
+                    "no chain in {}: waiting for a peer that offers one (initc founds a new network)",
+                    dir.root().display()
+                );
+                let Some(genesis) = self.join(Arc::clone(&key), connected).await? else {
+                    return Ok(());
+                };
+                check_miner(&genesis, self.options, &dir)?;
+                chain.create(&genesis)?;
+                tracing::warn!("joined the network {} for good", genesis.id);
+                genesis
+            }
+        };
+        let votes = match self.options.node_type {
+            NodeType::Validator => Some(open_votes(&dir, &genesis)?),
+            NodeType::Basic => None,
+        };
+        let node = RunningNode::start(NodeSetup {
+            chain,
+            lock,
+            genesis,
+            key,
+            votes,
+            block_data: config.block_data.clone(),
+            seeds: [random_seed(), random_seed()],
+            reindex: self.options.reindex,
+            peers: Some(self.reload.links.setup.clone()),
+        })?;
+        let guard = WalletGuard {
+            token_matches: self.reload.token_matches(),
+            hosts: config.http.allow_host.clone(),
+            origins: config.http.allow_origin.clone(),
+        };
+        let routes = ccoin_api::router(node.handle().clone(), guard);
+        self.door.front.exchange(routes);
+        self.work(node).await
+    }
+
+    /// Waits for block 1; `None` if the node is told to end before.
+    async fn join(
+        &mut self,
+        key: Arc<SecretKey>,
+        connected: watch::Sender<usize>,
+    ) -> Result<Option<Genesis>, Failure> {
+        announce_ready();
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let search = ccoin_node::seek_genesis(&self.reload.links.setup, key, connected);
+        tokio::pin!(search);
+        loop {
+            tokio::select! {
+                biased;
+                told = self.signals.next() => match told {
+                    Told::End => return Ok(None),
+                    Told::Reload => self.reload.now(),
+                },
+                found = &mut search => return Ok(Some(found?)),
+            }
+        }
+    }
+
+    /// Until a signal or a fault; then ends in order.
+    async fn work(mut self, mut node: RunningNode) -> Result<(), Failure> {
+        let ready = tokio::spawn(tell_when_ready(
+            node.handle().watch(),
+            self.options.ready_file.clone(),
+        ));
+        loop {
+            tokio::select! {
+                biased;
+                told = self.signals.next() => match told {
+                    Told::End => break,
+                    Told::Reload => self.reload.now(),
+                },
+                () = node.failed() => break,
+            }
+        }
+        self.signals.end_at_once();
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        ready.abort();
+        node.leave().await;
+        self.door.close().await;
+        match tokio::task::spawn_blocking(move || node.stop()).await {
+            Ok(ending) => Ok(ending?),
+            Err(_) => Err(Failure::new(
+                ExitCode::Unexpected,
+                "the node did not end in order",
+            )),
+        }
     }
 }
 
@@ -191,19 +293,7 @@ fn random_seed() -> [u8; 32] {
     seed
 }
 
-/// SIGHUP: reopen the log, read the token again.
-fn reload(log: &LogSink, dir: &DataDir, token: &RwLock<ApiToken>) {
-    if let Err(error) = log.reopen() {
-        tracing::error!("{error}");
-    }
-    match ApiToken::open(&dir.token()) {
-        Ok(fresh) => *token.write().unwrap_or_else(PoisonError::into_inner) = fresh,
-        Err(error) => tracing::error!("{error}"),
-    }
-    tracing::info!("log reopened and token read again");
-}
-
-/// Tells everybody who waits that the node works: systemd, a parent, a file.
+/// Tells everybody who waits, once the node works.
 async fn tell_when_ready(
     mut view: watch::Receiver<Arc<View>>,
     ready_file: Option<std::path::PathBuf>,
@@ -215,68 +305,5 @@ async fn tell_when_ready(
     {
         return;
     }
-    if let Some(path) = ready_file.as_deref() {
-        write_ready_file(path);
-    }
-    announce_ready();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    let Some(period) = sd_notify::watchdog_enabled() else {
-        return;
-    };
-    loop {
-        tokio::time::sleep(period / 2).await;
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-    }
-}
-
-fn write_ready_file(path: &Path) {
-    if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
-        tracing::error!("cannot write {}: {error}", path.display());
-    }
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    End,
-    Reload,
-}
-
-/// The signals that a node listens to, and the death of a parent that asked for it.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    orphaned: mpsc::Receiver<()>,
-}
-
-impl Signals {
-    fn new(options: &Options) -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}")))
-        };
-        // Said once at most.
-        let (orphan, orphaned) = mpsc::channel(1);
-        options.daemon.when_stdin_closes(move || {
-            // It fails when the node has ended already.
-            let _ = orphan.blocking_send(());
-        });
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
-            orphaned,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::End,
-            _ = self.interrupt.recv() => Told::End,
-            // Once only: the second end of an impatient user does not come from here.
-            Some(()) = self.orphaned.recv() => Told::End,
-            _ = self.hangup.recv() => Told::Reload,
-        }
-    }
+    tell_ready(ready_file.as_deref()).await;
 }

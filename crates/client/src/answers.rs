@@ -25,6 +25,10 @@ pub struct AccountAnswer {
 /// `GET /v1/blocks/{n}?body=ids`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct BlockIds {
+    /// Its id.
+    pub id: BlockId,
+    /// Id of the block before it.
+    pub hash_parent: BlockId,
     /// Ids of its transactions in their order.
     pub body: Vec<TxId>,
 }

@@ -18,7 +18,10 @@ use std::{
 };
 
 /// Most blocks of the head's branch that are kept.
-const WINDOW_BLOCKS: usize = 1_024;
+pub const WINDOW_BLOCKS: usize = 4_096;
+
+/// How far behind the head a restart begins, if the window reaches so far.
+const ANCHOR_BLOCKS: usize = 1_024;
 
 /// Most bytes that the kept blocks and what they changed may hold, estimated.
 const WINDOW_BYTES: usize = 64 << 20;
@@ -33,18 +36,16 @@ const BYTES_PER_CHANGE: usize = 1_200;
 /// checkpoints, because a restart must not forget it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// Distinct slots of timely blocks up to this one.
-    weight: u64,
-    /// Distinct slots of all blocks up to this one.
+    /// Distinct slots of the blocks up to this one.
     slots: u64,
-    last_timely_slot: Slot,
     last_slot: Slot,
     /// Per miner in genesis order: time of its newest block after block 1, or 0.
     last_by_miner: Vec<Timestamp>,
 }
 
-/// (weight, slots, number, earlier time, smaller id): the greatest one is the head.
-type Rank = (u64, u64, Height, Reverse<Timestamp>, Reverse<BlockId>);
+/// (slots, number, earlier time, smaller id): the greatest one is the head. It follows
+/// from the blocks alone, so two sides of a partition agree when they meet.
+type Rank = (u64, Height, Reverse<Timestamp>, Reverse<BlockId>);
 
 /// A block of the window.
 #[derive(Debug)]
@@ -67,6 +68,9 @@ pub struct Switch {
 #[derive(Debug)]
 pub struct Chain {
     schedule: Schedule,
+    genesis: BlockId,
+    /// Blocks for each (number, slot).
+    turns: BTreeMap<(Height, Slot), u8>,
     entries: BTreeMap<BlockId, Entry>,
     /// The head's branch, oldest first, without gaps; never empty.
     main: VecDeque<Arc<Applied>>,
@@ -80,9 +84,7 @@ impl Chain {
     pub fn new(root: Arc<Applied>, standing: Option<Standing>, genesis: &Genesis) -> Self {
         let schedule = Schedule::new(&genesis.config);
         let standing = standing.unwrap_or_else(|| Standing {
-            weight: 0,
             slots: 0,
-            last_timely_slot: 0,
             last_slot: 0,
             last_by_miner: vec![Timestamp::ZERO; schedule.miners()],
         });
@@ -93,6 +95,8 @@ impl Chain {
         };
         Self {
             schedule,
+            genesis: genesis.id,
+            turns: BTreeMap::new(),
             entries: BTreeMap::from([(root.block.id, entry)]),
             main: VecDeque::from([Arc::clone(&root)]),
             head: root,
@@ -116,6 +120,18 @@ impl Chain {
     #[must_use]
     pub fn get(&self, id: &BlockId) -> Option<&Arc<Applied>> {
         self.entries.get(id).map(|entry| &entry.applied)
+    }
+
+    /// The block from which a restart should replay, and its standing: far enough back
+    /// that branches which leave the head's a while ago can still be followed.
+    #[must_use]
+    pub fn anchor(&self) -> Option<(&Arc<Applied>, &Standing)> {
+        let back = self
+            .main
+            .len()
+            .saturating_sub(ANCHOR_BLOCKS.saturating_add(1));
+        let anchor = self.main.get(back)?;
+        Some((anchor, self.standing(&anchor.block.id)?))
     }
 
     /// What fork choice must not forget about a block.
@@ -142,13 +158,15 @@ impl Chain {
         })
     }
 
-    /// Adds an executed block whose parent is here; `timely` says whether it was
-    /// made or accepted before the end of its slot plus the tolerated skew.
-    /// Returns the change of head, if it is the best block now.
-    pub fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<Switch> {
+    /// Adds an executed block whose parent is here. Returns the change of head, if it is
+    /// the best block now.
+    pub fn insert(&mut self, applied: Arc<Applied>) -> Option<Switch> {
         let header = applied.block.header();
         let parent = self.entries.get(&header.hash_parent)?;
-        let standing = self.next_standing(&parent.standing, header, timely);
+        let standing = self.next_standing(&parent.standing, header);
+        let turn = (header.number, self.schedule.slot(header.time));
+        let rivals = self.turns.entry(turn).or_default();
+        *rivals = rivals.saturating_add(1);
         let bytes: usize = applied
             .block
             .transactions
@@ -174,21 +192,12 @@ impl Chain {
         Some(switch)
     }
 
-    fn next_standing(
-        &self,
-        parent: &Standing,
-        header: &crate::block::Header,
-        timely: bool,
-    ) -> Standing {
+    fn next_standing(&self, parent: &Standing, header: &crate::block::Header) -> Standing {
         let slot = self.schedule.slot(header.time);
         let mut next = parent.clone();
         if slot != parent.last_slot {
             next.slots = next.slots.saturating_add(1);
             next.last_slot = slot;
-        }
-        if timely && slot != parent.last_timely_slot {
-            next.weight = next.weight.saturating_add(1);
-            next.last_timely_slot = slot;
         }
         let index = self.schedule.index(&header.coinbase);
         if let Some(last) = index.and_then(|index| next.last_by_miner.get_mut(index)) {
@@ -201,7 +210,6 @@ impl Chain {
     fn rank(&self, applied: &Applied, standing: &Standing) -> Rank {
         let header = applied.block.header();
         (
-            standing.weight,
             standing.slots,
             header.number,
             Reverse(header.time),
@@ -214,10 +222,24 @@ impl Chain {
         Some(self.rank(&self.head, standing))
     }
 
-    /// Distinct slots of timely blocks up to a block: what a rival must exceed.
+    /// Distinct slots of the blocks up to one: what a rival must exceed.
     #[must_use]
-    pub fn weight(&self, id: &BlockId) -> u64 {
-        self.standing(id).map_or(0, |standing| standing.weight)
+    pub fn slots(&self, id: &BlockId) -> u64 {
+        self.standing(id).map_or(0, |standing| standing.slots)
+    }
+
+    /// How many blocks the miner of this turn has made with this number: an honest one
+    /// makes one.
+    #[must_use]
+    pub fn rivals(&self, number: Height, time: Timestamp) -> u8 {
+        let turn = (number, self.schedule.slot(time));
+        self.turns.get(&turn).copied().unwrap_or(0)
+    }
+
+    /// Id of block 1.
+    #[must_use]
+    pub fn genesis(&self) -> BlockId {
+        self.genesis
     }
 
     /// `None` if the branch leaves the head's below the window: that is settled.
@@ -266,6 +288,7 @@ impl Chain {
                 keep
             });
             self.cost = self.cost.saturating_sub(freed);
+            self.turns = self.turns.split_off(&(oldest, 0));
         }
     }
 }

@@ -23,10 +23,12 @@ pub mod genesis_config;
 pub mod jsonc;
 pub mod ledger;
 pub mod machine;
+pub mod message;
 pub mod pool;
 pub mod pow;
 pub mod rules;
 pub mod slots;
+pub mod sync;
 pub mod transaction;
 mod values;
 

@@ -60,6 +60,10 @@ pub enum BlockError {
     },
     #[error("parent {0} is not here")]
     Parent(BlockId),
+    #[error("block {0} or an ancestor of it was refused before")]
+    Refused(BlockId),
+    #[error("miner {signer} has signed more than two blocks {number} in one turn")]
+    Rivals { signer: Address, number: Height },
     #[error("block number is {got}, the parent's child is {expected}")]
     Number { got: Height, expected: u64 },
     #[error("block time is {got}, at least {expected} is needed after the parent")]
@@ -103,8 +107,11 @@ impl BlockError {
             | Self::Key { .. }
             | Self::Signature { .. }
             | Self::Number { .. }
+            | Self::Refused(_)
             | Self::TooEarly { .. } => Blame::Sender,
-            Self::Known(_) | Self::Future { .. } | Self::Parent(_) => Blame::Later,
+            Self::Known(_) | Self::Future { .. } | Self::Parent(_) | Self::Rivals { .. } => {
+                Blame::Later
+            }
             Self::TooMany { .. }
             | Self::NotDue { .. }
             | Self::TxnsHash { .. }

@@ -5,7 +5,7 @@ mod fixtures;
 
 use ccoin_core::{
     Address, BlockId,
-    chain::{Chain, Standing, Switch},
+    chain::{Chain, Standing, Switch, WINDOW_BLOCKS},
     encoding::{decode, encode},
     genesis::Genesis,
     rules::Applied,
@@ -51,24 +51,16 @@ fn branch(genesis: &Genesis, parent: &Arc<Applied>, times: &[u64]) -> Vec<Arc<Ap
 }
 
 /// The head after both branches have been inserted, in both orders.
-fn better(first: (&[u64], bool), second: (&[u64], bool)) -> usize {
+fn better(first: &[u64], second: &[u64]) -> usize {
     let genesis = network(2_000);
-    let made: Vec<_> = [first, second]
-        .iter()
-        .map(|(times, timely)| (branch(&genesis, &genesis.applied().into(), times), *timely))
-        .collect();
+    let made = [first, second].map(|times| branch(&genesis, &genesis.applied().into(), times));
     let winner = |order: [usize; 2]| {
         let (mut chain, _) = start(&genesis);
-        for index in order {
-            for block in &made[index].0 {
-                chain.insert(Arc::clone(block), made[index].1);
-            }
+        for block in order.iter().flat_map(|index| &made[*index]) {
+            chain.insert(Arc::clone(block));
         }
-        let tips = made
-            .iter()
-            .map(|(blocks, _)| blocks.last().unwrap().block.id);
-        tips.into_iter()
-            .position(|tip| tip == chain.head().block.id)
+        let mut tips = made.iter().map(|blocks| blocks.last().unwrap().block.id);
+        tips.position(|tip| tip == chain.head().block.id)
             .expect("a tip is head")
     };
     assert_eq!(
@@ -80,25 +72,10 @@ fn better(first: (&[u64], bool), second: (&[u64], bool)) -> usize {
 }
 
 #[test]
-fn fork_choice_goes_by_weight_slots_number_and_time() {
-    let (timely, late) = (true, false);
-    assert_eq!(
-        better((&[100], timely), (&[2_000, 4_000, 6_000, 6_100], late)),
-        0,
-        "late blocks have no weight"
-    );
-    assert_eq!(
-        better((&[100, 200, 300], timely), (&[100, 2_000], timely)),
-        1,
-        "slots of timely blocks"
-    );
-    assert_eq!(
-        better((&[100, 200, 300], late), (&[2_000, 4_000], late)),
-        1,
-        "slots of all blocks"
-    );
-    assert_eq!(better((&[100, 200], timely), (&[50], timely)), 0, "number");
-    assert_eq!(better((&[100], timely), (&[99], timely)), 1, "earlier");
+fn fork_choice_goes_by_slots_number_and_time() {
+    assert_eq!(better(&[100, 200, 300], &[100, 2_000]), 1, "slots");
+    assert_eq!(better(&[100, 200], &[50]), 0, "number");
+    assert_eq!(better(&[100], &[99]), 1, "earlier");
 }
 
 #[test]
@@ -118,7 +95,7 @@ fn the_smaller_id_wins_when_all_else_is_equal() {
     for order in [[0usize, 1], [1, 0]] {
         let (mut chain, _) = start(&genesis);
         for index in order {
-            chain.insert(Arc::clone(&twins[index]), true);
+            chain.insert(Arc::clone(&twins[index]));
         }
         assert_eq!(Some(chain.head().block.id), smaller);
     }
@@ -130,14 +107,14 @@ fn a_switch_names_all_blocks_left_and_entered() {
     let (mut chain, root) = start(&genesis);
     let old = branch(&genesis, &root, &[100, 200, 300]);
     for block in &old {
-        let switch = chain.insert(Arc::clone(block), true).unwrap();
+        let switch = chain.insert(Arc::clone(block)).unwrap();
         assert!(switch.left.is_empty() && switch.entered.len() == 1);
     }
     let new = branch(&genesis, &old[0], &[250, 350, 2_000]);
     let unmoved =
-        |block: &Arc<Applied>, chain: &mut Chain| chain.insert(Arc::clone(block), true).is_none();
+        |block: &Arc<Applied>, chain: &mut Chain| chain.insert(Arc::clone(block)).is_none();
     assert!(unmoved(&new[0], &mut chain) && unmoved(&new[1], &mut chain));
-    let switch = chain.insert(Arc::clone(&new[2]), true).unwrap();
+    let switch = chain.insert(Arc::clone(&new[2])).unwrap();
     let ids = |blocks: &[Arc<Applied>]| {
         blocks
             .iter()
@@ -146,7 +123,7 @@ fn a_switch_names_all_blocks_left_and_entered() {
     };
     assert_eq!(ids(&switch.left), [old[2].block.id, old[1].block.id]);
     assert_eq!(ids(&switch.entered), ids(&new));
-    assert!(chain.insert(Arc::clone(&new[2]), true).is_none());
+    assert!(chain.insert(Arc::clone(&new[2])).is_none());
     assert_eq!(chain.main().len(), 5);
 }
 
@@ -155,7 +132,7 @@ fn a_block_without_parent_is_not_taken() {
     let genesis = network(2_000);
     let (mut chain, root) = start(&genesis);
     let blocks = branch(&genesis, &root, &[100, 200]);
-    assert!(chain.insert(Arc::clone(&blocks[1]), true).is_none());
+    assert!(chain.insert(Arc::clone(&blocks[1])).is_none());
     assert!(chain.get(&blocks[1].block.id).is_none());
 }
 
@@ -163,25 +140,20 @@ fn a_block_without_parent_is_not_taken() {
 struct Block {
     applied: Arc<Applied>,
     parent: Option<usize>,
-    timely: bool,
 }
 
-type Rank = (usize, usize, u64, Reverse<u64>, Reverse<BlockId>);
+type Rank = (usize, u64, Reverse<u64>, Reverse<BlockId>);
 
 fn naive_rank(tree: &[Block], index: usize, slot_ms: u64) -> Rank {
-    let (mut weight, mut slots, mut cursor) = (BTreeSet::new(), BTreeSet::new(), index);
+    let (mut slots, mut cursor) = (BTreeSet::new(), index);
     while let Some(parent) = tree[cursor].parent {
         let slot = tree[cursor].applied.block.header().time.get() / slot_ms;
         slots.insert(slot);
-        if tree[cursor].timely {
-            weight.insert(slot);
-        }
         cursor = parent;
     }
     let header = tree[index].applied.block.header();
     let id = tree[index].applied.block.id;
     (
-        weight.len(),
         slots.len(),
         header.number.get(),
         Reverse(header.time.get()),
@@ -217,14 +189,14 @@ proptest! {
 
     #[test]
     fn chain_is_the_naive_tree(
-        steps in prop::collection::vec((any::<prop::sample::Index>(), 0u64..4, 50u64..2_000, prop::bool::weighted(0.7)), 1..40),
+        steps in prop::collection::vec((any::<prop::sample::Index>(), 0u64..4, 50u64..2_000), 1..40),
         restart in any::<prop::sample::Index>(),
     ) {
         let genesis = network(2_000);
         let (mut chain, root) = start(&genesis);
-        let mut tree = vec![Block { applied: root, parent: None, timely: true }];
+        let mut tree = vec![Block { applied: root, parent: None }];
         let mut followed = vec![genesis.id];
-        for (parent, slots, ms, timely) in steps {
+        for (parent, slots, ms) in steps {
             // Mostly the newest blocks, so that branches grow long.
             let parent = tree.len() - 1 - parent.index(tree.len().min(4));
             let after = tree[parent].applied.block.header().time.get() - START + slots * 2_000 + ms;
@@ -233,8 +205,8 @@ proptest! {
             if chain.get(&applied.block.id).is_some() {
                 continue;
             }
-            tree.push(Block { applied: Arc::clone(&applied), parent: Some(parent), timely });
-            if let Some(switch) = chain.insert(applied, timely) {
+            tree.push(Block { applied: Arc::clone(&applied), parent: Some(parent) });
+            if let Some(switch) = chain.insert(applied) {
                 follow(&mut followed, &switch);
             }
             let best = (0..tree.len()).max_by_key(|index| naive_rank(&tree, *index, 2_000)).unwrap();
@@ -242,7 +214,7 @@ proptest! {
             prop_assert_eq!(&followed, &chain.main().iter().map(|block| block.block.id).collect::<Vec<_>>());
             let newest = tree.len() - 1;
             let id = tree[newest].applied.block.id;
-            prop_assert_eq!(chain.weight(&id), naive_rank(&tree, newest, 2_000).0 as u64);
+            prop_assert_eq!(chain.slots(&id), naive_rank(&tree, newest, 2_000).0 as u64);
             for signer in [miner(0), miner(1), miner(2), miner(3)] {
                 let place = chain.place(&id, &signer).unwrap();
                 prop_assert_eq!(place.last_by_signer.map(|time| time.get()), naive_last(&tree, newest, signer));
@@ -267,7 +239,7 @@ fn restarted(
     for block in tree {
         let applied = &block.applied;
         if chain.get(&applied.block.id).is_some() && applied.block.id != root.block.id {
-            again.insert(Arc::clone(applied), block.timely);
+            again.insert(Arc::clone(applied));
         }
     }
     prop_assert_eq!(again.head().block.id, chain.head().block.id);
@@ -280,27 +252,28 @@ fn restarted(
     Ok(())
 }
 
-/// One miner's blocks every 50 ms of one very long slot, which is worth one slot of weight.
+/// One miner's blocks every 50 ms of one very long slot, which is one slot for fork choice.
 fn long_run(blocks: u64) -> (Arc<Genesis>, Chain, Vec<Arc<Applied>>, Arc<Applied>) {
     let genesis = network(600_000);
     let (mut chain, root) = start(&genesis);
     let times: Vec<u64> = (1..=blocks).map(|number| number * 50).collect();
     let run = branch(&genesis, &root, &times);
     for block in &run {
-        assert!(chain.insert(Arc::clone(block), true).is_some());
+        assert!(chain.insert(Arc::clone(block)).is_some());
     }
     (genesis, chain, run, root)
 }
 
 #[test]
 fn the_window_keeps_the_newest_blocks() {
-    let (_, chain, run, root) = long_run(1_100);
+    let most = WINDOW_BLOCKS as u64;
+    let (_, chain, run, root) = long_run(most + 76);
     let numbers: Vec<u64> = chain
         .main()
         .iter()
         .map(|block| block.block.header().number.get())
         .collect();
-    assert_eq!(numbers, (1_101 - 1_023..=1_101).collect::<Vec<_>>());
+    assert_eq!(numbers, (78..=most + 77).collect::<Vec<_>>());
     assert!(chain.get(&root.block.id).is_none() && chain.get(&run[10].block.id).is_none());
     assert!(chain.place(&run[75].block.id, &miner(0)).is_none());
     assert!(chain.place(&run[76].block.id, &miner(0)).is_some());
@@ -314,19 +287,21 @@ fn the_window_keeps_the_newest_blocks() {
 /// A branch that leaves below the window cannot be entered: nobody knows the way back.
 #[test]
 fn a_branch_from_below_the_window_tears_the_chain() {
-    let (genesis, mut chain, _, root) = long_run(10);
+    let (genesis, mut chain, _, root) = long_run(30);
     let side = branch(
         &genesis,
         &root,
         &(1..=30).map(|number| number * 50 + 7).collect::<Vec<_>>(),
     );
     for block in &side[..20] {
-        chain.insert(Arc::clone(block), false);
+        chain.insert(Arc::clone(block));
     }
     let head = Arc::clone(chain.head());
-    let rest: Vec<u64> = (11..1_040).map(|number| number * 50).collect();
+    let rest: Vec<u64> = (31..WINDOW_BLOCKS as u64 + 16)
+        .map(|number| number * 50)
+        .collect();
     for block in branch(&genesis, &head, &rest) {
-        chain.insert(block, true);
+        chain.insert(block);
     }
     let oldest = chain.main()[0].block.header().number;
     assert!(
@@ -336,7 +311,7 @@ fn a_branch_from_below_the_window_tears_the_chain() {
     let head = chain.head().block.id;
     let heavy = branch(&genesis, &side[19], &[600_000, 1_200_000, 1_800_000]);
     for block in heavy {
-        let _ = chain.insert(block, true);
+        let _ = chain.insert(block);
         assert_eq!(chain.head().block.id, head);
         let numbers: Vec<u64> = chain
             .main()
@@ -374,7 +349,7 @@ fn large_blocks_shorten_the_window() {
             .collect();
         tip = child(&genesis, &tip, miner(0), (number + 1) * 50, &txns);
         sizes.insert(tip.block.header().number, tip.block.encode().len());
-        chain.insert(Arc::clone(&tip), true);
+        chain.insert(Arc::clone(&tip));
     }
     let kept: usize = chain
         .main()

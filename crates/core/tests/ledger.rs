@@ -11,7 +11,9 @@ use ccoin_core::{
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::sha256;
-use fixtures::{Network, at, cases, coins, header, key, miner, seal, total, transfer};
+use fixtures::{
+    Network, at, cases, coins, header, key, miner, open_network, seal, total, transfer,
+};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -81,27 +83,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((any::<prop::sample::Index>(), 0usize..3, moves), 1..10)
 }
 
-fn network() -> Arc<Genesis> {
-    let alloc = (0..4)
-        .map(|index| (miner(index), index as u64, 1_000))
-        .collect();
-    Network {
-        difficulty: 0,
-        max_bound: 100,
-        min_bound: 1,
-        alloc,
-        ..Network::default()
-    }
-    .found()
-}
-
 proptest! {
     #![proptest_config(cases(192))]
 
     /// L1: same verdict on every transaction, same state, same root, no coin made or lost.
     #[test]
     fn ledger_is_the_reference_model(steps in steps()) {
-        let genesis = network();
+        let genesis = open_network();
         let start: Model = (0..4).map(|index| (miner(index), (index as u128, 1_000))).collect();
         let mut tree = vec![(Arc::new(genesis.applied()), start)];
         for (parent, coinbase, moves) in steps {
@@ -167,7 +155,7 @@ fn account(nonce: u64, balance: u64) -> Account {
 
 #[test]
 fn sending_to_oneself_changes_only_the_number() {
-    let genesis = network();
+    let genesis = open_network();
     let mut draft = Draft::new(&genesis.state);
     draft
         .apply(&transfer(&genesis, key(0).public_key(), 1, miner(0), 1_000))
@@ -184,7 +172,7 @@ fn sending_to_oneself_changes_only_the_number() {
 /// Zero coins to nobody: EIP-161 knows no empty account, and neither does history.
 #[test]
 fn a_record_for_nobody_makes_no_account() {
-    let genesis = network();
+    let genesis = open_network();
     let nobody = Address::new([9; 20]);
     let mut draft = Draft::new(&genesis.state);
     draft
@@ -197,7 +185,7 @@ fn a_record_for_nobody_makes_no_account() {
 
 #[test]
 fn an_account_that_has_sent_all_its_coins_stays_for_its_number() {
-    let genesis = network();
+    let genesis = open_network();
     let mut draft = Draft::new(&genesis.state);
     draft
         .apply(&transfer(&genesis, key(0).public_key(), 1, miner(1), 1_000))
@@ -208,7 +196,7 @@ fn an_account_that_has_sent_all_its_coins_stays_for_its_number() {
 
 #[test]
 fn a_balance_stops_at_the_largest_exact_integer() {
-    let genesis = network();
+    let genesis = open_network();
     let rich = Address::new([1; 20]);
     let state = State::from_accounts([(rich, account(0, MAX - 4)), (miner(0), account(0, 1_000))]);
     let mut draft = Draft::new(&state);
@@ -253,7 +241,7 @@ fn rewards_end_when_all_coins_exist() {
 
 #[test]
 fn only_the_next_number_is_accepted() {
-    let genesis = network();
+    let genesis = open_network();
     let start = account(7, 100);
     let state = State::from_accounts([(miner(0), start)]);
     let sent = |number| transfer(&genesis, key(0).public_key(), number, miner(1), 1);

@@ -5,29 +5,13 @@ mod fixtures;
 use ccoin_core::{
     Address,
     block::MAX_BLOCK_BYTES,
-    genesis::Genesis,
     machine::{Effect, NodeState},
-    transaction::VerifiedTransaction,
 };
-use fixtures::{Network, at, child, key, miner, record, shell::Shell, transfer};
-use std::sync::Arc;
-
-fn pay(genesis: &Genesis, from: usize, number: u64) -> VerifiedTransaction {
-    transfer(genesis, key(from).public_key(), number, Address::ZERO, 1)
-}
-
-fn pays(
-    genesis: &Genesis,
-    from: usize,
-    numbers: core::ops::RangeInclusive<u64>,
-) -> Vec<VerifiedTransaction> {
-    numbers.map(|number| pay(genesis, from, number)).collect()
-}
-
-fn node(network: &Network) -> (Shell, Arc<Genesis>) {
-    let genesis = network.found();
-    (Shell::new(&genesis, 0), genesis)
-}
+use fixtures::{
+    Network, at, child, key, miner, pay, pays, record,
+    shell::{Shell, node},
+    transfer,
+};
 
 fn millisecond_by_millisecond(shell: &mut Shell, range: core::ops::Range<u64>) {
     range.for_each(|after| shell.tick(after));
@@ -46,15 +30,18 @@ fn a_lone_validator_never_mines() {
     assert_eq!(
         shell.trace,
         [
+            "state",
             "persist transactions",
             "reply",
+            "relay",
             "state",
-            "state",
+            "ask heights",
             "mine",
             "persist seal",
             "sign",
             "persist block",
-            "head"
+            "head",
+            "announce"
         ]
     );
 }
@@ -66,9 +53,11 @@ fn a_refused_submission_is_answered_and_never_persisted() {
     let far = pay(&genesis, 2, 99);
     shell.submit(10, &[far.clone(), good.clone(), good.clone()]);
     assert_eq!(shell.pool_log.len(), 1);
-    let Some(Effect::Reply { results, .. }) = shell.open.first() else {
-        panic!("no reply")
-    };
+    let mut replies = shell.open.iter().filter_map(|effect| match effect {
+        Effect::Reply { results, .. } => Some(results),
+        _ => None,
+    });
+    let results = replies.next_back().expect("a reply");
     assert_eq!(
         results.iter().map(Result::is_ok).collect::<Vec<_>>(),
         [false, true, true]
@@ -194,8 +183,9 @@ fn the_guard_holds_only_before_another_ones_turn() {
             ..Network::default()
         });
         let base = 4_000 * (miners as u64 - 1);
-        shell.tick(0);
-        shell.tick(base + after - 1);
+        (0..base + after)
+            .step_by(1_000)
+            .for_each(|after| shell.tick(after));
         shell.submit(base + after, &pays(&genesis, 1, 1..=2));
         assert_eq!(shell.blocks().len(), made, "{miners} {after}");
     }

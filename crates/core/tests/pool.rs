@@ -1,42 +1,17 @@
-//! Transactions that wait: in which order, how many, and until when, at every
-//! limit. No block is made here.
+//! Transactions that wait: in which order and until when, what a block settles, and
+//! what a left branch returns.
 
 mod fixtures;
 
 use ccoin_core::{
-    AccountNonce, Address,
-    genesis::Genesis,
-    ledger::Account,
+    AccountNonce,
     machine::{Effect, Input, Machine, PlaceholderText, SealMark, Start},
-    pool::{Accepted, MAX_BYTES, MAX_GAP, MAX_PER_ACCOUNT, MAX_TRANSACTIONS, Pool, PoolError},
+    pool::{Accepted, Pool, PoolError},
     transaction::{Transaction, VerifiedTransaction},
 };
 use ccoin_crypto::Signature;
-use fixtures::{Network, at, child, coins, ghost, key, miner, record, transfer};
+use fixtures::{Network, account, at, child, coins, give, miner, ready, shell::STRANGER};
 use std::sync::Arc;
-
-fn account(nonce: u64, balance: u64) -> Account {
-    Account {
-        nonce: AccountNonce::new(nonce).unwrap(),
-        balance: coins(balance),
-    }
-}
-
-fn pay(genesis: &Genesis, from: usize, number: u64, amount: u64) -> VerifiedTransaction {
-    transfer(
-        genesis,
-        key(from).public_key(),
-        number,
-        Address::ZERO,
-        amount,
-    )
-}
-
-fn numbers(pool: &Pool) -> Vec<(Address, u64)> {
-    pool.ready()
-        .map(|txn| (txn.sender(), txn.number.get()))
-        .collect()
-}
 
 #[test]
 fn a_gap_is_held_and_visible_until_it_is_filled() {
@@ -45,7 +20,7 @@ fn a_gap_is_held_and_visible_until_it_is_filled() {
     let rich = account(5, 100);
     for number in [8, 10] {
         assert_eq!(
-            pool.submit(at(number), rich, pay(&genesis, 0, number, 1)),
+            pool.submit(at(number), rich, give(&genesis, 0, number, 1)),
             Ok(Accepted::New)
         );
     }
@@ -62,10 +37,10 @@ fn a_gap_is_held_and_visible_until_it_is_filled() {
     assert!(pool.contains(
         &miner(0),
         AccountNonce::new(8).unwrap(),
-        pay(&genesis, 0, 8, 1).id()
+        give(&genesis, 0, 8, 1).id()
     ));
     for (number, ready, next) in [(7, 0, 6), (6, 3, 9), (9, 5, 11)] {
-        pool.submit(at(20), rich, pay(&genesis, 0, number, 1))
+        pool.submit(at(20), rich, give(&genesis, 0, number, 1))
             .unwrap();
         assert_eq!(
             (pool.ready_len(), pool.next_number(&miner(0), rich)),
@@ -73,7 +48,7 @@ fn a_gap_is_held_and_visible_until_it_is_filled() {
         );
     }
     assert_eq!(
-        numbers(&pool),
+        ready(&pool),
         [6, 7, 8, 9, 10].map(|number| (miner(0), number))
     );
 }
@@ -83,34 +58,12 @@ fn arrival_decides_between_senders_and_numbers_within_one() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     for (time, from, number) in [(1, 0, 2), (2, 1, 1), (3, 0, 1), (4, 1, 2)] {
-        pool.submit(at(time), account(0, 100), pay(&genesis, from, number, 1))
+        pool.submit(at(time), account(0, 100), give(&genesis, from, number, 1))
             .unwrap();
     }
     let (a, b) = (miner(0), miner(1));
-    assert_eq!(numbers(&pool), [(b, 1), (a, 1), (a, 2), (b, 2)]);
+    assert_eq!(ready(&pool), [(b, 1), (a, 1), (a, 2), (b, 2)]);
     assert_eq!(pool.oldest_ready(), Some(at(2)));
-}
-
-#[test]
-fn the_largest_gap_is_exact() {
-    let genesis = Network::default().found();
-    let rich = account(5, 100);
-    let mut pool = Pool::default();
-    let beyond = pay(&genesis, 0, 6 + MAX_GAP + 1, 1);
-    let refused = PoolError::NumberGap {
-        got: beyond.number,
-        next: 6,
-    };
-    assert_eq!(pool.submit(at(0), rich, beyond), Err(refused));
-    assert_eq!(
-        pool.submit(at(0), rich, pay(&genesis, 0, 6 + MAX_GAP, 1)),
-        Ok(Accepted::New)
-    );
-    let last = pay(&genesis, 0, AccountNonce::MAX.get(), 1);
-    assert!(matches!(
-        pool.submit(at(0), rich, last),
-        Err(PoolError::NumberGap { .. })
-    ));
 }
 
 #[test]
@@ -118,7 +71,7 @@ fn the_same_transaction_waits_once_and_a_rival_never() {
     let genesis = Network::default().found();
     let rich = account(5, 100);
     let mut pool = Pool::default();
-    let first = pay(&genesis, 0, 6, 1);
+    let first = give(&genesis, 0, 6, 1);
     assert_eq!(pool.submit(at(0), rich, first.clone()), Ok(Accepted::New));
     assert_eq!(pool.submit(at(1), rich, first.clone()), Ok(Accepted::Known));
     let again = Transaction {
@@ -139,7 +92,7 @@ fn the_same_transaction_waits_once_and_a_rival_never() {
     };
     for (number, amount) in [(6, 2), (5, 1), (1, 1), (0, 1)] {
         assert_eq!(
-            pool.submit(at(2), rich, pay(&genesis, 0, number, amount)),
+            pool.submit(at(2), rich, give(&genesis, 0, number, amount)),
             used(number)
         );
     }
@@ -154,27 +107,27 @@ fn funds_count_what_already_waits_even_behind_a_gap() {
     let genesis = Network::default().found();
     let rich = account(0, 100);
     let mut pool = Pool::default();
-    pool.submit(at(0), rich, pay(&genesis, 0, 1, 60)).unwrap();
-    pool.submit(at(0), rich, pay(&genesis, 0, 3, 30)).unwrap();
+    pool.submit(at(0), rich, give(&genesis, 0, 1, 60)).unwrap();
+    pool.submit(at(0), rich, give(&genesis, 0, 3, 30)).unwrap();
     let refused = PoolError::Funds {
         balance: coins(100),
         pending: 90,
         amount: coins(11),
     };
     assert_eq!(
-        pool.submit(at(0), rich, pay(&genesis, 0, 2, 11)),
+        pool.submit(at(0), rich, give(&genesis, 0, 2, 11)),
         Err(refused)
     );
     assert!(
-        pool.submit(at(0), rich, pay(&genesis, 0, 2, coins(1 << 53 >> 1).get()))
+        pool.submit(at(0), rich, give(&genesis, 0, 2, coins(1 << 53 >> 1).get()))
             .is_err()
     );
     assert_eq!(
-        pool.submit(at(0), rich, pay(&genesis, 0, 2, 10)),
+        pool.submit(at(0), rich, give(&genesis, 0, 2, 10)),
         Ok(Accepted::New)
     );
     assert_eq!(
-        pool.submit(at(0), rich, pay(&genesis, 0, 4, 0)),
+        pool.submit(at(0), rich, give(&genesis, 0, 4, 0)),
         Ok(Accepted::New)
     );
 }
@@ -184,7 +137,7 @@ fn a_block_settles_its_numbers_and_closes_gaps() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     for number in [1, 2, 5] {
-        pool.submit(at(number), account(0, 100), pay(&genesis, 0, number, 1))
+        pool.submit(at(number), account(0, 100), give(&genesis, 0, number, 1))
             .unwrap();
     }
     let settled = pool.settle(&miner(0), account(4, 100));
@@ -195,7 +148,7 @@ fn a_block_settles_its_numbers_and_closes_gaps() {
             .collect::<Vec<_>>(),
         [1, 2]
     );
-    assert_eq!(numbers(&pool), [(miner(0), 5)]);
+    assert_eq!(ready(&pool), [(miner(0), 5)]);
     assert!(pool.settle(&miner(1), account(9, 0)).is_empty());
     assert_eq!(pool.settle(&miner(0), account(5, 100)).len(), 1);
     assert_eq!((pool.len(), pool.bytes(), pool.ready_len()), (0, 0, 0));
@@ -211,7 +164,7 @@ fn invalid_transactions_stay_queued() {
         pool.submit(
             at(number),
             account(0, 100),
-            pay(&genesis, 0, number, amount),
+            give(&genesis, 0, number, amount),
         )
         .unwrap();
     }
@@ -223,11 +176,11 @@ fn invalid_transactions_stay_queued() {
             .collect::<Vec<_>>(),
         [1, 4]
     );
-    assert_eq!(numbers(&pool), [(miner(0), 2), (miner(0), 3)]);
+    assert_eq!(ready(&pool), [(miner(0), 2), (miner(0), 3)]);
     let left = account(1, 60);
     assert_eq!(pool.next_number(&miner(0), left), 4);
     assert_eq!(
-        pool.submit(at(9), left, pay(&genesis, 0, 4, 10)),
+        pool.submit(at(9), left, give(&genesis, 0, 4, 10)),
         Ok(Accepted::New)
     );
     let settled = pool.settle(&miner(0), account(1, 0));
@@ -242,99 +195,6 @@ fn invalid_transactions_stay_queued() {
         (pool.len(), pool.ready_len()),
         (1, 0),
         "number 3 costs nothing and waits for another 2"
-    );
-}
-
-#[test]
-fn one_account_may_have_so_many_and_no_more() {
-    let genesis = Network::default().found();
-    let mut pool = Pool::default();
-    let rich = account(0, 0);
-    for number in 1..=MAX_PER_ACCOUNT as u64 {
-        assert_eq!(
-            pool.submit(at(0), rich, pay(&genesis, 0, number, 0)),
-            Ok(Accepted::New)
-        );
-    }
-    let next = pay(&genesis, 0, MAX_PER_ACCOUNT as u64 + 1, 0);
-    assert_eq!(
-        pool.submit(at(0), rich, next.clone()),
-        Err(PoolError::AccountFull)
-    );
-    assert_eq!(
-        pool.submit(at(0), rich, pay(&genesis, 1, 1, 0)),
-        Ok(Accepted::New)
-    );
-    pool.settle(&miner(0), account(1, 0));
-    assert_eq!(pool.submit(at(0), account(1, 0), next), Ok(Accepted::New));
-}
-
-#[test]
-fn the_pool_ends_at_its_count() {
-    let genesis = Network::default().found();
-    let mut pool = Pool::default();
-    let each = 8_000;
-    let sent = |index: usize| {
-        let (sender, number) = (index / each, index % each);
-        transfer(
-            &genesis,
-            &ghost(sender as u32),
-            number as u64 + 1,
-            Address::ZERO,
-            0,
-        )
-    };
-    for index in 0..MAX_TRANSACTIONS {
-        assert_eq!(
-            pool.submit(at(0), account(0, 0), sent(index)),
-            Ok(Accepted::New)
-        );
-    }
-    let refused = PoolError::Full {
-        txns: MAX_TRANSACTIONS,
-        bytes: pool.bytes(),
-    };
-    assert_eq!(
-        pool.submit(at(0), account(0, 0), sent(MAX_TRANSACTIONS)),
-        Err(refused)
-    );
-    assert_eq!(
-        pool.submit(at(0), account(0, 0), sent(5)),
-        Ok(Accepted::Known)
-    );
-}
-
-#[test]
-fn the_pool_ends_at_its_bytes() {
-    let genesis = Network::default().found();
-    let mut pool = Pool::default();
-    let data = "x".repeat(65_536);
-    let large = |number| {
-        record(
-            &genesis,
-            key(0).public_key(),
-            number,
-            Address::ZERO,
-            0,
-            &data,
-        )
-    };
-    let full = (1..)
-        .map(|number| pool.submit(at(0), account(0, 0), large(number)))
-        .find_map(Result::err);
-    assert_eq!(
-        full,
-        Some(PoolError::Full {
-            txns: pool.len(),
-            bytes: pool.bytes()
-        })
-    );
-    assert!(pool.bytes() <= MAX_BYTES && pool.bytes() + large(1).size() > MAX_BYTES);
-    let room = MAX_BYTES - pool.bytes();
-    assert_eq!(
-        pool.submit(at(0), account(0, 0), pay(&genesis, 1, 1, 0))
-            .is_ok(),
-        pay(&genesis, 1, 1, 0).size() <= room
     );
 }
 
@@ -356,11 +216,11 @@ fn a_left_branch_returns_its_transactions() {
     });
     let root = genesis.applied();
     let [first, both, rival] = [
-        pay(&genesis, 0, 1, 1),
-        pay(&genesis, 1, 1, 1),
-        pay(&genesis, 2, 1, 1),
+        give(&genesis, 0, 1, 1),
+        give(&genesis, 1, 1, 1),
+        give(&genesis, 2, 1, 1),
     ];
-    let (other, waits) = (pay(&genesis, 2, 1, 2), pay(&genesis, 3, 1, 1));
+    let (other, waits) = (give(&genesis, 2, 1, 2), give(&genesis, 3, 1, 1));
     let left = child(
         &genesis,
         &root,
@@ -375,9 +235,15 @@ fn a_left_branch_returns_its_transactions() {
         110,
         &[both.clone(), other.clone()],
     );
-    let head = child(&genesis, &entered, miner(0), 200, &[pay(&genesis, 1, 2, 1)]);
+    let head = child(
+        &genesis,
+        &entered,
+        miner(0),
+        200,
+        &[give(&genesis, 1, 2, 1)],
+    );
     let offer = |block: &Arc<ccoin_core::rules::Applied>| Input::Block {
-        ticket: 0,
+        peer: STRANGER,
         block: block.block.clone(),
     };
     let _ = machine.step(
@@ -385,6 +251,7 @@ fn a_left_branch_returns_its_transactions() {
         Input::Submit {
             ticket: 0,
             txns: vec![waits.clone(), first.clone(), rival.clone()],
+            from: None,
         },
     );
     let _ = machine.step(at(150), offer(&left));

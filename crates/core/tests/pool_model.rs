@@ -4,37 +4,11 @@
 mod fixtures;
 
 use ccoin_core::{
-    AccountNonce, Address, Timestamp,
-    genesis::Genesis,
-    ledger::Account,
+    Timestamp,
     pool::{Accepted, MAX_GAP, Pool, PoolError},
-    transaction::VerifiedTransaction,
 };
-use fixtures::{Network, cases, coins, key, miner, transfer};
+use fixtures::{Network, account, cases, give, miner, ready};
 use proptest::prelude::*;
-
-fn account(nonce: u64, balance: u64) -> Account {
-    Account {
-        nonce: AccountNonce::new(nonce).unwrap(),
-        balance: coins(balance),
-    }
-}
-
-fn pay(genesis: &Genesis, from: usize, number: u64, amount: u64) -> VerifiedTransaction {
-    transfer(
-        genesis,
-        key(from).public_key(),
-        number,
-        Address::ZERO,
-        amount,
-    )
-}
-
-fn numbers(pool: &Pool) -> Vec<(Address, u64)> {
-    pool.ready()
-        .map(|txn| (txn.sender(), txn.number.get()))
-        .collect()
-}
 
 /// What the pool is meant to be, in the plainest words.
 #[derive(Default)]
@@ -137,11 +111,11 @@ proptest! {
                 model.settle(from, *nonce, *balance);
             } else {
                 let number = *nonce + ahead;
-                let got = pool.submit(Timestamp::ZERO, account(*nonce, *balance), pay(&genesis, from, number, amount));
+                let got = pool.submit(Timestamp::ZERO, account(*nonce, *balance), give(&genesis, from, number, amount));
                 prop_assert_eq!(verdict(got), model.submit(from, accounts[from], number, amount));
             }
             let expected: Vec<_> = model.ready.iter().map(|(from, number)| (miner(*from), *number)).collect();
-            prop_assert_eq!(numbers(&pool), expected);
+            prop_assert_eq!(ready(&pool), expected);
             prop_assert_eq!(pool.len(), model.waiting.len());
             prop_assert_eq!(pool.by_arrival().count(), pool.len());
             prop_assert_eq!(pool.bytes(), pool.by_arrival().map(|(_, txn)| txn.size()).sum::<usize>());

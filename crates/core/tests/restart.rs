@@ -4,22 +4,18 @@
 mod fixtures;
 
 use ccoin_core::{
-    Address, BlockId, StateHash, TxId,
+    BlockId, StateHash, TxId,
     genesis::Genesis,
     machine::{Effect, Machine},
     rules::Applied,
     transaction::VerifiedTransaction,
 };
-use fixtures::{Network, at, cases, child, key, miner, shell::Shell, transfer};
+use fixtures::{Network, at, cases, child, miner, pay, shell::Shell};
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-fn pay(genesis: &Genesis, from: usize, number: u64) -> VerifiedTransaction {
-    transfer(genesis, key(from).public_key(), number, Address::ZERO, 1)
-}
 
 /// What two equal nodes agree on: head, accounts, and what waits, ready or behind a gap.
 fn picture(machine: &Machine) -> (BlockId, StateHash, BTreeMap<TxId, bool>) {

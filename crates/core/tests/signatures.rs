@@ -5,26 +5,10 @@ mod fixtures;
 
 use ccoin_core::{
     Amount, BlockId, Timestamp,
-    genesis::Genesis,
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::{Signature, SignatureError, Verifier};
-use fixtures::{Network, arrived, at, coins, ghost, header, key, miner, seal, signed};
-use std::sync::Arc;
-
-fn network() -> Arc<Genesis> {
-    let alloc = (0..4)
-        .map(|index| (miner(index), index as u64, 1_000))
-        .collect();
-    Network {
-        difficulty: 0,
-        max_bound: 100,
-        min_bound: 1,
-        alloc,
-        ..Network::default()
-    }
-    .found()
-}
+use fixtures::{arrived, at, coins, ghost, header, key, miner, open_network, seal, signed};
 
 fn verify(txn: &Transaction, genesis: &BlockId) -> Result<VerifiedTransaction, TransactionError> {
     VerifiedTransaction::verify(txn.clone(), genesis, 64, &mut Verifier::new(4))
@@ -32,7 +16,7 @@ fn verify(txn: &Transaction, genesis: &BlockId) -> Result<VerifiedTransaction, T
 
 #[test]
 fn only_the_senders_own_signature_is_accepted() {
-    let genesis = network();
+    let genesis = open_network();
     let good = signed(&genesis, 0, 1, miner(1), 5);
     let id = good.id(&genesis.id);
     assert!(verify(&good, &genesis.id).is_ok());
@@ -102,8 +86,8 @@ fn plus(a: &[u8], b: &[u8]) -> Vec<u8> {
 
 /// Every field but the signature is signed, and the network too.
 #[test]
-fn a_signature_serves_one_payment_on_one_network() {
-    let genesis = network();
+fn a_signature_serves_one_payment_on_one_open_network() {
+    let genesis = open_network();
     let good = signed(&genesis, 0, 1, miner(1), 5);
     let changed = [
         Transaction {
@@ -147,7 +131,7 @@ fn a_signature_serves_one_payment_on_one_network() {
 
 #[test]
 fn signing_again_makes_another_signature_and_no_other_id() {
-    let genesis = network();
+    let genesis = open_network();
     let (once, twice) = (
         signed(&genesis, 0, 1, miner(1), 5),
         signed(&genesis, 0, 1, miner(1), 5),
@@ -179,7 +163,7 @@ fn signing_again_makes_another_signature_and_no_other_id() {
 /// In the toy the text of a key was cut to find its address.
 #[test]
 fn a_key_that_contains_a_victims_key_pays_from_its_own_address() {
-    let genesis = network();
+    let genesis = open_network();
     let payment = Payment {
         number: ccoin_core::AccountNonce::new(1).unwrap(),
         to: miner(1),
@@ -200,7 +184,7 @@ fn a_key_that_contains_a_victims_key_pays_from_its_own_address() {
 /// The limit is one of bytes, and it is the network's.
 #[test]
 fn data_is_bounded_by_its_bytes() {
-    let genesis = network();
+    let genesis = open_network();
     let long = |data: String| Transaction {
         data,
         ..signed(&genesis, 0, 1, miner(1), 5)

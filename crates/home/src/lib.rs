@@ -7,7 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod account;
-mod atomic_file;
+pub mod atomic_file;
 mod config;
 mod daemon;
 mod data_dir;

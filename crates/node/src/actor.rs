@@ -5,11 +5,14 @@
 use crate::{clock, view::QueueSize, writer::Unit};
 use ccoin_core::{
     Timestamp,
-    machine::{Effect, Input, Machine, NodeState, Ticket},
+    machine::{Effect, Input, Machine, NodeState, PeerId, Ticket},
     pool::{Accepted, PoolError},
     transaction::VerifiedTransaction,
 };
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 /// Batches of transactions that may wait for the machine; then callers wait.
@@ -31,6 +34,8 @@ pub(crate) type Results = Vec<Result<Accepted, PoolError>>;
 pub(crate) struct Batch {
     /// Their signatures are checked.
     pub(crate) txns: Vec<VerifiedTransaction>,
+    /// The peer that sent them; `None`: a user.
+    pub(crate) from: Option<PeerId>,
     /// Answered when they are on disk.
     pub(crate) results: oneshot::Sender<Results>,
 }
@@ -75,13 +80,10 @@ impl Actor {
                 bytes: pool.bytes(),
                 oldest: pool.oldest_ready(),
             };
-            unit.standing = unit
-                .moves_head()
-                .then(|| {
-                    let head = self.machine.chain().head();
-                    self.machine.chain().standing(&head.block.id).cloned()
-                })
-                .flatten();
+            if unit.moves_head() {
+                let anchor = self.machine.chain().anchor();
+                unit.anchor = anchor.map(|(block, standing)| (Arc::clone(block), standing.clone()));
+            }
             if !unit.is_idle() && self.units.send(unit).is_err() {
                 return;
             }
@@ -119,11 +121,15 @@ impl Actor {
             Woken::Time => Input::Tick,
             Woken::Event(Event::Input(input)) => *input,
             Woken::Event(Event::Ask(question)) => return question(&self.machine),
-            Woken::Batch(Batch { txns, results }) => {
+            Woken::Batch(Batch {
+                txns,
+                from,
+                results,
+            }) => {
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
                 unit.answers.push((ticket, results));
-                Input::Submit { ticket, txns }
+                Input::Submit { ticket, txns, from }
             }
         };
         unit.effects.extend(self.machine.step(clock::now(), input));

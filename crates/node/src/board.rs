@@ -2,13 +2,17 @@
 //! block, or dropped with a reason. Written only when the fact is on disk.
 
 use ccoin_core::{
-    AccountNonce, Address, Timestamp, TxId, machine::Effect, pool::PoolError, rules::Applied,
+    AccountNonce, Address, Timestamp, TxId,
+    machine::{Effect, PeerId},
+    pool::PoolError,
+    rules::Applied,
     transaction::VerifiedTransaction,
 };
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::watch;
 
 /// Dropped transactions whose reason is kept.
 const MAX_DROPPED: usize = 100_000;
@@ -32,7 +36,7 @@ pub enum Fate {
 #[derive(Debug, Default)]
 struct Facts {
     /// By order of arrival.
-    pending: BTreeMap<u64, (Timestamp, VerifiedTransaction)>,
+    pending: BTreeMap<u64, Pending>,
     orders: HashMap<TxId, u64>,
     senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
     included: HashMap<TxId, (Arc<Applied>, usize)>,
@@ -41,13 +45,26 @@ struct Facts {
     arrivals: u64,
 }
 
+/// A transaction that waits.
+#[derive(Debug)]
+struct Pending {
+    arrived: Timestamp,
+    txn: VerifiedTransaction,
+    /// The peer that sent it, as far as it is known yet.
+    from: Option<PeerId>,
+}
+
 /// The board.
 #[derive(Debug, Default)]
-pub struct Board(Mutex<Facts>);
+pub struct Board {
+    facts: Mutex<Facts>,
+    /// The order of the newest arrival that others should hear of.
+    news: watch::Sender<u64>,
+}
 
 impl Board {
     fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What became of a transaction, if memory knows.
@@ -58,7 +75,7 @@ impl Board {
             .orders
             .get(id)
             .and_then(|order| facts.pending.get(order));
-        if let Some((_, txn)) = pending {
+        if let Some(Pending { txn, .. }) = pending {
             return Some(Fate::Pending(txn.clone()));
         }
         if let Some((block, index)) = facts.included.get(id) {
@@ -71,6 +88,20 @@ impl Board {
             .dropped
             .get(id)
             .map(|(txn, reason)| Fate::Dropped(txn.clone(), reason.clone()))
+    }
+
+    /// Those of these transactions that memory holds: their signatures were checked.
+    pub(crate) fn verified(&self, ids: &[TxId]) -> Vec<Option<VerifiedTransaction>> {
+        let facts = self.facts();
+        let find = |id: &TxId| {
+            let waiting = || Some(facts.pending.get(facts.orders.get(id)?)?.txn.clone());
+            let included = || {
+                let (block, index) = facts.included.get(id)?;
+                block.block.transactions.get(*index).cloned()
+            };
+            waiting().or_else(included)
+        };
+        ids.iter().map(find).collect()
     }
 
     /// Numbers of the waiting transactions of a sender, ascending.
@@ -89,14 +120,44 @@ impl Board {
     pub fn page(&self, after: u64, limit: usize) -> Vec<(u64, Timestamp, VerifiedTransaction)> {
         let facts = self.facts();
         let rows = facts.pending.range(after.saturating_add(1)..).take(limit);
-        rows.map(|(order, (arrived, txn))| (*order, *arrived, txn.clone()))
+        rows.map(|(order, waits)| (*order, waits.arrived, waits.txn.clone()))
             .collect()
+    }
+
+    /// Waiting transactions after a place in the order of arrival that did not come from
+    /// this peer, and the place up to which was looked.
+    pub(crate) fn for_peer(
+        &self,
+        peer: PeerId,
+        after: u64,
+        limit: usize,
+    ) -> (Vec<VerifiedTransaction>, u64) {
+        let facts = self.facts();
+        let mut looked = after;
+        let mut txns = Vec::new();
+        for (order, waits) in facts.pending.range(after.saturating_add(1)..).take(limit) {
+            looked = *order;
+            if waits.from != Some(peer) {
+                txns.push(waits.txn.clone());
+            }
+        }
+        (txns, looked)
+    }
+
+    /// Changes when there is something new to tell peers.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     /// Follows an effect that is durable now.
     pub(crate) fn follow(&self, effect: &Effect) {
         match effect {
             Effect::PersistTransactions { arrived, txns } => self.facts().wait(*arrived, txns),
+            Effect::Relay { txns, except } => {
+                let mut facts = self.facts();
+                facts.came_from(txns, *except);
+                self.news.send_replace(facts.arrivals);
+            }
             Effect::Head { switch, dropped } => {
                 let mut facts = self.facts();
                 for block in &switch.left {
@@ -141,8 +202,22 @@ impl Facts {
                 .or_default()
                 .insert(txn.number, *txn.id());
             self.orders.insert(*txn.id(), self.arrivals);
-            self.pending.insert(self.arrivals, (arrived, txn.clone()));
+            let waits = Pending {
+                arrived,
+                txn: txn.clone(),
+                from: None,
+            };
+            self.pending.insert(self.arrivals, waits);
             self.dropped.remove(txn.id());
+        }
+    }
+
+    fn came_from(&mut self, txns: &[VerifiedTransaction], peer: Option<PeerId>) {
+        for txn in txns {
+            let order = self.orders.get(txn.id());
+            if let Some(waits) = order.and_then(|order| self.pending.get_mut(order)) {
+                waits.from = peer;
+            }
         }
     }
 

@@ -1,10 +1,10 @@
-//! Checkpoints: all accounts at a block, written now and then on a thread of their
+//! Checkpoints: all accounts at a block some way behind the head, written now and then on a thread of their
 //! own, so that a start replays a bounded tail of the log. A state is a cheap
 //! snapshot, so nothing waits.
 
 use crate::view::Recent;
 use ccoin_core::{
-    BlockId,
+    BlockId, Height,
     chain::Standing,
     encoding::{decode, encode},
     ledger::{Account, State},
@@ -20,8 +20,16 @@ pub(crate) struct Checkpoints {
     directory: PathBuf,
     /// Record of the last checkpoint's block.
     last: Position,
-    newest: Option<(Recent, Standing)>,
+    newest: Option<Anchor>,
     writing: Option<thread::JoinHandle<()>>,
+}
+
+/// What the next checkpoint would hold.
+struct Anchor {
+    block: Recent,
+    standing: Standing,
+    /// The head at that time: a log that does not hold it has lost its end.
+    head: (Height, BlockId),
 }
 
 impl Checkpoints {
@@ -34,20 +42,26 @@ impl Checkpoints {
         }
     }
 
-    /// Remembers the head; starts writing if the log has grown enough.
-    pub(crate) fn consider(&mut self, head: &Recent, standing: Standing) {
+    /// Remembers where a restart should begin; starts writing if the log has grown enough.
+    pub(crate) fn consider(&mut self, block: Recent, standing: Standing, head: &Recent) {
         let grown = head.position.0.saturating_sub(self.last.0);
         let busy = self
             .writing
             .as_ref()
             .is_some_and(|thread| !thread.is_finished());
-        self.newest = Some((head.clone(), standing));
+        let place = (head.header().number, head.id());
+        self.newest = Some(Anchor {
+            block,
+            standing,
+            head: place,
+        });
         if grown >= INTERVAL && !busy {
+            self.last = head.position;
             self.start();
         }
     }
 
-    /// Writes the head and waits for it, so that the next start has nothing to replay.
+    /// Writes the newest and waits for it, so that the next start has little to replay.
     pub(crate) fn finish(&mut self) {
         self.writing.take().map(thread::JoinHandle::join);
         self.start();
@@ -55,20 +69,24 @@ impl Checkpoints {
     }
 
     fn start(&mut self) {
-        let Some((head, standing)) = self.newest.take() else {
+        let Some(Anchor {
+            block,
+            standing,
+            head,
+        }) = self.newest.take()
+        else {
             return;
         };
         let directory = self.directory.clone();
-        self.last = head.position;
         let write = move || {
-            let (height, id, note) = (head.header().number, head.id(), encode(&standing));
+            let height = block.header().number;
             let summary = CheckpointHead {
                 height,
-                id,
-                position: head.position,
-                note,
+                id: block.id(),
+                position: block.position,
+                note: encode(&(standing, head)),
             };
-            let mut accounts: Vec<_> = head.applied.state.values().collect();
+            let mut accounts: Vec<_> = block.applied.state.values().collect();
             accounts.sort_unstable_by_key(|(address, _)| *address);
             // It is derived: without it the next start replays more.
             if let Err(error) = write_checkpoint(&directory, &summary, accounts.into_iter()) {
@@ -88,12 +106,14 @@ pub(crate) struct Restored {
     pub(crate) state: State,
     pub(crate) standing: Standing,
     pub(crate) position: Position,
+    /// The head when it was written.
+    pub(crate) head: (Height, BlockId),
 }
 
 /// Rebuilds the state of a checkpoint; `None` if it is not sound: derived data may
 /// be thrown away.
 pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<Restored> {
-    let standing = decode("checkpoint", &head.note).ok()?;
+    let (standing, then) = decode("checkpoint", &head.note).ok()?;
     let accounts: Option<Vec<_>> = accounts
         .map(|(address, value)| Some((address, Account::from_value(value)?)))
         .collect();
@@ -103,5 +123,6 @@ pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<
         state,
         standing,
         position: head.position,
+        head: then,
     })
 }

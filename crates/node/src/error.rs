@@ -41,6 +41,9 @@ pub enum NodeError {
         /// What the system says.
         source: io::Error,
     },
+    /// The socket for peers.
+    #[error("cannot listen for peers: {0}")]
+    Socket(io::Error),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -80,6 +83,7 @@ impl From<NodeError> for Failure {
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
             NodeError::Storage(_)
             | NodeError::File { .. }
+            | NodeError::Socket(_)
             | NodeError::Thread(_)
             | NodeError::Panic(_) => Self::new(ExitCode::Unexpected, message),
         }

@@ -17,6 +17,7 @@ use ccoin_core::{
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::SecretKey;
+use ccoin_p2p::{Network, PeerInfo};
 use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
@@ -48,6 +49,7 @@ pub struct NodeHandle {
     /// known when the last payment is on disk.
     pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
     pub(crate) validator: bool,
+    pub(crate) network: Option<Network>,
 }
 
 impl NodeHandle {
@@ -67,6 +69,12 @@ impl NodeHandle {
     #[must_use]
     pub fn is_validator(&self) -> bool {
         self.validator
+    }
+
+    /// The connected peers.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        self.network.iter().flat_map(Network::peers).collect()
     }
 
     /// The node as of its last durable step.
@@ -119,7 +127,12 @@ impl NodeHandle {
             .collect();
         let txns: Vec<_> = verdicts.iter().flatten().cloned().collect();
         let (results, answer) = oneshot::channel();
-        self.batches.send(Batch { txns, results }).await.ok()?;
+        let batch = Batch {
+            txns,
+            from: None,
+            results,
+        };
+        self.batches.send(batch).await.ok()?;
         let mut results = answer.await.ok()?.into_iter();
         for verdict in &mut verdicts {
             let Ok(txn) = verdict else { continue };

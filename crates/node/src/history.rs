@@ -4,6 +4,7 @@
 use crate::{
     board::{Board, Fate},
     indexer::{IndexBehind, IndexHandle},
+    peers::answers::fits,
     view::View,
 };
 use ccoin_core::{
@@ -105,6 +106,11 @@ impl History {
             Some((id, position)) => self.read_block(position, &id).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Whether this is a recent block of the head's branch.
+    pub(crate) fn knows(&self, id: &BlockId) -> bool {
+        self.view.borrow().by_id(id).is_some()
     }
 
     /// Number of a block of the head's branch.
@@ -221,6 +227,94 @@ impl History {
             |(address, value)| Account::from_value(value).map(|account| (address, account));
         let rows: Option<Vec<_>> = rows.into_iter().map(account).collect();
         Ok((rows.ok_or(HistoryError::Mismatch(0))?, next))
+    }
+
+    /// The number of the first of these blocks that is on the head's branch; zeros as
+    /// id stand for any block with the number.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if storage does not answer.
+    pub(crate) async fn common(
+        &self,
+        pairs: Vec<(Height, BlockId)>,
+    ) -> Result<Option<Height>, HistoryError> {
+        let view = Arc::clone(&self.view.borrow());
+        for (index, (number, id)) in pairs.iter().enumerate() {
+            if let Some(recent) = view.at(*number) {
+                if fits(id, &recent.id()) {
+                    return Ok(Some(*number));
+                }
+            } else if *number < settled(&view).next().unwrap_or(Height::MAX) {
+                let older = pairs.get(index..).unwrap_or_default().to_vec();
+                return self.common_settled(older, settled(&view)).await;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn common_settled(
+        &self,
+        pairs: Vec<(Height, BlockId)>,
+        settled: Height,
+    ) -> Result<Option<Height>, HistoryError> {
+        let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
+            for (number, id) in pairs {
+                let have = index.block_at(number)?.filter(|_| number <= settled);
+                if have.is_some_and(|(have, _)| fits(&id, &have)) {
+                    return Ok(Some(number));
+                }
+            }
+            Ok(None)
+        };
+        Ok(self.index.ask(settled, find).await??)
+    }
+
+    /// Encoded blocks of the head's branch behind a number: at least one if there is
+    /// one, then at most `most` and about `bytes`; and whether there are more.
+    ///
+    /// # Errors
+    /// [`HistoryError`] if storage does not answer.
+    pub(crate) async fn encoded_blocks(
+        &self,
+        after: Height,
+        most: usize,
+        bytes: usize,
+    ) -> Result<(Vec<Vec<u8>>, bool), HistoryError> {
+        let view = Arc::clone(&self.view.borrow());
+        let numbers = (after.get() + 1..=view.height().get()).take(most);
+        let numbers: Vec<_> = numbers
+            .filter_map(|number| Height::new(number).ok())
+            .collect();
+        let (recent, older): (Vec<_>, Vec<_>) = numbers
+            .into_iter()
+            .partition(|number| view.at(*number).is_some());
+        let mut positions = Vec::new();
+        if !older.is_empty() {
+            let find = move |index: &mut ccoin_storage::Index| -> Result<Vec<_>, IndexError> {
+                let found = older.into_iter().map(|number| index.block_at(number));
+                found.collect::<Result<Vec<_>, _>>()
+            };
+            let found = self.index.ask(settled(&view), find).await??;
+            positions.extend(found.into_iter().map_while(|found| found.map(|(_, at)| at)));
+        }
+        let recent = recent.into_iter().filter_map(|number| view.at(number));
+        positions.extend(recent.map(|recent| recent.position));
+        let last = view.height().get();
+        let read = move |log: &LogReader| {
+            let (mut blocks, mut size) = (Vec::new(), 0);
+            for position in positions {
+                let (_, encoded) = log.read(position)?;
+                size += encoded.len();
+                if size > bytes && !blocks.is_empty() {
+                    break;
+                }
+                blocks.push(encoded);
+            }
+            Ok(blocks)
+        };
+        let blocks = self.log_read(read).await?;
+        let more = after.get() + (blocks.len() as u64) < last;
+        Ok((blocks, more))
     }
 
     async fn read_block(

@@ -7,6 +7,10 @@
 //! | thread `index` | the index | `storage` has ended |
 //! | thread `miner` (validators) | the key, one order at a time | `storage` has ended |
 //! | threads `verifier-N`, one per core | a cache of parsed keys each | the last handle is dropped |
+//! | tasks of `ccoin_p2p::Network` | the connections | the network is stopped |
+//! | task for each peer | what it sends, one frame at a time | its connection ends |
+//! | task for each new peer | showing it what waits here | all is shown |
+//! | tasks for remembered peers | the file `peers` | the network is stopped |
 //! | thread `checkpoint`, now and then | a snapshot of the state | it is written |
 //!
 //! Inputs flow `verifier -> chain -> storage -> view`; nobody waits for the index.
@@ -24,6 +28,7 @@ mod handle;
 mod history;
 mod indexer;
 mod miner;
+mod peers;
 mod running;
 mod store;
 mod verifier;
@@ -35,6 +40,7 @@ pub use error::NodeError;
 pub use handle::{AccountNow, NodeHandle, SubmitError};
 pub use history::{AccountsPage, History, HistoryError, Status};
 pub use indexer::IndexBehind;
+pub use peers::{PeerSetup, seeker::seek_genesis};
 pub use running::{Ending, NodeSetup, RunningNode};
 pub use store::ChainPaths;
 pub use view::{QueueSize, Recent, View};

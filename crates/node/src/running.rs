@@ -9,10 +9,11 @@ use crate::{
     history::History,
     indexer::Indexer,
     miner::Miner,
+    peers::{Hub, HubSetup, PeerSetup, registration::Registered, voice::Voice},
     store::{ChainPaths, Store},
     verifier::VerifierPool,
     view::{QueueSize, Recent, View},
-    writer::{Unit, WAITING_UNITS, Writer},
+    writer::{RECENT_LEAST, Unit, WAITING_UNITS, Writer},
 };
 use ccoin_core::{
     Height,
@@ -22,6 +23,7 @@ use ccoin_core::{
 };
 use ccoin_crypto::SecretKey;
 use ccoin_home::VoteFile;
+use ccoin_p2p::Local;
 use ccoin_storage::{ChainLock, Index};
 use std::{
     collections::VecDeque,
@@ -39,7 +41,7 @@ pub struct NodeSetup {
     /// The rules.
     pub genesis: Genesis,
     /// The account's key.
-    pub key: SecretKey,
+    pub key: Arc<SecretKey>,
     /// Of a validator; a basic node never seals.
     pub votes: Option<VoteFile>,
     /// `client.block_data`.
@@ -48,6 +50,8 @@ pub struct NodeSetup {
     pub seeds: [[u8; 32]; 2],
     /// Throw the index away and build it again.
     pub reindex: bool,
+    /// How it meets others; `None`: it does not.
+    pub peers: Option<PeerSetup>,
 }
 
 /// How a node has ended.
@@ -58,6 +62,7 @@ pub struct RunningNode {
     handle: NodeHandle,
     threads: Vec<(&'static str, JoinHandle<Ending>)>,
     ended: tokio_mpsc::Receiver<(&'static str, bool)>,
+    registered: Option<Registered>,
     _lock: ChainLock,
 }
 
@@ -76,8 +81,9 @@ impl RunningNode {
             block_data,
             seeds,
             reindex,
+            peers,
         } = setup;
-        let (genesis, key) = (Arc::new(genesis), Arc::new(key));
+        let genesis = Arc::new(genesis);
         let validator = votes.is_some();
         let [seed, wallet_seed] = seeds;
         let placeholder = genesis.config.block_mining.placeholder_data.as_ref();
@@ -135,6 +141,42 @@ impl RunningNode {
         }
         let runtime = own_runtime()?;
         threads.spawn("index", move || indexer.run(&runtime))?;
+        let payments = genesis.config.transaction.placeholder_data.as_ref();
+        let wallet = Arc::new(Mutex::new(PlaceholderText::new(
+            None,
+            payments,
+            wallet_seed,
+        )));
+        let history = History {
+            genesis: Arc::clone(&genesis),
+            view: watched.clone(),
+            board: Arc::clone(&board),
+            index,
+            log,
+        };
+        let (local, told) = watch::channel(Local {
+            network_id: genesis.config.network_id,
+            genesis_id: genesis.id,
+            height: watched.borrow().height(),
+            final_number: Height::GENESIS,
+        });
+        let hub = HubSetup {
+            genesis: Arc::clone(&genesis),
+            key: Arc::clone(&key),
+            validator,
+            chain: chain.root.clone(),
+            local: told,
+            verifiers: verifiers.clone(),
+            history: history.clone(),
+            board: Arc::clone(&board),
+            events: events.clone(),
+            batches: batches.clone(),
+        };
+        let met = peers.map(|peers| Hub::start(&peers, hub)).transpose()?;
+        let (network, registered) = match met {
+            Some((network, registered)) => (Some(network), registered),
+            None => (None, None),
+        };
         let recent_bytes = watched
             .borrow()
             .recent
@@ -148,12 +190,16 @@ impl RunningNode {
             pool: store.pool,
             votes,
             miner,
-            board: Arc::clone(&board),
+            board,
             view,
             checkpoints: Checkpoints::new(chain.state.clone(), store.replayed_from),
             positions: store.positions,
             leader: None,
             recent_bytes,
+            voice: Voice {
+                network: network.clone(),
+                local,
+            },
         };
         threads.spawn("storage", move || writer.run(&unit))?;
         let actor = Actor {
@@ -168,19 +214,6 @@ impl RunningNode {
             actor.run(&runtime);
             Ok(())
         })?;
-        let history = History {
-            genesis: Arc::clone(&genesis),
-            view: watched.clone(),
-            board,
-            index,
-            log,
-        };
-        let payments = genesis.config.transaction.placeholder_data.as_ref();
-        let wallet = Arc::new(Mutex::new(PlaceholderText::new(
-            None,
-            payments,
-            wallet_seed,
-        )));
         let handle = NodeHandle {
             genesis,
             key,
@@ -191,11 +224,13 @@ impl RunningNode {
             history,
             wallet,
             validator,
+            network,
         };
         Ok(Self {
             handle,
             threads: threads.running,
             ended: endings,
+            registered,
             _lock: store.lock,
         })
     }
@@ -210,6 +245,16 @@ impl RunningNode {
     /// then tells why.
     pub async fn failed(&mut self) {
         let _ = self.ended.recv().await;
+    }
+
+    /// Takes leave of the discovery service and of all peers.
+    pub async fn leave(&mut self) {
+        if let Some(registered) = self.registered.take() {
+            registered.end().await;
+        }
+        if let Some(network) = &self.handle.network {
+            network.stop().await;
+        }
     }
 
     /// Ends the node: nothing new is made, everything accepted is on disk.
@@ -275,9 +320,12 @@ fn own_runtime() -> Result<tokio::runtime::Runtime, NodeError> {
 
 fn first_view(store: &Store) -> View {
     let chain = store.machine.chain();
+    // The index answers for the others.
+    let newest = chain.main().len().saturating_sub(RECENT_LEAST);
     let recent: VecDeque<Recent> = chain
         .main()
         .iter()
+        .skip(newest)
         .filter_map(|applied| {
             let key = (applied.block.header().number, applied.block.id);
             let position = *store.positions.get(&key)?;

@@ -135,27 +135,31 @@ impl Store {
         lock: ChainLock,
         start: &Start,
     ) -> Result<Self, NodeError> {
-        let (found, passed_over) = match load_newest(&paths.state, checkpoints::restore)? {
-            Some((head, restored)) => match replay_log(paths, start, Some(restored)) {
-                Ok(replayed) => (Some(replayed), None),
-                Err(error) => {
+        let mut written = None;
+        let checkpoint = load_newest(&paths.state, checkpoints::restore)?;
+        let found = checkpoint.and_then(|(summary, restored)| {
+            written = Some((restored.head, summary.position));
+            replay_log(paths, start, Some(restored))
+                .inspect_err(|error| {
                     tracing::warn!(
                         "a checkpoint does not fit the block log and is passed over: {error}"
                     );
-                    (None, Some(head))
-                }
-            },
-            None => (None, None),
-        };
+                })
+                .ok()
+        });
         let replayed = match found {
             Some(replayed) => replayed,
             None => replay_log(paths, start, None)?,
         };
-        // A checkpoint is written after its block: a log that ends before it has lost its end.
+        // A checkpoint is written after the head of its time: a log that ends before it
+        // has lost its end.
         let end = replayed.machine.chain().head().block.header().number;
-        if let Some(lost) = passed_over.filter(|checkpoint| checkpoint.height > end) {
-            let reason = format!("block {} is missing, the log ends at {end}", lost.height);
-            return Err(damaged(&paths.blocks, lost.position, reason));
+        if let Some(((height, id), position)) = written
+            && !replayed.positions.contains_key(&(height, id))
+            && height >= end
+        {
+            let reason = format!("block {height} is missing, the log ends at {end}");
+            return Err(damaged(&paths.blocks, position, reason));
         }
         let Replay {
             blocks,
@@ -215,6 +219,9 @@ fn replay_log(
     let blocks = BlockLog::open(&paths.blocks, from, &mut |position, record, bytes| {
         let misfit = |reason: String| damaged(&paths.blocks, position, reason);
         if record == kind::GENESIS {
+            // A young chain's checkpoint is block 1 itself.
+            restored = None;
+            machine.get_or_insert_with(|| Machine::new(start.clone()));
             positions.insert((Height::GENESIS, genesis.id), position);
         }
         if !matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK) {
@@ -227,9 +234,7 @@ fn replay_log(
             (None, Some(checkpoint)) => {
                 machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
             }
-            (Some(machine), _) => {
-                replay(machine, block, record == kind::TIMELY_BLOCK).map_err(misfit)?
-            }
+            (Some(machine), _) => replay(machine, block).map_err(misfit)?,
             (None, None) => return Err(misfit("a block before the first".into())),
         }
         positions.insert(key, position);
@@ -279,8 +284,8 @@ fn from_checkpoint(
 }
 
 /// Executes a block from the log again; one whose parent lies below the window is settled.
-fn replay(machine: &mut Machine, block: SealedBlock, timely: bool) -> Result<(), String> {
-    match machine.replay(block, timely) {
+fn replay(machine: &mut Machine, block: SealedBlock) -> Result<(), String> {
+    match machine.replay(block) {
         Ok(()) | Err(BlockError::Parent(_)) => Ok(()),
         Err(error) => Err(error.to_string()),
     }

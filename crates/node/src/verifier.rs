@@ -15,25 +15,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 /// Transactions that one thread checks before another may help: about a millisecond.
 const CHUNK: usize = 64;
 
-/// Chunks that may wait for a thread; beyond that callers wait.
-const WAITING_CHUNKS: usize = 256;
+/// Jobs that may wait for a thread; beyond that callers wait.
+const WAITING_JOBS: usize = 256;
 
 /// Parsed keys that a thread remembers.
 const CACHED_KEYS: usize = 4_096;
 
 type Verdict = Result<VerifiedTransaction, TransactionError>;
 
-struct Chunk {
-    txns: Vec<Transaction>,
-    verdicts: oneshot::Sender<Vec<Verdict>>,
-    /// Given back when the chunk is done, so that callers never wait for each other.
-    place: OwnedSemaphorePermit,
-}
+/// Work for a thread, and its place in the queue: given back when it is done, so that
+/// callers never wait for each other.
+type Job = (Box<dyn FnOnce(&mut Verifier) + Send>, OwnedSemaphorePermit);
 
 /// The pool of verifier threads.
 #[derive(Clone, Debug)]
 pub(crate) struct VerifierPool {
-    chunks: mpsc::Sender<Chunk>,
+    genesis: BlockId,
+    max_data: usize,
+    jobs: mpsc::Sender<Job>,
     /// Bounds the channel without ever blocking an async caller.
     places: Arc<Semaphore>,
 }
@@ -41,38 +40,45 @@ pub(crate) struct VerifierPool {
 impl VerifierPool {
     /// Starts one thread per core; they end when the pool is dropped.
     pub(crate) fn start(genesis: BlockId, max_data: usize) -> std::io::Result<Self> {
-        let (chunks, chunk) = mpsc::channel::<Chunk>();
-        let chunk = Arc::new(Mutex::new(chunk));
+        let (jobs, job) = mpsc::channel::<Job>();
+        let job = Arc::new(Mutex::new(job));
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for number in 0..threads {
-            let chunk = Arc::clone(&chunk);
+            let job = Arc::clone(&job);
             thread::Builder::new()
                 .name(format!("verifier-{number}"))
                 .spawn(move || {
                     let mut verifier = Verifier::new(CACHED_KEYS);
                     loop {
-                        let next = chunk.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                        let Ok(Chunk {
-                            txns,
-                            verdicts,
-                            place,
-                        }) = next
-                        else {
-                            return;
-                        };
-                        let verify = |txn| {
-                            VerifiedTransaction::verify(txn, &genesis, max_data, &mut verifier)
-                        };
-                        // A caller that has gone away does not want the answer.
-                        let _ = verdicts.send(txns.into_iter().map(verify).collect());
+                        let next = job.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        let Ok((work, place)) = next else { return };
+                        work(&mut verifier);
                         drop(place);
                     }
                 })?;
         }
         Ok(Self {
-            chunks,
-            places: Arc::new(Semaphore::new(WAITING_CHUNKS)),
+            genesis,
+            max_data,
+            jobs,
+            places: Arc::new(Semaphore::new(WAITING_JOBS)),
         })
+    }
+
+    /// Queues work for a thread, waiting for room. The answer is lost when the threads
+    /// have ended.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Verifier) -> T + Send + 'static,
+    ) -> Option<oneshot::Receiver<T>> {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let (answer, answered) = oneshot::channel();
+        let work = move |verifier: &mut Verifier| {
+            // A caller that has gone away does not want the answer.
+            let _ = answer.send(work(verifier));
+        };
+        self.jobs.send((Box::new(work), place)).ok()?;
+        Some(answered)
     }
 
     /// Checks transactions; the verdicts come in the same order. `None` when the
@@ -81,20 +87,16 @@ impl VerifierPool {
         let mut answers = Vec::with_capacity(txns.len().div_ceil(CHUNK));
         let mut txns = txns.into_iter();
         loop {
-            let txns: Vec<_> = txns.by_ref().take(CHUNK).collect();
-            if txns.is_empty() {
+            let chunk: Vec<_> = txns.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
                 break;
             }
-            let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-            let (verdicts, answer) = oneshot::channel();
-            self.chunks
-                .send(Chunk {
-                    txns,
-                    verdicts,
-                    place,
-                })
-                .ok()?;
-            answers.push(answer);
+            let (genesis, max_data) = (self.genesis, self.max_data);
+            let check = move |verifier: &mut Verifier| -> Vec<Verdict> {
+                let verify = |txn| VerifiedTransaction::verify(txn, &genesis, max_data, verifier);
+                chunk.into_iter().map(verify).collect()
+            };
+            answers.push(self.run(check).await?);
         }
         let mut verdicts = Vec::new();
         for answer in answers {

@@ -7,13 +7,15 @@ use crate::{
     board::Board,
     checkpoints::Checkpoints,
     miner::{Miner, Order},
+    peers::voice::Voice,
     view::{QueueSize, Recent, View},
 };
 use ccoin_core::{
     Address, BlockId, Height,
-    chain::{Standing, Switch},
+    chain::{Standing, Switch, WINDOW_BLOCKS},
     encoding::encode,
     machine::{Effect, NodeState, SealMark, Ticket},
+    rules::Applied,
     slots::Schedule,
 };
 use ccoin_home::{VoteFile, VoteRecord};
@@ -31,7 +33,7 @@ pub(crate) const WAITING_UNITS: usize = 32;
 const RECENT_BLOCKS: usize = 1_024;
 const RECENT_BYTES: usize = 32 << 20;
 /// Blocks that it keeps however large they are.
-const RECENT_LEAST: usize = 2;
+pub(crate) const RECENT_LEAST: usize = 2;
 
 /// What the machine decided in one go.
 #[derive(Default)]
@@ -39,8 +41,8 @@ pub(crate) struct Unit {
     pub(crate) effects: Vec<Effect>,
     pub(crate) answers: Vec<(Ticket, oneshot::Sender<Results>)>,
     pub(crate) queue: QueueSize,
-    /// Of the head, when it has moved.
-    pub(crate) standing: Option<Standing>,
+    /// Where a restart should begin, when the head has moved.
+    pub(crate) anchor: Option<(Arc<Applied>, Standing)>,
 }
 
 impl Unit {
@@ -77,6 +79,7 @@ pub(crate) struct Writer {
     pub(crate) leader: Option<Address>,
     /// Bytes of the transactions in the view's recent blocks.
     pub(crate) recent_bytes: usize,
+    pub(crate) voice: Voice,
 }
 
 impl Writer {
@@ -151,7 +154,7 @@ impl Writer {
             effects,
             answers,
             queue,
-            standing,
+            anchor,
         } = unit;
         let mut answers: BTreeMap<_, _> = answers.into_iter().collect();
         let mut recent = Arc::clone(&self.view.borrow().recent);
@@ -173,6 +176,7 @@ impl Writer {
             state,
             queue,
         }));
+        self.voice.reach(self.view.borrow().height());
         // Only now does a reader that misses them here know to wait for the index.
         for block in &settled {
             self.board.forget(&block.applied);
@@ -202,13 +206,17 @@ impl Writer {
                 Effect::State { from, to } => self.announce_state(from, to),
                 Effect::PersistTransactions { .. }
                 | Effect::PersistSeal(_)
-                | Effect::PersistBlock { .. }
-                | Effect::Judged { .. } => {}
+                | Effect::PersistBlock { .. } => {}
+                other => self.voice.say(&other),
             }
         }
-        if let Some(standing) = standing {
+        if let Some((applied, standing)) = anchor {
             let view = Arc::clone(&self.view.borrow());
-            self.checkpoints.consider(view.head(), standing);
+            let key = (applied.block.header().number, applied.block.id);
+            if let Some(position) = self.positions.get(&key).copied() {
+                let block = Recent { applied, position };
+                self.checkpoints.consider(block, standing, view.head());
+            }
         }
     }
 
@@ -249,7 +257,10 @@ impl Writer {
             self.recent_bytes -= oldest.transaction_bytes();
             settled.push(oldest);
         }
-        if let Some(first) = recent.front().map(|oldest| oldest.header().number) {
+        // A branch may leave the head's anywhere in the machine's window.
+        let window = u64::try_from(WINDOW_BLOCKS).unwrap_or(u64::MAX);
+        let head = recent.back().map(|head| head.header().number);
+        if let Some(first) = head.and_then(|head| head.checked_sub(window)) {
             self.positions = self.positions.split_off(&(first, BlockId::ZERO));
         }
         settled

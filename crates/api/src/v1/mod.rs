@@ -2,6 +2,7 @@
 
 mod accounts;
 mod blocks;
+mod peers;
 mod status;
 mod txns;
 
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/status", get(status::status))
         .route("/queue", get(status::queue))
+        .route("/peers", get(peers::list))
         .route("/blocks", get(blocks::list))
         .route("/blocks/{block}", get(blocks::one))
         .route("/blocks/{block}/state", get(blocks::state))

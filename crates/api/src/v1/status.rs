@@ -82,7 +82,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
         leader: schedule.leader(schedule.slot(now)),
         state: view.state.letter(),
         state_word: view.state.word(),
-        peers: 0,
+        peers: api.node.peers().len(),
         queue: QueueSummary {
             txns: view.queue.txns,
             bytes: view.queue.bytes,

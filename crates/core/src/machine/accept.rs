@@ -1,6 +1,6 @@
 //! What comes from outside: transactions into the pool, blocks into the chain.
 
-use super::{Effect, Machine, Ticket};
+use super::{Effect, Machine, PeerId, Ticket};
 use crate::{
     Timestamp,
     block::SealedBlock,
@@ -11,12 +11,16 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 
+/// Blocks of one miner for one number and turn that are kept: two prove its fault.
+const MAX_RIVALS: u8 = 2;
+
 impl Machine {
     pub(super) fn submit(
         &mut self,
         now: Timestamp,
         ticket: Ticket,
         txns: Vec<VerifiedTransaction>,
+        from: Option<PeerId>,
         effects: &mut Vec<Effect>,
     ) {
         let mut results = Vec::with_capacity(txns.len());
@@ -32,10 +36,16 @@ impl Machine {
         if !new.is_empty() {
             effects.push(Effect::PersistTransactions {
                 arrived: now,
-                txns: new,
+                txns: new.clone(),
             });
         }
         effects.push(Effect::Reply { ticket, results });
+        if !new.is_empty() {
+            effects.push(Effect::Relay {
+                txns: new,
+                except: from,
+            });
+        }
     }
 
     /// The rules from 8 on, in order. What is refused has changed nothing.
@@ -56,6 +66,12 @@ impl Machine {
                 time: header.time,
                 ahead_ms,
                 tolerated_ms: skew,
+            });
+        }
+        if self.chain.rivals(header.number, header.time) >= MAX_RIVALS {
+            return Err(BlockError::Rivals {
+                signer: header.coinbase,
+                number: header.number,
             });
         }
         let slot_end = self.schedule.end(self.schedule.slot(header.time));
@@ -87,7 +103,7 @@ impl Machine {
             applied: Arc::clone(&applied),
             timely,
         });
-        let Some(switch) = self.chain.insert(applied, timely) else {
+        let Some(switch) = self.chain.insert(applied) else {
             return;
         };
         let dropped = if switch.left.is_empty() {
@@ -100,6 +116,9 @@ impl Machine {
 
     /// Takes the senders of new blocks out of the pool as far as they got.
     fn settle(&mut self, switch: &Switch) -> Vec<(VerifiedTransaction, PoolError)> {
+        if self.pool.is_empty() {
+            return Vec::new();
+        }
         let included = || {
             switch
                 .entered

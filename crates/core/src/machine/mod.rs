@@ -5,20 +5,25 @@
 //! a later one becomes visible to anybody.
 
 mod accept;
+mod follow;
 mod seal;
 
+pub use crate::sync::{NodeState, PeerId};
 use crate::{
     Height, PowNonce, Timestamp,
     block::SealedBlock,
     chain::{Chain, Standing, Switch},
     genesis::Genesis,
     ledger::{Account, State},
+    message::BlockRequest,
     pool::{Accepted, Pool, PoolError},
     rules::{Applied, BlockError},
     slots::{Schedule, Slot},
+    sync::{self, Action, Event, fetch::Fetch, orphans::Orphans},
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{Address, Hash, Signature};
+pub use follow::Fault;
 pub use seal::PlaceholderText;
 use std::sync::Arc;
 
@@ -39,6 +44,8 @@ pub enum Input {
         ticket: Ticket,
         /// The transactions, judged one by one in this order.
         txns: Vec<VerifiedTransaction>,
+        /// The peer that sent them; `None`: a user.
+        from: Option<PeerId>,
     },
     /// The miner found a nonce.
     Mined {
@@ -54,12 +61,42 @@ pub enum Input {
         /// Over the id.
         signature: Signature,
     },
-    /// A block from elsewhere, header and signatures checked.
+    /// A peer has proven who it is.
+    Joined {
+        /// Number of its connection.
+        peer: PeerId,
+        /// Whether it makes blocks: a miner of the genesis block that says so.
+        validator: bool,
+        /// What it says that it has.
+        height: Height,
+    },
+    /// A connection has ended.
+    Left {
+        /// Its number.
+        peer: PeerId,
+    },
+    /// A peer tells its height.
+    Heights {
+        /// Who.
+        peer: PeerId,
+        /// What it says that it has.
+        height: Height,
+    },
+    /// A peer shows a new block; header and signatures are checked.
     Block {
-        /// Comes back in [`Effect::Judged`].
-        ticket: Ticket,
+        /// Who.
+        peer: PeerId,
         /// The block.
         block: SealedBlock,
+    },
+    /// A peer answers [`Effect::Ask`]; headers and signatures are checked.
+    Answer {
+        /// Who.
+        peer: PeerId,
+        /// The blocks, the oldest first.
+        blocks: Vec<SealedBlock>,
+        /// Whether its chain goes on behind the last.
+        more: bool,
     },
     /// The node shall end: nothing is mined any more.
     Stop,
@@ -91,12 +128,52 @@ pub enum Effect {
         /// One per transaction, in its order.
         results: Vec<Result<Accepted, PoolError>>,
     },
-    /// Answer a block.
-    Judged {
-        /// Of [`Input::Block`].
-        ticket: Ticket,
-        /// Whether it is in the chain now.
-        result: Result<(), BlockError>,
+    /// Hand accepted transactions on to all peers but one.
+    Relay {
+        /// New here.
+        txns: Vec<VerifiedTransaction>,
+        /// Where they came from.
+        except: Option<PeerId>,
+    },
+    /// Show the new head to all peers but one.
+    Announce {
+        /// The block.
+        applied: Arc<Applied>,
+        /// Where it came from.
+        except: Option<PeerId>,
+    },
+    /// Tell a peer how far this node is.
+    Tell {
+        /// Whom.
+        peer: PeerId,
+    },
+    /// Ask a peer for blocks.
+    Ask {
+        /// Whom.
+        peer: PeerId,
+        /// For which.
+        request: BlockRequest,
+    },
+    /// Ask all peers for their heights.
+    AskHeights,
+    /// A peer has broken a rule: end its connection.
+    Blame {
+        /// Who.
+        peer: PeerId,
+        /// Which rule.
+        fault: Fault,
+    },
+    /// A peer's branch leaves this node's too far back to be followed.
+    Apart {
+        /// Who.
+        peer: PeerId,
+    },
+    /// Tell how far catching up has got.
+    Progress {
+        /// Own height.
+        height: Height,
+        /// The greatest height that a peer claims.
+        target: Height,
     },
     /// Look for a nonce.
     Mine {
@@ -132,47 +209,6 @@ pub enum Effect {
     },
 }
 
-/// The life of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NodeState {
-    /// It has no genesis block.
-    Genesis,
-    /// It does not know yet whether others are ahead.
-    Boot,
-    /// It works.
-    Ready,
-    /// It is ending.
-    Stopping,
-    /// It has ended.
-    Dead,
-}
-
-impl NodeState {
-    /// The letter in logs and in the API.
-    #[must_use]
-    pub fn letter(self) -> char {
-        match self {
-            Self::Genesis => 'g',
-            Self::Boot => 'b',
-            Self::Ready => 'r',
-            Self::Stopping => 's',
-            Self::Dead => 'd',
-        }
-    }
-
-    /// The word for people.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Genesis => "waiting for a genesis block",
-            Self::Boot => "starting",
-            Self::Ready => "ready",
-            Self::Stopping => "stopping",
-            Self::Dead => "stopped",
-        }
-    }
-}
-
 /// The newest (slot, number) for which this key has signed a block. It only grows:
 /// a key signs at most one block for each, across crashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -206,8 +242,9 @@ pub struct Machine {
     chain: Chain,
     pool: Pool,
     state: NodeState,
-    /// When the first step was, by the clock as it runs now.
-    started: Option<Timestamp>,
+    follower: follow::Follower,
+    fetch: Fetch,
+    orphans: Orphans,
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
@@ -235,7 +272,9 @@ impl Machine {
             chain: Chain::new(root, standing, &genesis),
             pool: Pool::default(),
             state: NodeState::Genesis,
-            started: None,
+            follower: follow::Follower::default(),
+            fetch: Fetch::default(),
+            orphans: Orphans::default(),
             miner,
             last_sealed,
             block_text,
@@ -250,9 +289,9 @@ impl Machine {
     ///
     /// # Errors
     /// [`BlockError`] if it does not fit: the log is not this chain's.
-    pub fn replay(&mut self, block: SealedBlock, timely: bool) -> Result<(), BlockError> {
+    pub fn replay(&mut self, block: SealedBlock) -> Result<(), BlockError> {
         let applied = self.execute(block)?;
-        self.chain.insert(applied, timely);
+        self.chain.insert(applied);
         Ok(())
     }
 
@@ -267,39 +306,48 @@ impl Machine {
     #[must_use]
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.wake(now, &mut effects);
+        let stop = matches!(input, Input::Stop);
         match input {
             Input::Tick => {}
-            Input::Submit { ticket, txns } => self.submit(now, ticket, txns, &mut effects),
+            Input::Submit { ticket, txns, from } => {
+                self.submit(now, ticket, txns, from, &mut effects);
+            }
             Input::Mined { job, nonce } => self.mined(now, job, nonce, &mut effects),
             Input::Signed { job, signature } => self.signed(job, signature, &mut effects),
-            Input::Block { ticket, block } => {
-                let result = self.accept(now, block, &mut effects);
-                effects.push(Effect::Judged { ticket, result });
+            Input::Joined {
+                peer,
+                validator,
+                height,
+            } => self.fetch.joined(peer, validator, height),
+            Input::Left { peer } => self.left(peer),
+            Input::Heights { peer, height } => self.told(peer, height),
+            Input::Block { peer, block } => self.shown(now, peer, block, &mut effects),
+            Input::Answer { peer, blocks, more } => {
+                self.answered(now, peer, blocks, more, &mut effects);
             }
-            Input::Stop => self.enter(NodeState::Stopping, &mut effects),
+            Input::Stop => {}
         }
-        self.boot(now, &mut effects);
+        let event = if stop { Event::Stop } else { Event::Stirred };
+        let mut action = self.happens(event, &mut effects);
+        if self.has_caught_up(now) {
+            action = self.happens(Event::CaughtUp, &mut effects);
+        }
         self.drop_stale_job(now, &mut effects);
-        self.seal(now, &mut effects);
+        if matches!(action, Action::Fetch | Action::FetchAndSeal) {
+            self.follow(now, &mut effects);
+        }
+        if action == Action::FetchAndSeal {
+            self.seal(now, &mut effects);
+        }
         effects
     }
 
-    /// Leaves the boot state: at once when no other miner can be ahead, else after
-    /// one slot, in which nobody showed a better chain.
-    fn boot(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        // The earlier one if the clock was set back: it must not prolong the wait.
-        let started = self.started.map_or(now, |started| started.min(now));
-        self.started = Some(started);
-        if self.state == NodeState::Genesis {
-            self.enter(NodeState::Boot, effects);
-        }
-        let waited = now.get().saturating_sub(started.get());
-        let alone = self.schedule.miners() == 1;
-        if self.state == NodeState::Boot
-            && (alone || waited >= self.genesis.config.consensus.slot_ms)
-        {
-            self.enter(NodeState::Ready, effects);
-        }
+    /// Looks an event up in the table and enters the state that it leads to.
+    fn happens(&mut self, event: Event, effects: &mut Vec<Effect>) -> Action {
+        let (state, action) = sync::next(self.state, event);
+        self.enter(state, effects);
+        action
     }
 
     fn enter(&mut self, to: NodeState, effects: &mut Vec<Effect>) {

@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Room in a block for everything but transactions: header, its text and signature.
 const HEADER_ROOM: usize = 2_048 + MAX_BLOCK_DATA;
 
+/// Blocks that a leader may be ahead of half of the other validators.
+const PACE_BLOCKS: u64 = 2;
+
 /// The text of what is made without one: a miner's blocks, a wallet's payments.
 #[derive(Clone, Debug)]
 pub enum PlaceholderText {
@@ -95,7 +98,7 @@ impl Machine {
     /// Starts a block if this node leads now and one is due.
     pub(super) fn seal(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(miner) = self.miner else { return };
-        if self.state != NodeState::Ready || self.job.is_some() || !self.may_seal(now, &miner) {
+        if self.job.is_some() || !self.may_seal(now, &miner) {
             return;
         }
         let head = Arc::clone(self.chain.head());
@@ -171,6 +174,22 @@ impl Machine {
             && self.schedule.end(slot).saturating_sub(now.get()) > guard
             && now.get() >= parent.time.get().saturating_add(consensus.min_gap_ms)
             && SealMark { slot, number } > self.last_sealed
+            && self.keeps_pace(now, number)
+    }
+
+    /// A leader that runs away from the others makes blocks that the next leader has not
+    /// seen and builds beside. So it waits for half of the validators, but not for long.
+    fn keeps_pace(&self, now: Timestamp, number: Height) -> bool {
+        let others = self.fetch.keeping_up().map(Height::get);
+        others.is_none_or(|others| number.get() <= others.saturating_add(PACE_BLOCKS))
+            || now.get() >= self.pace_end()
+    }
+
+    /// When a child of the head is made whoever lags behind.
+    fn pace_end(&self) -> u64 {
+        let parent = self.chain.head().block.header().time.get();
+        let patience = self.genesis.config.consensus.slot_ms >> 3;
+        parent.saturating_add(patience)
     }
 
     /// The batch rule, with its third clause only for a transaction that has waited
@@ -284,7 +303,7 @@ impl Machine {
     }
 
     /// Lets a block go when its slot is over, the node ends, or the head has moved to
-    /// a rival: a child of the same parent, or a block of greater weight. Once the
+    /// a rival: a child of the same parent, or a block with more slots behind it. Once the
     /// key signs, it is too late.
     pub(super) fn drop_stale_job(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(job) = self.job.as_ref().filter(|job| job.nonce.is_none()) else {
@@ -294,7 +313,7 @@ impl Machine {
         let head = self.chain.head();
         let rival = head.block.id != parent
             && (head.block.header().hash_parent == parent
-                || self.chain.weight(&head.block.id) > self.chain.weight(&parent));
+                || self.chain.slots(&head.block.id) > self.chain.slots(&parent));
         if rival || self.schedule.slot(now) != job.slot || self.state != NodeState::Ready {
             effects.push(Effect::CancelMining(job.id));
             self.job = None;
@@ -314,11 +333,10 @@ impl Machine {
         let slot_end = self.schedule.end(self.schedule.slot(now));
         let after = |since: u64, wait: u64| since.saturating_add(wait);
         let moments = [
-            self.started
-                .filter(|_| self.state == NodeState::Boot)
-                .map(|s| after(s.get(), consensus.slot_ms)),
+            self.next_look(),
             self.miner.map(|_| slot_end),
             self.miner.map(|_| after(parent, consensus.min_gap_ms)),
+            self.miner.map(|_| self.pace_end()),
             self.miner.map(|_| after(parent, mining.interval_ms)),
             own.map(|own| after(own.get(), mining.interval_ms)),
             self.miner

@@ -1,0 +1,168 @@
+//! `discovery`: the service through which nodes find each other. Reads options, opens
+//! directory and socket, serves until a signal, and keeps the registry at the end.
+
+mod signals;
+
+use ccoin_discovery::{Service, Store};
+use ccoin_home::{DaemonOptions, ExitCode, Failure, LogSink, environment, run};
+use clap::{ArgAction, Parser};
+use signals::{Signals, Told};
+use std::{
+    io,
+    net::ToSocketAddrs as _,
+    path::{Path, PathBuf},
+    process::ExitCode as ProcessExitCode,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
+
+/// Connections that the system holds while all places are taken.
+const BACKLOG: u32 = 1_024;
+
+/// Run the service through which nodes find each other
+#[derive(Debug, Parser)]
+#[command(name = "discovery", version, disable_help_flag = true)]
+struct Options {
+    /// Port to listen on; 0: a free one
+    #[arg(short, long, default_value_t = 4444, env = "CCOIN_DISCOVERY_PORT")]
+    port: u16,
+    /// Address to listen on; the default is all interfaces
+    #[arg(
+        short = 'h',
+        long,
+        default_value = "0.0.0.0",
+        env = "CCOIN_DISCOVERY_HOST"
+    )]
+    host: String,
+    /// Where the registry is kept over a restart, default ~/.ccoin/discovery
+    #[arg(long, value_name = "DIR", env = "CCOIN_DISCOVERY_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Write FILE when the service is ready
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: DaemonOptions,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+fn main() -> ProcessExitCode {
+    let options = Options::parse();
+    // A panic ends one connection; the message must not be lost.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    let mut code = ExitCode::Done.into();
+    let outcome = run(|| {
+        match options.daemon.enter()? {
+            Some(detached) => code = detached,
+            None => start(&options)?,
+        }
+        Ok(())
+    });
+    if outcome == ProcessExitCode::SUCCESS {
+        code
+    } else {
+        outcome
+    }
+}
+
+fn start(options: &Options) -> Result<(), Failure> {
+    let data_dir = data_dir(options)?;
+    let (log, _pid_file) = options.daemon.begin("discovery")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            let message = format!("cannot start threads: {error}");
+            Failure::new(ExitCode::Unexpected, message)
+        })?;
+    let ending = runtime.block_on(serve(options, &data_dir, &log));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ending
+}
+
+async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), Failure> {
+    let mut signals = Signals::new(&options.daemon)?;
+    let (listener, port) = listen(&options.host, options.port)?;
+    let store = Store::open(data_dir)?;
+    let service = Arc::new(Service::new(store.load()));
+    let stop = CancellationToken::new();
+    let router = ccoin_discovery::router(Arc::clone(&service));
+    let serving = tokio::spawn(ccoin_discovery::serve(listener, router, stop.clone()));
+    let written = CancellationToken::new();
+    let keeping = tokio::spawn(ccoin_discovery::keep(store, service, written.clone()));
+    let host = &options.host;
+    tracing::info!("Discovery Service listens on port={port} and host={host}");
+    let ready_file = options.ready_file.clone();
+    let telling = tokio::spawn(async move { signals::tell_ready(ready_file.as_deref()).await });
+    while signals.next().await == Told::Reload {
+        match log.reopen() {
+            Ok(()) => tracing::info!("log reopened"),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+    signals.end_at_once();
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    telling.abort();
+    stop.cancel();
+    let served = serving.await;
+    // After the last request, so that the file holds what was answered.
+    written.cancel();
+    let kept = keeping.await;
+    tracing::info!("Discovery Service ended");
+    served.and(kept).map_err(|_| {
+        let message = "the service did not end in order";
+        Failure::new(ExitCode::Unexpected, message).hint("the log says more")
+    })
+}
+
+fn data_dir(options: &Options) -> Result<PathBuf, Failure> {
+    let default = || environment("HOME").map(|home| Path::new(&home).join(".ccoin/discovery"));
+    let dir = options.data_dir.clone().or_else(default).ok_or_else(|| {
+        Failure::new(
+            ExitCode::Usage,
+            "no place for the registry: HOME is not set",
+        )
+        .hint("name one with --data-dir DIR")
+    })?;
+    std::path::absolute(&dir).map_err(|error| {
+        let message = format!("cannot use the data directory {}: {error}", dir.display());
+        Failure::new(ExitCode::BadConfig, message)
+    })
+}
+
+/// A socket that accepts, and its port.
+fn listen(host: &str, port: u16) -> Result<(TcpListener, u16), Failure> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::new(
+            ExitCode::Busy,
+            format!("port {port} on {host} is taken (discovery)"),
+        )
+        .hint("is a discovery service running already? one is enough for many networks")
+        .hint(format!(
+            "try: discovery -p {} ...   and set discovery_service.port of every ccoin.json",
+            port.wrapping_add(1)
+        )),
+        _ => Failure::new(
+            ExitCode::BadConfig,
+            format!("cannot listen on port {port} of {host}: {error}"),
+        )
+        .hint("-h is the host to listen on; for help: discovery --help"),
+    };
+    let address = (host, port).to_socket_addrs().map_err(failed)?.next();
+    let address = address.ok_or_else(|| failed(io::Error::other("the host has no address")))?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }
+    .map_err(failed)?;
+    // A service that restarts must get its port back at once.
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    let listener = socket.listen(BACKLOG).map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    Ok((listener, port))
+}

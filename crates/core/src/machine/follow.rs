@@ -1,0 +1,329 @@
+//! What comes from peers: their blocks, and how far they are.
+
+use super::{Effect, Machine, NodeState, PeerId};
+use crate::{
+    BlockId, Height, Timestamp,
+    block::SealedBlock,
+    rules::{Blame, BlockError},
+    sync::{Action, Event, fetch::AnswerError, orphans::Orphan},
+};
+use std::collections::VecDeque;
+
+/// A block that lies further ahead of the clock is dropped, in slots.
+const MAX_HELD_SLOTS: u64 = 10;
+
+/// Ids of refused blocks that are remembered.
+const MAX_REFUSED: usize = 1_024;
+
+/// Everybody is asked for his height so often: a word that got lost must not matter.
+const ASK_HEIGHTS_MS: u64 = 10_000;
+
+/// How often catching up is told.
+const PROGRESS_MS: u64 = 2_000;
+
+/// Blocks that a node may lack without telling.
+const PROGRESS_BLOCKS: u64 = 256;
+
+/// Least number of silent turns after which a node that hears nothing goes on.
+const SILENT_TURNS: u64 = 3;
+
+/// What a peer has done wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A block that breaks a rule.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// Blocks that nobody asked for in this way.
+    #[error("bad answer: {0}")]
+    Answer(#[from] AnswerError),
+}
+
+/// What following others needs to remember.
+#[derive(Debug, Default)]
+pub(super) struct Follower {
+    /// When this node began to look for others, by the clock as it runs now.
+    since: Option<Timestamp>,
+    /// When the last valid block came from a peer, or the look began.
+    progress: Timestamp,
+    /// The last step.
+    stepped: Timestamp,
+    asked_heights: Timestamp,
+    told_progress: Timestamp,
+    /// The head that peers know of.
+    announced: Option<BlockId>,
+    /// The peer that sent the head.
+    head_from: Option<PeerId>,
+    refused: VecDeque<BlockId>,
+}
+
+impl Machine {
+    /// Before each step: notices the start, a clock that was set back, and a sleep
+    /// through which others may have gone on.
+    pub(super) fn wake(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let slot_ms = self.genesis.config.consensus.slot_ms;
+        let slept = now.get().saturating_sub(self.follower.stepped.get());
+        let overslept =
+            self.miner.is_some() && !self.is_alone() && slept > slot_ms.saturating_mul(2);
+        let first = self.follower.since.is_none();
+        self.follower.stepped = now;
+        if first || now < self.follower.progress {
+            self.follower.since = Some(now);
+            self.follower.progress = now;
+        }
+        if first {
+            self.happens(Event::Founded, effects);
+            self.follower.announced = Some(self.chain.head().block.id);
+        } else if overslept && self.happens(Event::Overslept, effects) == Action::AskAgain {
+            self.follower.since = Some(now);
+            self.follower.progress = now;
+            self.fetch.ask_again();
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        self.schedule.miners() == 1 && self.miner.is_some()
+    }
+
+    /// Whether a node in boot may go on: a validator has shown what it has, or nobody
+    /// shows anything.
+    pub(super) fn has_caught_up(&self, now: Timestamp) -> bool {
+        if self.state != NodeState::Boot {
+            return false;
+        }
+        let slot_ms = self.genesis.config.consensus.slot_ms;
+        let waited = |since: Timestamp| now.get().saturating_sub(since.get());
+        let own = self.chain.head().block.header().number;
+        self.is_alone()
+            || self.fetch.heard_a_validator(own)
+            || (!self.fetch.sees_a_validator()
+                && waited(self.follower.progress) >= slot_ms)
+            || waited(self.follower.progress) >= self.silence_ms()
+    }
+
+    fn silence_ms(&self) -> u64 {
+        let turns = SILENT_TURNS.max(self.schedule.miners() as u64);
+        turns.saturating_mul(self.genesis.config.consensus.slot_ms)
+    }
+
+    /// The next moment at which following others has something to do.
+    pub(super) fn next_look(&self) -> Option<u64> {
+        let slot_ms = self.genesis.config.consensus.slot_ms;
+        let boot = |since: u64| {
+            [
+                since.saturating_add(slot_ms),
+                since.saturating_add(self.silence_ms()),
+            ]
+        };
+        let booting = (self.state == NodeState::Boot).then_some(self.follower.progress.get());
+        let now = self.follower.stepped.get();
+        let head = self.chain.head().block.header().number;
+        let moments = booting.map(boot).into_iter().flatten();
+        moments
+            .chain(self.fetch.wake_at(head))
+            .chain(self.orphans.next_due().map(Timestamp::get))
+            .filter(|moment| *moment > now)
+            .min()
+    }
+
+    pub(super) fn left(&mut self, peer: PeerId) {
+        self.fetch.left(peer);
+        self.orphans.forget(peer);
+    }
+
+    pub(super) fn told(&mut self, peer: PeerId, height: Height) {
+        let own = self.chain.head().block.header().number;
+        self.fetch.claims(peer, height, own);
+    }
+
+    /// A new block of a peer.
+    pub(super) fn shown(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        block: SealedBlock,
+        effects: &mut Vec<Effect>,
+    ) {
+        let number = block.header().number;
+        let copy = block.clone();
+        match self.take(now, peer, block, effects) {
+            Ok(()) => {}
+            Err(BlockError::Parent(_)) => {
+                self.orphans.announce(copy, peer);
+                self.fetch.shows(peer, number);
+            }
+            Err(error) => self.refuse(now, Orphan::new(copy, peer), error, effects),
+        }
+    }
+
+    /// Blocks that a peer was asked for.
+    pub(super) fn answered(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        blocks: Vec<SealedBlock>,
+        more: bool,
+        effects: &mut Vec<Effect>,
+    ) {
+        // Nothing asked for: it was late, and others have been asked since.
+        let Some(request) = self.fetch.take_request(peer) else {
+            return;
+        };
+        if let Err(error) = request.check(&blocks, more) {
+            let fault = error.into();
+            return effects.push(Effect::Blame { peer, fault });
+        }
+        self.fetch.measure(&request, &blocks, more);
+        if request.is_ahead() && !self.is_next(&blocks) {
+            self.fetch.keeps_ahead(peer, &blocks);
+            return blocks
+                .into_iter()
+                .for_each(|block| self.orphans.keep(block, peer));
+        }
+        let mut last = None;
+        for block in blocks {
+            let place = (block.header().number, block.id);
+            let copy = block.clone();
+            match self.take(now, peer, block, effects) {
+                Ok(()) | Err(BlockError::Known(_)) => last = Some(place),
+                Err(BlockError::Parent(_)) => {
+                    self.fetch.set_apart(peer);
+                    return effects.push(Effect::Apart { peer });
+                }
+                Err(error) => return self.refuse(now, Orphan::new(copy, peer), error, effects),
+            }
+        }
+        self.fetch.answered(peer, last, more, &self.chain);
+        if !more {
+            // It has shown all it has: what still lacks a parent has none.
+            self.orphans.forget_if(|orphan| orphan.peer == peer);
+        }
+    }
+
+    fn is_next(&self, blocks: &[SealedBlock]) -> bool {
+        blocks
+            .first()
+            .is_some_and(|first| self.chain.get(&first.header().hash_parent).is_some())
+    }
+
+    /// Accepts a block and all that have waited for it.
+    fn take(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        block: SealedBlock,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), BlockError> {
+        let refused = &self.follower.refused;
+        if refused.contains(&block.id) || refused.contains(&block.header().hash_parent) {
+            let id = block.id;
+            return Err(BlockError::Refused(id));
+        }
+        let id = block.id;
+        self.accept(now, block, effects)?;
+        self.accepted(now, &id, peer);
+        let mut waiting: VecDeque<Orphan> = self.orphans.children(&id).into();
+        while let Some(orphan) = waiting.pop_front() {
+            let id = orphan.block.id;
+            match self.accept(now, orphan.block.clone(), effects) {
+                Ok(()) => {
+                    self.accepted(now, &id, orphan.peer);
+                    waiting.extend(self.orphans.children(&id));
+                }
+                Err(error) => self.refuse(now, orphan, error, effects),
+            }
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, now: Timestamp, id: &BlockId, peer: PeerId) {
+        self.follower.progress = now;
+        if self.chain.head().block.id == *id {
+            self.follower.head_from = Some(peer);
+        }
+    }
+
+    /// A block that broke a rule, or whose time has not come.
+    fn refuse(
+        &mut self,
+        now: Timestamp,
+        orphan: Orphan,
+        error: BlockError,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Orphan { block, peer, .. } = orphan;
+        let consensus = &self.genesis.config.consensus;
+        if let BlockError::Future { time, ahead_ms, .. } = error {
+            let due = time.checked_sub(consensus.max_skew_ms).unwrap_or(now);
+            if ahead_ms <= consensus.slot_ms.saturating_mul(MAX_HELD_SLOTS) {
+                self.orphans.hold(due, block, peer);
+                self.fetch.rest(peer, due);
+            }
+            return;
+        }
+        if error.blame() == Blame::Later {
+            return;
+        }
+        if error.blame() == Blame::Signer {
+            if self.follower.refused.len() >= MAX_REFUSED {
+                self.follower.refused.pop_front();
+            }
+            self.follower.refused.push_back(block.id);
+        }
+        let fault = error.into();
+        effects.push(Effect::Blame { peer, fault });
+    }
+
+    /// Tries what had to wait for its time, asks for what is missing, and tells others
+    /// and the operator.
+    pub(super) fn follow(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        for Orphan { block, peer, .. } in self.orphans.due(now) {
+            self.shown(now, peer, block, effects);
+        }
+        let (asks, misfits) = self.fetch.plan(now, &self.chain, self.orphans.bytes());
+        for peer in misfits {
+            self.orphans.forget_if(|orphan| orphan.peer == peer);
+        }
+        let ask = |(peer, request)| Effect::Ask { peer, request };
+        effects.extend(asks.into_iter().map(ask));
+        let since = |last: Timestamp| now.get().saturating_sub(last.get());
+        if since(self.follower.asked_heights) >= ASK_HEIGHTS_MS {
+            self.follower.asked_heights = now;
+            effects.push(Effect::AskHeights);
+        }
+        self.announce(now, effects);
+        let (height, target) = (
+            self.chain.head().block.header().number,
+            self.fetch.best_claim(),
+        );
+        let behind = target.get().saturating_sub(height.get());
+        if behind > PROGRESS_BLOCKS
+            && self.fetch.is_waiting()
+            && since(self.follower.told_progress) >= PROGRESS_MS
+        {
+            self.follower.told_progress = now;
+            effects.push(Effect::Progress { height, target });
+        }
+    }
+
+    /// Shows a new head: at once if it is fresh, else when this node has caught up.
+    fn announce(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let head = self.chain.head();
+        let (id, header) = (head.block.id, head.block.header());
+        if self.follower.announced == Some(id) {
+            return;
+        }
+        let slot_end = self.schedule.end(self.schedule.slot(header.time));
+        let skew = self.genesis.config.consensus.max_skew_ms;
+        let fresh = now.get() <= slot_end.saturating_add(skew);
+        if !fresh && self.fetch.is_waiting() {
+            return;
+        }
+        let own = self.miner == Some(header.coinbase);
+        let except = self.follower.head_from.filter(|_| !own);
+        let applied = std::sync::Arc::clone(head);
+        self.follower.announced = Some(id);
+        effects.push(Effect::Announce { applied, except });
+        // The leader waits for this: see `Machine::keeps_pace`.
+        effects.extend(except.map(|peer| Effect::Tell { peer }));
+    }
+}

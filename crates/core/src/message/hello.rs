@@ -1,0 +1,108 @@
+//! The handshake: each side says who it is and proves it with its key over the
+//! challenges of both. No genesis id in the tags: it stands in the hellos.
+
+use crate::{BlockId, Height, Timestamp, encoding::encode};
+use ccoin_crypto::{Address, Hash, PublicKey, Signature, sha256};
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol.
+pub const PROTOCOL: u8 = 1;
+
+/// Bytes of the longest agent text.
+const MAX_AGENT: usize = 64;
+
+/// What a node does, as its hello says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum NodeType {
+    /// Follows the chain.
+    Basic,
+    /// Makes blocks, if the genesis block lists its address.
+    Validator,
+}
+
+impl From<NodeType> for u8 {
+    fn from(node_type: NodeType) -> Self {
+        match node_type {
+            NodeType::Basic => 0,
+            NodeType::Validator => 1,
+        }
+    }
+}
+
+impl TryFrom<u8> for NodeType {
+    type Error = String;
+
+    fn try_from(value: u8) -> Result<Self, String> {
+        match value {
+            0 => Ok(Self::Basic),
+            1 => Ok(Self::Validator),
+            other => Err(format!(
+                "node type {other} is neither 0 (basic) nor 1 (validator)"
+            )),
+        }
+    }
+}
+
+/// Who a node is and where it stands; one array of twelve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub version: u8,
+    /// Name and version of the program, for people; at most 64 bytes.
+    pub agent: String,
+    /// Of the genesis configuration, for people; 0 without a chain.
+    pub network_id: u32,
+    /// Zeros: it has no chain yet.
+    pub genesis_id: BlockId,
+    /// Address of `public_key`.
+    pub address: Address,
+    /// The key of the node's account.
+    pub public_key: PublicKey,
+    /// What it does.
+    pub node_type: NodeType,
+    /// Where it listens for peers; 0: nowhere.
+    pub listen_port: u16,
+    /// Number of its head; 0 without a chain.
+    pub height: Height,
+    /// Number of its newest final block; 0 without a chain.
+    pub final_number: Height,
+    /// Its clock.
+    pub clock: Timestamp,
+    /// 32 unpredictable bytes, made for this connection.
+    pub challenge: Hash,
+}
+
+impl Hello {
+    pub(super) fn out_of_range(&self) -> Option<String> {
+        let got = self.agent.len();
+        if got > MAX_AGENT {
+            return Some(format!(
+                "agent of {got} bytes, at most {MAX_AGENT} are allowed"
+            ));
+        }
+        (self.public_key.address() != self.address)
+            .then(|| format!("address {} is not that of its key", self.address))
+    }
+}
+
+/// The answer to a hello: the other hello and its signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Of the answering side.
+    pub hello: Hello,
+    /// Over [`acknowledgement_digest`].
+    pub signature: Signature,
+}
+
+/// What the answering side signs.
+#[must_use]
+pub fn acknowledgement_digest(first: &Hello, second: &Hello) -> Hash {
+    sha256(&[b"ccoin/1/ack", &encode(first), &encode(second)])
+}
+
+/// What the first side signs.
+#[must_use]
+pub fn okay_digest(first: &Hello, second: &Hello) -> Hash {
+    sha256(&[b"ccoin/1/oky", &encode(first), &encode(second)])
+}

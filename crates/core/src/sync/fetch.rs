@@ -1,0 +1,492 @@
+//! Who is asked for which blocks. One request in flight for each peer; whoever is
+//! ahead is asked along a locator, others at the same time for parts further on, and
+//! whoever does not answer in time is passed over for a while. Claims of height only
+//! decide who is asked, never what is believed.
+
+use super::PeerId;
+use crate::{
+    BlockId, Height, Timestamp,
+    block::SealedBlock,
+    chain::Chain,
+    message::{BlockRequest, MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, MAX_LOCATOR},
+};
+use std::collections::BTreeMap;
+
+/// How long a peer may take for an answer.
+pub const PATIENCE_MS: u64 = 4_000;
+
+/// Blocks beyond the head that are asked for ahead of execution.
+const LOOKAHEAD: u64 = 4_096;
+
+/// Bytes of blocks that may wait for execution, those asked for included.
+const MAX_AHEAD_BYTES: usize = 32 << 20;
+
+/// What is known about a connected peer.
+#[derive(Debug)]
+struct Source {
+    validator: bool,
+    /// What it says that it has.
+    claimed: Height,
+    request: Option<Request>,
+    /// It may have something that this node has not: ask it along the locator.
+    probe: bool,
+    /// Its newest block here, while it is on a side branch and the peer has more.
+    side: Option<(Height, BlockId)>,
+    /// Not to be asked before.
+    rest_until: Timestamp,
+    /// Its branch leaves this node's below the window.
+    apart: bool,
+}
+
+/// A request in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    start: Start,
+    /// Numbers that its answer is expected to hold.
+    covers: (u64, u64),
+    most: u16,
+    since: Timestamp,
+    /// Others are asked instead; this peer is not asked again before it answers.
+    late: bool,
+}
+
+/// Where the blocks of an answer must start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Start {
+    /// Behind one of these.
+    Locator(Vec<(Height, BlockId)>),
+    /// At this number, whatever its parent.
+    Ahead(Height),
+}
+
+/// Why an answer is not one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages name every field")]
+pub enum AnswerError {
+    #[error("{got} blocks where {most} were asked for")]
+    TooMany { got: usize, most: u16 },
+    #[error("the first block, {number}, does not follow what was asked for")]
+    Start { number: Height },
+    #[error("block {number} does not follow the one before it")]
+    Gap { number: Height },
+    #[error("no block, but more are promised")]
+    Empty,
+}
+
+impl Request {
+    /// Asked for? Right start? Contiguous? Not longer than asked?
+    ///
+    /// # Errors
+    /// The first [`AnswerError`].
+    pub fn check(&self, blocks: &[SealedBlock], more: bool) -> Result<(), AnswerError> {
+        if blocks.len() > usize::from(self.most) {
+            let (got, most) = (blocks.len(), self.most);
+            return Err(AnswerError::TooMany { got, most });
+        }
+        let Some(first) = blocks.first() else {
+            return if more {
+                Err(AnswerError::Empty)
+            } else {
+                Ok(())
+            };
+        };
+        let header = first.header();
+        let fits = match &self.start {
+            Start::Locator(pairs) => pairs.iter().any(|(number, id)| {
+                *id == header.hash_parent && number.next() == Some(header.number)
+            }),
+            Start::Ahead(number) => header.number == *number,
+        };
+        if !fits {
+            let number = header.number;
+            return Err(AnswerError::Start { number });
+        }
+        for (parent, child) in blocks.iter().zip(blocks.iter().skip(1)) {
+            let header = child.header();
+            if header.hash_parent != parent.id
+                || parent.header().number.next() != Some(header.number)
+            {
+                let number = header.number;
+                return Err(AnswerError::Gap { number });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether its blocks were asked for ahead of their parents.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        matches!(self.start, Start::Ahead(_))
+    }
+}
+
+/// All connected peers and what they are asked for.
+#[derive(Debug)]
+pub struct Fetch {
+    sources: BTreeMap<PeerId, Source>,
+    /// First to last number of what waits for its parents, by whom it came.
+    ahead: BTreeMap<u64, (u64, PeerId)>,
+    /// Blocks that an answer holds at present.
+    stride: u16,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            sources: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            stride: u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX),
+        }
+    }
+}
+
+impl Fetch {
+    /// A peer has finished its handshake.
+    pub fn joined(&mut self, peer: PeerId, validator: bool, claimed: Height) {
+        let source = Source {
+            validator,
+            claimed,
+            request: None,
+            probe: claimed > Height::ZERO,
+            side: None,
+            rest_until: Timestamp::ZERO,
+            apart: false,
+        };
+        self.sources.insert(peer, source);
+    }
+
+    /// A peer is gone; what it was asked for can be asked of others.
+    pub fn left(&mut self, peer: PeerId) {
+        self.sources.remove(&peer);
+        self.ahead.retain(|_, (_, from)| *from != peer);
+    }
+
+    /// A peer says, or shows by a block, how far it is.
+    pub fn claims(&mut self, peer: PeerId, height: Height, own: Height) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.claimed = height;
+            source.probe |= height > own;
+        }
+    }
+
+    /// A peer has shown a block whose parent is not here.
+    pub fn shows(&mut self, peer: PeerId, number: Height) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.claimed = source.claimed.max(number);
+            source.probe = !source.apart;
+        }
+    }
+
+    /// Everybody shall be asked again.
+    pub fn ask_again(&mut self) {
+        for source in self.sources.values_mut() {
+            source.probe = source.claimed > Height::ZERO;
+        }
+    }
+
+    /// The request that an answer belongs to; `None`: nothing is asked for any more.
+    pub fn take_request(&mut self, peer: PeerId) -> Option<Request> {
+        self.sources.get_mut(&peer)?.request.take()
+    }
+
+    /// Remembers blocks that wait for their parents.
+    pub fn keeps_ahead(&mut self, peer: PeerId, blocks: &[SealedBlock]) {
+        if let (Some(first), Some(last)) = (blocks.first(), blocks.last()) {
+            let (first, last) = (first.header().number.get(), last.header().number.get());
+            self.ahead.insert(first, (last, peer));
+        }
+    }
+
+    /// An answer has been taken: where the peer stands now. `last` is its last block.
+    pub fn answered(
+        &mut self,
+        peer: PeerId,
+        last: Option<(Height, BlockId)>,
+        more: bool,
+        chain: &Chain,
+    ) {
+        let head = chain.head().block.header().number;
+        let Some(source) = self.sources.get_mut(&peer) else {
+            return;
+        };
+        source.probe = false;
+        source.side = None;
+        match last {
+            Some((number, id)) if more => {
+                source.claimed = source.claimed.max(number.next().unwrap_or(number));
+                source.side = Some((number, id)).filter(|_| chain.main_at(number) != Some(id));
+            }
+            Some((number, _)) => source.claimed = number,
+            None => source.claimed = source.claimed.min(head),
+        }
+    }
+
+    /// How long the answers are at present decides how far apart parts are asked for.
+    pub fn measure(&mut self, request: &Request, blocks: &[SealedBlock], more: bool) {
+        let most = u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX);
+        let got = u16::try_from(blocks.len()).unwrap_or(most);
+        if got >= request.most {
+            self.stride = got.saturating_mul(2).clamp(1, most);
+        } else if more {
+            self.stride = got.max(1);
+        }
+    }
+
+    /// A peer's branch leaves below the window: it is not asked any more.
+    pub fn set_apart(&mut self, peer: PeerId) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.apart = true;
+            source.probe = false;
+            source.side = None;
+        }
+    }
+
+    /// Not to be asked before `until`.
+    pub fn rest(&mut self, peer: PeerId, until: Timestamp) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.rest_until = until;
+        }
+    }
+
+    /// Whether a connected validator has shown all it has, or is not ahead.
+    #[must_use]
+    pub fn heard_a_validator(&self, own: Height) -> bool {
+        self.validators()
+            .any(|source| source.claimed <= own && source.side.is_none())
+    }
+
+    /// Whether a validator is connected.
+    #[must_use]
+    pub fn sees_a_validator(&self) -> bool {
+        self.validators().next().is_some()
+    }
+
+    /// How far half of the connected validators are, the leader not counted; `None`
+    /// without any.
+    #[must_use]
+    pub fn keeping_up(&self) -> Option<Height> {
+        let mut claims: Vec<_> = self.validators().map(|source| source.claimed).collect();
+        claims.sort_unstable_by(|a, b| b.cmp(a));
+        claims.get(claims.len().saturating_sub(1) >> 1).copied()
+    }
+
+    fn validators(&self) -> impl Iterator<Item = &Source> {
+        self.sources.values().filter(|source| source.validator)
+    }
+
+    /// The greatest height that a peer claims.
+    #[must_use]
+    pub fn best_claim(&self) -> Height {
+        let claims = self.sources.values().map(|source| source.claimed);
+        claims.max().unwrap_or(Height::ZERO)
+    }
+
+    /// Whether any answer is awaited.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.requests().next().is_some()
+    }
+
+    /// Those that may still be answered in time.
+    fn requests(&self) -> impl Iterator<Item = &Request> {
+        let requests = self
+            .sources
+            .values()
+            .filter_map(|source| source.request.as_ref());
+        requests.filter(|request| !request.late)
+    }
+
+    /// When the next request has waited long enough, or a rest is over.
+    #[must_use]
+    pub fn wake_at(&self, head: Height) -> Option<u64> {
+        let moments = self
+            .sources
+            .values()
+            .filter_map(|source| match &source.request {
+                Some(request) if request.late => None,
+                Some(request) => Some(request.since.get().saturating_add(PATIENCE_MS)),
+                None => source.wants(head).then_some(source.rest_until.get()),
+            });
+        moments.min()
+    }
+
+    /// Gives up on those who are late, forgets what did not fit, and asks whoever is free.
+    /// `waiting_bytes` wait for execution. Returns the requests, and the peers whose
+    /// blocks ahead did not fit: they are on another branch.
+    pub fn plan(
+        &mut self,
+        now: Timestamp,
+        chain: &Chain,
+        waiting_bytes: usize,
+    ) -> (Vec<(PeerId, BlockRequest)>, Vec<PeerId>) {
+        self.expire(now);
+        let head = chain.head().block.header().number;
+        let misfits = self.settle_ahead(head);
+        let mut asks = Vec::new();
+        let idle: Vec<PeerId> = self
+            .sources
+            .iter()
+            .filter(|(_, source)| {
+                source.request.is_none() && source.wants(head) && now >= source.rest_until
+            })
+            .map(|(peer, _)| *peer)
+            .collect();
+        for peer in idle {
+            let Some(start) = self.choose(peer, head, chain, waiting_bytes) else {
+                continue;
+            };
+            let (start, covers, most) = start;
+            let locator = match &start {
+                Start::Locator(pairs) => pairs.clone(),
+                Start::Ahead(number) => {
+                    let before = number.checked_sub(1).unwrap_or(Height::ZERO);
+                    vec![(before, BlockId::ZERO)]
+                }
+            };
+            if let Some(source) = self.sources.get_mut(&peer) {
+                source.request = Some(Request {
+                    start,
+                    covers,
+                    most,
+                    since: now,
+                    late: false,
+                });
+            }
+            asks.push((peer, BlockRequest { locator, most }));
+        }
+        (asks, misfits)
+    }
+
+    /// What an idle peer is asked for.
+    fn choose(
+        &self,
+        peer: PeerId,
+        head: Height,
+        chain: &Chain,
+        waiting_bytes: usize,
+    ) -> Option<(Start, (u64, u64), u16)> {
+        let source = self.sources.get(&peer)?;
+        let next = head.get().saturating_add(1);
+        let mut requests = self.requests();
+        let followed = requests.any(|request| !request.is_ahead() && request.covers.1 >= next);
+        let ahead = source.claimed > head && source.side.is_none();
+        if !(ahead && followed) {
+            let mut pairs = locator(chain);
+            if let Some(side) = source.side {
+                pairs.insert(0, side);
+                pairs.truncate(MAX_LOCATOR);
+            }
+            let last = if ahead {
+                head.get().saturating_add(self.stride.into())
+            } else {
+                0
+            };
+            return Some((Start::Locator(pairs), (next, last), self.stride));
+        }
+        let expected = self
+            .requests()
+            .count()
+            .saturating_add(1)
+            .saturating_mul(MAX_ANSWER_BYTES);
+        if waiting_bytes.saturating_add(expected) > MAX_AHEAD_BYTES {
+            return None;
+        }
+        let (first, last) = self.gap(next)?;
+        let furthest = source
+            .claimed
+            .get()
+            .min(head.get().saturating_add(LOOKAHEAD));
+        if first > furthest {
+            return None;
+        }
+        let most = last
+            .saturating_sub(first)
+            .saturating_add(1)
+            .min(self.stride.into());
+        let covers = (first, first.saturating_add(most).saturating_sub(1));
+        let number = Height::new(first).ok()?;
+        Some((Start::Ahead(number), covers, u16::try_from(most).ok()?))
+    }
+
+    /// The first numbers from `next` on that nobody is asked for and nobody has sent.
+    fn gap(&self, next: u64) -> Option<(u64, u64)> {
+        let asked = self.requests().map(|request| request.covers);
+        let kept = self.ahead.iter().map(|(first, (last, _))| (*first, *last));
+        let mut covered: Vec<_> = asked
+            .chain(kept)
+            .filter(|(first, last)| last >= first)
+            .collect();
+        covered.sort_unstable();
+        let mut at = next;
+        for (first, last) in covered {
+            if first > at {
+                return Some((at, first.saturating_sub(1)));
+            }
+            at = at.max(last.saturating_add(1));
+        }
+        Some((at, u64::MAX))
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        let requests = self
+            .sources
+            .values_mut()
+            .filter_map(|source| source.request.as_mut());
+        for request in requests {
+            request.late |= now.get() >= request.since.get().saturating_add(PATIENCE_MS);
+        }
+    }
+
+    /// Forgets the parts that the head has reached; returns whose did not fit.
+    fn settle_ahead(&mut self, head: Height) -> Vec<PeerId> {
+        let mut misfits = Vec::new();
+        while let Some(part) = self.ahead.first_entry() {
+            let (last, peer) = *part.get();
+            if *part.key() > head.get() {
+                break;
+            }
+            part.remove();
+            if last > head.get() {
+                misfits.push(peer);
+            }
+        }
+        for peer in &misfits {
+            if let Some(source) = self.sources.get_mut(peer) {
+                source.probe = true;
+            }
+        }
+        misfits
+    }
+}
+
+impl Source {
+    fn wants(&self, head: Height) -> bool {
+        !self.apart && (self.probe || self.side.is_some() || self.claimed > head)
+    }
+}
+
+/// Head, head - 1, - 2, - 4 ... as far as the window reaches, then block 1.
+fn locator(chain: &Chain) -> Vec<(Height, BlockId)> {
+    let mut pairs = Vec::new();
+    let (mut back, mut step) = (0u64, 1u64);
+    let head = chain.head().block.header().number;
+    while let Some((number, id)) = head
+        .checked_sub(back)
+        .and_then(|number| Some((number, chain.main_at(number)?)))
+    {
+        pairs.push((number, id));
+        back = back.saturating_add(step);
+        step = if back < 2 { 1 } else { back };
+    }
+    let oldest = chain
+        .main()
+        .front()
+        .map(|oldest| (oldest.block.header().number, oldest.block.id));
+    let last = [oldest, Some((Height::GENESIS, chain.genesis()))];
+    for pair in last.into_iter().flatten() {
+        if !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    pairs
+}

@@ -1,0 +1,130 @@
+//! Blocks whose parents are not here yet, or whose time has not come: bounded, and
+//! forgotten with the peer that sent them.
+
+use super::PeerId;
+use crate::{BlockId, Timestamp, block::SealedBlock};
+use std::collections::BTreeMap;
+
+/// Announced blocks without a parent that one peer may have here.
+const MAX_PER_PEER: usize = 64;
+
+/// Blocks from the future that may wait.
+const MAX_HELD: usize = 64;
+
+/// Bytes that all announced and held blocks may have together; asked-for blocks have a
+/// bound of their own, in what is asked for.
+const MAX_UNASKED_BYTES: usize = 32 << 20;
+
+/// A block that waits, and who sent it.
+#[derive(Clone, Debug)]
+pub struct Orphan {
+    /// The block.
+    pub block: SealedBlock,
+    /// Who sent it.
+    pub peer: PeerId,
+    /// Encoded transactions, which are nearly all of it.
+    bytes: usize,
+}
+
+/// The waiting blocks.
+#[derive(Debug, Default)]
+pub struct Orphans {
+    by_parent: BTreeMap<(BlockId, BlockId), Orphan>,
+    held: BTreeMap<(Timestamp, BlockId), Orphan>,
+    bytes: usize,
+}
+
+impl Orphans {
+    /// Bytes of the blocks without parents.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Keeps an announced block until its parent comes, if there is room.
+    pub fn announce(&mut self, block: SealedBlock, peer: PeerId) {
+        let from_peer = self.by_parent.values().filter(|o| o.peer == peer).count();
+        if from_peer < MAX_PER_PEER && self.has_room() {
+            self.keep(block, peer);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let held: usize = self.held.values().map(|orphan| orphan.bytes).sum();
+        self.bytes.saturating_add(held) < MAX_UNASKED_BYTES
+    }
+
+    /// Keeps a block that this node has asked for.
+    pub fn keep(&mut self, block: SealedBlock, peer: PeerId) {
+        let key = (block.header().hash_parent, block.id);
+        let orphan = Orphan::new(block, peer);
+        self.bytes = self.bytes.saturating_add(orphan.bytes);
+        if let Some(same) = self.by_parent.insert(key, orphan) {
+            self.bytes = self.bytes.saturating_sub(same.bytes);
+        }
+    }
+
+    /// Takes the children of a block that is here now.
+    pub fn children(&mut self, parent: &BlockId) -> Vec<Orphan> {
+        let range = (*parent, BlockId::ZERO)..=(*parent, BlockId::new([0xff; 32]));
+        let keys: Vec<_> = self.by_parent.range(range).map(|(key, _)| *key).collect();
+        let taken: Vec<_> = keys
+            .iter()
+            .filter_map(|key| self.by_parent.remove(key))
+            .collect();
+        for orphan in &taken {
+            self.bytes = self.bytes.saturating_sub(orphan.bytes);
+        }
+        taken
+    }
+
+    /// Forgets what a peer has sent.
+    pub fn forget(&mut self, peer: PeerId) {
+        self.forget_if(|orphan| orphan.peer == peer);
+        self.held.retain(|_, orphan| orphan.peer != peer);
+    }
+
+    /// Forgets the blocks without parents for which `gone` is true.
+    pub fn forget_if(&mut self, gone: impl Fn(&Orphan) -> bool) {
+        let bytes = &mut self.bytes;
+        self.by_parent.retain(|_, orphan| {
+            let keep = !gone(orphan);
+            *bytes = bytes.saturating_sub(if keep { 0 } else { orphan.bytes });
+            keep
+        });
+    }
+
+    /// Keeps a block until `due`, if there is room.
+    pub fn hold(&mut self, due: Timestamp, block: SealedBlock, peer: PeerId) {
+        if self.held.len() < MAX_HELD && self.has_room() {
+            self.held.insert((due, block.id), Orphan::new(block, peer));
+        }
+    }
+
+    /// Takes the held blocks whose time has come.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Orphan> {
+        let mut due = Vec::new();
+        while let Some(first) = self.held.first_entry() {
+            if first.key().0 > now {
+                break;
+            }
+            due.push(first.remove());
+        }
+        due
+    }
+
+    /// When the next held block is due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.held.first_key_value().map(|((due, _), _)| *due)
+    }
+}
+
+impl Orphan {
+    /// A block that may have to wait.
+    #[must_use]
+    pub fn new(block: SealedBlock, peer: PeerId) -> Self {
+        let bytes = block.transactions.iter().map(|txn| txn.size()).sum();
+        Self { block, peer, bytes }
+    }
+}

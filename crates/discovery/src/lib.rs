@@ -1,0 +1,27 @@
+//! The discovery service: nodes of a network find each other here. Records are signed
+//! by the account they are about, live for 90 s and survive a restart of the server.
+//!
+//! It serves, keeps and asks; it knows nothing of the chain and reads no command line.
+//! Long-lived tasks: [`serve`] with one task for each connection, and [`keep`].
+
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+mod client;
+mod clock;
+mod host;
+mod record;
+mod registry;
+mod server;
+mod service;
+mod store;
+
+pub use client::{ClientError, DiscoveryClient};
+pub use host::{Host, HostError};
+pub use record::{Claim, Command, Record, RecordError, Verified};
+pub use registry::{
+    CLOCK_WINDOW_MS, Filter, LIFE_MS, Listed, MAX_ANSWER, MAX_ENTRIES, MAX_ENTRIES_PER_CALLER,
+    Member, Registry, RegistryError, Vantage,
+};
+pub use server::{router, serve};
+pub use service::Service;
+pub use store::{Store, StoreError, keep};

@@ -1,0 +1,299 @@
+//! What a node says about itself, signed with its account key: where it is, or that it
+//! is gone. It says whether a signature fits, never whether a record comes in time.
+
+use crate::{Host, HostError};
+use ccoin_core::{BlockId, Timestamp, encoding::encode};
+use ccoin_crypto::{
+    Address, Hash, KeyError, PublicKey, SecretKey, Signature, SignatureError, Verifier, sha256,
+};
+use serde::Serialize;
+
+/// What a record asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// List me.
+    Add,
+    /// List me no longer.
+    Remove,
+}
+
+impl Command {
+    /// The word on the wire.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// Where a node is and which network it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// IP address or name; empty or `0.0.0.0`: wherever the request comes from.
+    pub ip: String,
+    /// TCP port for peers, not 0.
+    pub port: u16,
+    /// `network_id` of the genesis configuration, 0 when there is no chain yet.
+    pub network_id: u32,
+    /// Id of block 1, zeros when there is no chain yet.
+    pub genesis_id: BlockId,
+}
+
+/// A signed record; not yet judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Record {
+    /// The address of `public_key`.
+    pub id: Address,
+    /// See [`Claim::ip`]; empty in a removal.
+    pub ip: String,
+    /// See [`Claim::port`]; 0 in a removal.
+    pub port: u16,
+    /// See [`Claim::network_id`].
+    pub network_id: u32,
+    /// See [`Claim::genesis_id`].
+    pub genesis_id: BlockId,
+    /// When it was signed; each record of a node is newer than the one before.
+    pub time: Timestamp,
+    /// The account key.
+    pub public_key: PublicKey,
+    /// RSASSA-PSS over [`Record::digest`].
+    pub signature: Signature,
+}
+
+/// Why a record is not taken, whatever is registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Somebody else's id.
+    #[error("id {id} is not the address {owner} of the public key")]
+    Foreign {
+        /// The id claimed.
+        id: Address,
+        /// The address of the key.
+        owner: Address,
+    },
+    /// The signature does not fit.
+    #[error("bad signature: {0}")]
+    Signature(#[from] SignatureError),
+    /// Nobody could connect there.
+    #[error("ip: {0}")]
+    Host(#[from] HostError),
+    /// Nobody could connect there.
+    #[error("port 0 cannot be connected to")]
+    Port,
+}
+
+/// A record that its owner has signed for this command, with a usable place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    command: Command,
+    host: Host,
+    record: Record,
+}
+
+impl Record {
+    /// A signed request to be listed.
+    ///
+    /// # Errors
+    /// If the cryptographic library cannot sign.
+    pub fn add(claim: Claim, time: Timestamp, key: &SecretKey) -> Result<Self, KeyError> {
+        Self::sign(Command::Add, claim, time, key)
+    }
+
+    /// A signed request to be listed no longer.
+    ///
+    /// # Errors
+    /// If the cryptographic library cannot sign.
+    pub fn remove(
+        network_id: u32,
+        genesis_id: BlockId,
+        time: Timestamp,
+        key: &SecretKey,
+    ) -> Result<Self, KeyError> {
+        let claim = Claim {
+            ip: String::new(),
+            port: 0,
+            network_id,
+            genesis_id,
+        };
+        Self::sign(Command::Remove, claim, time, key)
+    }
+
+    fn sign(
+        command: Command,
+        claim: Claim,
+        time: Timestamp,
+        key: &SecretKey,
+    ) -> Result<Self, KeyError> {
+        let mut record = Self {
+            id: key.public_key().address(),
+            ip: claim.ip,
+            port: claim.port,
+            network_id: claim.network_id,
+            genesis_id: claim.genesis_id,
+            time,
+            public_key: key.public_key().clone(),
+            signature: Signature::empty(),
+        };
+        record.signature = key.sign(&record.digest(command))?;
+        Ok(record)
+    }
+
+    /// `SHA256("ccoin/1/dsc" | encode([command, id, ip, port, network_id, genesis_id,
+    /// time, public_key]))`.
+    #[must_use]
+    pub fn digest(&self, command: Command) -> Hash {
+        let Self {
+            id,
+            ip,
+            port,
+            network_id,
+            genesis_id,
+            time,
+            public_key,
+            signature: _,
+        } = self;
+        let command = command.word();
+        let fields = encode(&(
+            command, id, ip, port, network_id, genesis_id, time, public_key,
+        ));
+        sha256(&[b"ccoin/1/dsc", &fields])
+    }
+
+    /// Checks that the owner of `id` has signed this for `command`, and that a node to
+    /// be listed has a place.
+    ///
+    /// # Errors
+    /// [`RecordError`], the cheap reasons first.
+    pub fn verify(
+        self,
+        command: Command,
+        verifier: &mut Verifier,
+    ) -> Result<Verified, RecordError> {
+        let owner = self.public_key.address();
+        if self.id != owner {
+            return Err(RecordError::Foreign { id: self.id, owner });
+        }
+        let host = if self.ip.is_empty() {
+            Host::UNSPECIFIED
+        } else {
+            self.ip.parse()?
+        };
+        if command == Command::Add && self.port == 0 {
+            return Err(RecordError::Port);
+        }
+        verifier.verify(&self.public_key, &self.digest(command), &self.signature)?;
+        Ok(Verified {
+            command,
+            host,
+            record: self,
+        })
+    }
+}
+
+impl Verified {
+    /// What it asks for.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        self.command
+    }
+
+    /// Where the node is, perhaps unspecified.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The fields that were signed.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::sync::OnceLock;
+
+    /// Keys made once per test binary.
+    pub(crate) fn key(index: usize) -> &'static SecretKey {
+        static KEYS: [OnceLock<SecretKey>; 3] = [const { OnceLock::new() }; 3];
+        KEYS[index].get_or_init(|| SecretKey::generate(2048).unwrap())
+    }
+
+    pub(crate) fn claim(ip: &str, port: u16) -> Claim {
+        Claim {
+            ip: ip.to_owned(),
+            port,
+            network_id: 7,
+            genesis_id: BlockId::new([9; 32]),
+        }
+    }
+
+    const TIME: Timestamp = Timestamp::ZERO;
+
+    #[test]
+    fn what_is_signed_is_the_array_of_the_specification() {
+        let record = Record::add(claim("h", 300), Timestamp::new(5).unwrap(), key(0)).unwrap();
+        let der = key(0).public_key().as_der();
+        let mut bytes = b"ccoin/1/dsc\x98\xa3add\xc4\x14".to_vec();
+        bytes.extend(record.id.as_bytes());
+        bytes.extend(b"\xa1h\xcd\x01\x2c\x07\xc4\x20");
+        bytes.extend([9; 32]);
+        bytes.extend([5, 0xc5, 1, 38]);
+        bytes.extend(der);
+        assert_eq!(record.digest(Command::Add), sha256(&[&bytes]));
+        assert_ne!(record.digest(Command::Add), record.digest(Command::Remove));
+        let verified = record.clone().verify(Command::Add, &mut Verifier::new(1));
+        assert_eq!(verified.unwrap().record(), &record);
+    }
+
+    /// Of the toy: no authentication, anyone removes anyone.
+    #[test]
+    fn only_the_owner_of_an_id_can_write_its_record() {
+        let mut verifier = Verifier::new(4);
+        let good = Record::add(claim("10.0.0.1", 4001), TIME, key(0)).unwrap();
+        let mut stolen = Record::remove(7, BlockId::ZERO, TIME, key(1)).unwrap();
+        stolen.id = good.id;
+        let owner = key(1).public_key().address();
+        assert_eq!(
+            stolen.verify(Command::Remove, &mut verifier),
+            Err(RecordError::Foreign { id: good.id, owner })
+        );
+        let spoilers: [fn(&mut Record); 6] = [
+            |record| record.ip.push('1'),
+            |record| record.port += 1,
+            |record| record.network_id += 1,
+            |record| record.genesis_id = BlockId::ZERO,
+            |record| record.time = Timestamp::MAX,
+            |record| record.signature = Signature::new(&[1; 256]).unwrap(),
+        ];
+        for (field, spoil) in spoilers.into_iter().enumerate() {
+            let mut record = good.clone();
+            spoil(&mut record);
+            let verdict = record.verify(Command::Add, &mut verifier);
+            let mismatch = RecordError::Signature(SignatureError::Mismatch);
+            assert_eq!(verdict, Err(mismatch), "field {field}");
+        }
+        // An `add` that was overheard does not remove.
+        let verdict = good.clone().verify(Command::Remove, &mut verifier);
+        assert!(matches!(verdict, Err(RecordError::Signature(_))));
+        assert!(good.verify(Command::Add, &mut verifier).is_ok());
+    }
+
+    #[test]
+    fn a_listed_node_needs_a_place_and_a_removed_one_does_not() {
+        let mut verifier = Verifier::new(1);
+        let mut verify = |ip, port| {
+            let record = Record::add(claim(ip, port), TIME, key(0)).unwrap();
+            record.verify(Command::Add, &mut verifier)
+        };
+        assert_eq!(verify("10.0.0.1", 0), Err(RecordError::Port));
+        assert_eq!(verify("<b>", 1), Err(RecordError::Host(HostError)));
+        assert!(verify("", 1).unwrap().host().is_unspecified());
+        let gone = Record::remove(0, BlockId::ZERO, TIME, key(0)).unwrap();
+        assert!(gone.verify(Command::Remove, &mut verifier).is_ok());
+    }
+}

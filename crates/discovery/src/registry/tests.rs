@@ -1,0 +1,268 @@
+//! The rules of the registry, in a time that the tests choose.
+
+use super::*;
+use crate::{
+    Record,
+    record::tests::{claim, key},
+};
+use ccoin_crypto::Verifier;
+
+/// The server's clock when a test begins.
+const START: u64 = 1_700_000_000_000;
+const OUTSIDE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 9));
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const NEARBY: Vantage = Vantage {
+    caller: HERE,
+    reached: HERE,
+};
+
+fn at(offset: i64) -> Timestamp {
+    Timestamp::new(START.saturating_add_signed(offset)).unwrap()
+}
+
+fn checked(record: Record, command: Command) -> Verified {
+    record.verify(command, &mut Verifier::new(1)).unwrap()
+}
+
+fn add(node: usize, ip: &str, time: i64) -> Verified {
+    let record = Record::add(claim(ip, 4001), at(time), key(node)).unwrap();
+    checked(record, Command::Add)
+}
+
+fn remove(node: usize, time: i64) -> Verified {
+    let record = Record::remove(7, BlockId::ZERO, at(time), key(node)).unwrap();
+    checked(record, Command::Remove)
+}
+
+fn shown(registry: &Registry, vantage: Vantage, now: i64) -> Vec<String> {
+    let all = registry.members(&Filter::default(), vantage, at(now));
+    all.iter()
+        .map(|listed| listed.member.ip.to_string())
+        .collect()
+}
+
+/// An entry whose key nobody has.
+fn stranger(number: u32, caller: IpAddr) -> Entry {
+    let mut id = [0; 20];
+    id[16..].copy_from_slice(&number.to_be_bytes());
+    Entry {
+        id: Address::new(id),
+        time: at(0),
+        caller,
+        place: Some(Place {
+            ip: Host::of(caller),
+            port: 1,
+            network_id: 1,
+            genesis_id: BlockId::ZERO,
+            since: at(0),
+            seen: at(0),
+        }),
+    }
+}
+
+/// Of the toy: no expiry.
+#[test]
+fn a_node_that_does_not_renew_is_forgotten_by_the_servers_clock() {
+    let mut registry = Registry::default();
+    // Its own clock is ahead: that buys no life.
+    registry
+        .apply(&add(0, "10.0.0.1", 50_000), OUTSIDE, at(0))
+        .unwrap();
+    assert_eq!(registry.count(at(89_999)), 1);
+    assert_eq!(shown(&registry, NEARBY, 89_999), ["10.0.0.1"]);
+    assert_eq!(registry.count(at(90_000)), 0);
+    assert!(shown(&registry, NEARBY, 90_000).is_empty());
+    assert!(shown(&registry, NEARBY, -90_000).is_empty(), "set back");
+    registry
+        .apply(&add(0, "10.0.0.2", 80_000), OUTSIDE, at(80_000))
+        .unwrap();
+    assert_eq!(shown(&registry, NEARBY, 169_999), ["10.0.0.2"]);
+    let listed = registry.members(&Filter::default(), NEARBY, at(100_000));
+    assert_eq!((listed[0].since, listed[0].seen), (at(0), at(80_000)));
+}
+
+#[test]
+fn a_time_must_be_near_and_newer() {
+    let mut registry = Registry::default();
+    let now = at(0);
+    for time in [-60_001, 60_001] {
+        let got = at(time);
+        assert_eq!(
+            registry.apply(&add(0, "", time), OUTSIDE, now),
+            Err(RegistryError::Clock { got, now })
+        );
+    }
+    for time in [-60_000, -5] {
+        registry.apply(&add(0, "", time), OUTSIDE, now).unwrap();
+    }
+    let before = registry.revision();
+    for command in [add(0, "", -5), add(0, "", -6), remove(0, -5)] {
+        let (got, stored) = (command.record().time, at(-5));
+        let stale = Err(RegistryError::Stale { got, stored });
+        assert_eq!(registry.apply(&command, OUTSIDE, now), stale);
+    }
+    assert_eq!((registry.count(now), registry.revision()), (1, before));
+    registry.apply(&remove(0, 60_000), OUTSIDE, now).unwrap();
+    assert_eq!((registry.count(now), registry.revision()), (0, before + 1));
+}
+
+#[test]
+fn what_has_ended_cannot_be_replayed() {
+    let mut registry = Registry::default();
+    let (old, older) = (add(0, "", 40_000), add(1, "", 60_000));
+    registry.apply(&old, OUTSIDE, at(0)).unwrap();
+    registry.apply(&remove(0, 41_000), OUTSIDE, at(1)).unwrap();
+    registry.apply(&older, OUTSIDE, at(1)).unwrap();
+    // Until its time is too old in any case, also over a restart.
+    for now in [2, 100_000] {
+        let kept = registry.entries().cloned().collect();
+        registry = Registry::restore(kept, at(now));
+        let replayed = registry.apply(&old, OUTSIDE, at(now));
+        assert!(
+            matches!(replayed, Err(RegistryError::Stale { .. })),
+            "{now}"
+        );
+    }
+    // The end of a life is no different from a removal.
+    let replayed = registry.apply(&older, OUTSIDE, at(120_000));
+    assert!(matches!(replayed, Err(RegistryError::Stale { .. })));
+    assert_eq!(
+        registry.entries().count(),
+        1,
+        "the removed one is forgotten"
+    );
+    let replayed = registry.apply(&older, OUTSIDE, at(120_001));
+    assert!(matches!(replayed, Err(RegistryError::Clock { .. })));
+}
+
+#[test]
+fn a_place_without_meaning_becomes_the_callers() {
+    let mut registry = Registry::default();
+    let v6: IpAddr = "::ffff:10.0.0.7".parse().unwrap();
+    for (time, ip, caller, stored) in [
+        (1, "", OUTSIDE, "10.0.0.9"),
+        (2, "0.0.0.0", v6, "10.0.0.7"),
+        (3, "::", OUTSIDE, "10.0.0.9"),
+        (4, "127.0.0.1", OUTSIDE, "10.0.0.9"),
+        (5, "", HERE, "127.0.0.1"),
+        (6, "localhost", HERE, "localhost"),
+        (7, "node.example.org", HERE, "node.example.org"),
+    ] {
+        registry.apply(&add(0, ip, time), caller, at(0)).unwrap();
+        assert_eq!(shown(&registry, NEARBY, 0), [stored], "{ip}");
+    }
+}
+
+#[test]
+fn a_node_on_this_machine_is_where_callers_reached_it() {
+    let mut registry = Registry::default();
+    registry
+        .apply(&add(0, "127.0.0.1", 0), HERE, at(0))
+        .unwrap();
+    registry.apply(&add(1, "10.0.0.3", 0), HERE, at(1)).unwrap();
+    let from_outside = Vantage {
+        caller: OUTSIDE,
+        reached: "10.0.0.1".parse().unwrap(),
+    };
+    assert_eq!(shown(&registry, from_outside, 1), ["10.0.0.1", "10.0.0.3"]);
+    let mapped = Vantage {
+        caller: "::ffff:127.0.0.1".parse().unwrap(),
+        reached: OUTSIDE,
+    };
+    assert_eq!(shown(&registry, mapped, 1), ["127.0.0.1", "10.0.0.3"]);
+}
+
+#[test]
+fn a_filter_names_network_and_block_1() {
+    let mut registry = Registry::restore(vec![stranger(1, HERE)], at(0));
+    registry.apply(&add(0, "10.0.0.1", 0), HERE, at(0)).unwrap();
+    let count = |network_id, genesis_id| {
+        let filter = Filter {
+            network_id,
+            genesis_id,
+        };
+        registry.members(&filter, NEARBY, at(0)).len()
+    };
+    assert_eq!(count(None, None), 2);
+    assert_eq!((count(Some(7), None), count(Some(8), None)), (1, 0));
+    let (its, others) = (BlockId::new([9; 32]), BlockId::new([8; 32]));
+    assert_eq!((count(None, Some(its)), count(None, Some(others))), (1, 0));
+    assert_eq!(count(Some(1), Some(its)), 0);
+}
+
+#[test]
+fn one_caller_cannot_take_all_the_room() {
+    let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+    for (filled, same, other) in [
+        (OUTSIDE, OUTSIDE, ip("10.0.0.8")),
+        (OUTSIDE, ip("::ffff:10.0.0.9"), ip("::ffff:10.0.0.8")),
+        (
+            ip("2001:db8::1"),
+            ip("2001:db8::8000:0:0:2"),
+            ip("2001:db8:0:1::1"),
+        ),
+    ] {
+        let of = |count| (0..count).map(|n| stranger(n, filled)).collect();
+        let mut registry = Registry::restore(of(64), at(0));
+        let full = Err(RegistryError::CallerFull);
+        assert_eq!(registry.apply(&add(0, "", 0), same, at(0)), full);
+        assert_eq!(registry.apply(&remove(0, 0), same, at(0)), full);
+        registry.apply(&add(0, "", 0), other, at(0)).unwrap();
+        assert_eq!(registry.apply(&add(0, "", 1), same, at(0)), full);
+        let mut registry = Registry::restore(of(63), at(0));
+        registry.apply(&add(0, "", 0), same, at(0)).unwrap();
+        registry.apply(&add(0, "", 1), same, at(0)).unwrap();
+    }
+    let near = (0..64).map(|n| stranger(n, HERE)).collect();
+    let mut registry = Registry::restore(near, at(0));
+    registry.apply(&add(0, "", 0), HERE, at(0)).unwrap();
+}
+
+#[test]
+fn the_registry_is_bounded_and_late_comers_hide_nobody() {
+    let many = (0..20_000).map(|n| stranger(n, HERE)).collect();
+    let mut registry = Registry::restore(many, at(0));
+    assert_eq!(registry.entries().count(), MAX_ENTRIES);
+    let full = Err(RegistryError::Full);
+    assert_eq!(registry.apply(&add(0, "", 0), HERE, at(0)), full);
+    // Who is known is not new.
+    let known = Entry {
+        id: add(0, "", 0).record().id,
+        ..stranger(0, HERE)
+    };
+    let many = (1..10_000).map(|n| stranger(n, HERE)).chain([known]);
+    let mut registry = Registry::restore(many.collect(), at(0));
+    assert_eq!(registry.apply(&add(1, "", 1), HERE, at(0)), full);
+    registry.apply(&add(0, "", 1), HERE, at(0)).unwrap();
+
+    let many = (0..9_000).map(|n| stranger(n, HERE)).collect();
+    let mut registry = Registry::restore(many, at(0));
+    registry
+        .apply(&add(0, "10.0.0.1", 0), HERE, at(-1))
+        .unwrap();
+    let first = shown(&registry, NEARBY, 0);
+    assert_eq!((first.len(), first[0].as_str()), (MAX_ANSWER, "10.0.0.1"));
+}
+
+#[test]
+fn the_largest_answer_fits_the_clients_limit() {
+    let ip = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+    let member = Member {
+        id: Address::new([0xff; 20]),
+        ip: ip.parse().unwrap(),
+        port: u16::MAX,
+    };
+    let bytes = serde_json::to_vec(&member).unwrap().len() + 1;
+    assert!(
+        bytes * MAX_ANSWER < crate::client::MAX_ANSWER_BYTES,
+        "{bytes}"
+    );
+}
+
+#[test]
+fn entries_keep_their_form_on_disk() {
+    let entry = stranger(1, OUTSIDE);
+    let text = serde_json::to_string(&entry).unwrap();
+    assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
+    assert!(serde_json::from_str::<Entry>(&text.replace("10.0.0.9", "<b>")).is_err());
+}

@@ -1,0 +1,244 @@
+//! What waits to be written to one peer: bounded in bytes, filled without waiting.
+//! Does not know sockets or peers.
+
+use bytes::Bytes;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// What a frame costs besides its bytes: an entry of the queue.
+const FRAME_COST: usize = 64;
+
+/// Most frames handed to one write: what Linux takes at most is 1,024.
+const MOST_FRAMES: usize = 256;
+
+/// Bytes at which a batch ends: more would only delay the last word.
+const MOST_BYTES: usize = 256 << 10;
+
+/// Less than this is waiting when there is room for what can wait: whatever is pushed
+/// meanwhile is not kept waiting by it.
+const ROOM: usize = 128 << 10;
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It waits to be written.
+    Queued,
+    /// There is no room for it.
+    Full,
+    /// The connection ends; nothing is taken any more.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Queue {
+    frames: VecDeque<Bytes>,
+    /// Cost of these and of those that are being written.
+    cost: usize,
+}
+
+/// The queue of one connection.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    bound: usize,
+    queue: Mutex<Queue>,
+    filled: Notify,
+    room: Notify,
+    closed: CancellationToken,
+}
+
+fn cost(frame: &Bytes) -> usize {
+    frame.len().saturating_add(FRAME_COST)
+}
+
+impl Outbox {
+    /// An open one for at most `bound` bytes.
+    pub(crate) fn new(bound: usize) -> Self {
+        Self {
+            bound,
+            queue: Mutex::new(Queue {
+                frames: VecDeque::new(),
+                cost: 0,
+            }),
+            filled: Notify::new(),
+            room: Notify::new(),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a frame if there is room.
+    pub(crate) fn push(&self, frame: Bytes) -> Pushed {
+        self.push_below(frame, self.bound)
+    }
+
+    /// Adds a frame unless as much as a quarter of the bound waits already.
+    pub(crate) fn offer(&self, frame: Bytes) -> Pushed {
+        if self.queue().cost > self.bound / 4 {
+            return Pushed::Full;
+        }
+        self.push(frame)
+    }
+
+    fn push_below(&self, frame: Bytes, bound: usize) -> Pushed {
+        let mut queue = self.queue();
+        if self.closed.is_cancelled() {
+            return Pushed::Closed;
+        }
+        let after = queue.cost.saturating_add(cost(&frame));
+        if after > bound && queue.cost > 0 {
+            return Pushed::Full;
+        }
+        queue.cost = after;
+        queue.frames.push_back(frame);
+        self.filled.notify_one();
+        Pushed::Queued
+    }
+
+    /// Waits until little is queued, then adds the frame; false:
+    /// the connection has ended.
+    pub(crate) async fn push_when_room(&self, frame: Bytes) -> bool {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            // from here on no notice is missed
+            room.as_mut().enable();
+            let waiting = self.queue().cost;
+            if self.closed.is_cancelled() {
+                return false;
+            }
+            if waiting < ROOM.min(self.bound / 2) {
+                match self.push(frame.clone()) {
+                    Pushed::Queued => return true,
+                    Pushed::Closed => return false,
+                    Pushed::Full => {}
+                }
+            }
+            room.await;
+        }
+    }
+
+    /// Takes nothing any more, forgets what waits, and lets `last` be written; false:
+    /// it was closed before.
+    pub(crate) fn close(&self, last: Option<Bytes>) -> bool {
+        let mut queue = self.queue();
+        if self.closed.is_cancelled() {
+            return false;
+        }
+        self.closed.cancel();
+        queue.frames.clear();
+        queue.frames.extend(last);
+        self.filled.notify_one();
+        self.room.notify_waiters();
+        true
+    }
+
+    /// Resolves when it has been closed.
+    pub(crate) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Waits for the next frames to write; `None`: closed, and all is taken.
+    pub(crate) async fn batch(&self) -> Option<VecDeque<Bytes>> {
+        loop {
+            {
+                let mut queue = self.queue();
+                let mut bytes = 0usize;
+                let count = queue
+                    .frames
+                    .iter()
+                    .take(MOST_FRAMES)
+                    .take_while(|frame| {
+                        let before = bytes;
+                        bytes = bytes.saturating_add(frame.len());
+                        before < MOST_BYTES
+                    })
+                    .count();
+                if count > 0 {
+                    return Some(queue.frames.drain(..count).collect());
+                }
+                if self.closed.is_cancelled() {
+                    return None;
+                }
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    /// A frame of a batch has been written.
+    pub(crate) fn written(&self, frame: &Bytes) {
+        let mut queue = self.queue();
+        queue.cost = queue.cost.saturating_sub(cost(frame));
+        if queue.cost < self.bound / 2 {
+            self.room.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn bytes(length: usize) -> Bytes {
+        vec![0; length].into()
+    }
+
+    #[tokio::test]
+    async fn the_bound_counts_what_is_not_written_yet() {
+        let outbox = Outbox::new(1000);
+        assert_eq!(outbox.push(bytes(800)), Pushed::Queued);
+        assert_eq!(outbox.push(bytes(100)), Pushed::Full);
+        let batch = outbox.batch().await.unwrap();
+        assert_eq!(outbox.push(bytes(100)), Pushed::Full);
+        outbox.written(&batch[0]);
+        assert_eq!(outbox.push(bytes(100)), Pushed::Queued);
+        assert!(outbox.close(Some(bytes(1))));
+        assert!(!outbox.close(Some(bytes(2))));
+        assert_eq!(outbox.push(bytes(1)), Pushed::Closed);
+        assert_eq!(outbox.batch().await.unwrap(), [bytes(1)]);
+        assert_eq!(outbox.batch().await, None);
+    }
+
+    #[tokio::test]
+    async fn frames_without_bytes_are_bounded_too() {
+        let outbox = Outbox::new(1000);
+        let taken = (0..100).take_while(|_| outbox.push(Bytes::new()) == Pushed::Queued);
+        assert_eq!(taken.count(), 1000 / FRAME_COST);
+    }
+
+    #[tokio::test]
+    async fn waiting_for_room_ends_with_room_or_with_the_connection() {
+        let outbox = Arc::new(Outbox::new(1000));
+        outbox.push(bytes(500));
+        let wait = |outbox: Arc<Outbox>| {
+            tokio::spawn(async move { outbox.push_when_room(bytes(300)).await })
+        };
+        let waits = wait(Arc::clone(&outbox));
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        outbox.written(&bytes(500));
+        assert!(waits.await.unwrap());
+        outbox.push(bytes(400));
+        let waits = wait(Arc::clone(&outbox));
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        outbox.close(None);
+        assert!(!waits.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn many_small_frames_make_one_batch() {
+        let outbox = Outbox::new(1 << 20);
+        for _ in 0..100 {
+            outbox.push(bytes(10));
+        }
+        assert_eq!(outbox.batch().await.unwrap().len(), 100);
+    }
+}

@@ -1,0 +1,99 @@
+//! Round trips and clock offsets of one peer, from `PNG` and `POG`.
+//! Pure: both clocks come in; nothing is decided from them here.
+
+use ccoin_core::Timestamp;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// The best of so many samples counts.
+const SAMPLES: usize = 8;
+
+/// Most questions without an answer that are remembered.
+const MOST_OPEN: usize = 8;
+
+/// One answered question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// From asking to the answer.
+    pub(crate) round_trip: Duration,
+    /// Their clock minus ours, in ms, as if both ways took the same time.
+    pub(crate) offset_ms: i64,
+}
+
+/// What is known of one peer.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    open: VecDeque<(Instant, Timestamp)>,
+    samples: VecDeque<Sample>,
+}
+
+impl Pulse {
+    /// We ask.
+    pub(crate) fn asked(&mut self, now: Instant, clock: Timestamp) {
+        if self.open.len() < MOST_OPEN {
+            self.open.push_back((now, clock));
+        }
+    }
+
+    /// The peer answers with its clock; an answer to nothing is ignored.
+    pub(crate) fn answered(&mut self, now: Instant, theirs: Timestamp) {
+        let Some((asked, clock)) = self.open.pop_front() else {
+            return;
+        };
+        let round_trip = now.saturating_duration_since(asked);
+        let half = u64::try_from(round_trip.as_millis() / 2).unwrap_or(u64::MAX);
+        let ours = clock.get().saturating_add(half);
+        let difference = i128::from(theirs.get()) - i128::from(ours);
+        if self.samples.len() >= SAMPLES {
+            self.samples.pop_front();
+        }
+        self.samples.push_back(Sample {
+            round_trip,
+            offset_ms: i64::try_from(difference).unwrap_or(i64::MAX),
+        });
+    }
+
+    /// The sample with the smallest round trip of the last eight.
+    pub(crate) fn best(&self) -> Option<Sample> {
+        self.samples.iter().min_by_key(|s| s.round_trip).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quickest_of_the_last_eight_counts() {
+        let start = Instant::now();
+        let clock = |ms| Timestamp::new(ms).unwrap();
+        let mut pulse = Pulse::default();
+        pulse.answered(start, clock(1));
+        assert_eq!(pulse.best(), None);
+        let mut ask = |trip, theirs| {
+            pulse.asked(start, clock(10_000));
+            pulse.answered(start + Duration::from_millis(trip), clock(theirs));
+            pulse.best().unwrap()
+        };
+        assert_eq!(ask(100, 10_050).offset_ms, 0);
+        assert_eq!(ask(40, 9_000).offset_ms, -1_020);
+        assert_eq!(ask(400, 99_000).offset_ms, -1_020);
+        for _ in 0..6 {
+            assert_eq!(ask(60, 10_031).offset_ms, -1_020);
+        }
+        // the ninth pushes the quickest out
+        assert_eq!(ask(60, 10_031).offset_ms, 1);
+        assert_eq!(ask(60, 10_031).round_trip, Duration::from_millis(60));
+    }
+
+    #[test]
+    fn unanswered_questions_are_bounded() {
+        let mut pulse = Pulse::default();
+        for _ in 0..100 {
+            pulse.asked(Instant::now(), Timestamp::ZERO);
+        }
+        assert_eq!(pulse.open.len(), MOST_OPEN);
+    }
+}

@@ -1,0 +1,248 @@
+//! The life of one connection, from the end of the handshake to the last word.
+//! Frames for the node are handed on unread; the rest is answered here.
+
+use crate::{
+    connection::{Connection, Inbox, inbox},
+    frame::{Frame, Step},
+    frame_reader::{FrameReader, ReadError},
+    handshake::Link,
+    peer::Peer,
+    shared::Shared,
+    window::Window,
+    writer,
+};
+use ccoin_core::message::{Bye, ByeReason, Header, Message};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::tcp::OwnedReadHalf,
+    select,
+    time::{MissedTickBehavior, interval, sleep_until, timeout, timeout_at},
+};
+
+/// Unknown headers are counted within this time.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What is answered here is counted within this time; of `PEX` one is read in it, because
+/// each costs a search through the address book.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Why a connection ends.
+enum Ending {
+    /// The other side has gone without a word.
+    Gone(String),
+    /// It has said why.
+    Said(Bye),
+    /// It has broken a rule.
+    Violation(String),
+    /// We end it, and it is nobody's fault.
+    Enough(ByeReason, String),
+}
+
+impl Shared {
+    /// From the handshake to the end.
+    pub(crate) async fn run(&self, peer: Arc<Peer>, link: Link) {
+        let Link { mut reader, writer } = link;
+        let seat = SeatGuard {
+            shared: self,
+            peer: &peer,
+        };
+        tracing::info!(
+            peer = %peer.hello.address,
+            remote = %peer.remote,
+            outgoing = peer.place.is_some(),
+            agent = ?peer.hello.agent,
+            height = %peer.hello.height,
+            "connected"
+        );
+        reader.allow_all();
+        let mut writes = self.tasks.spawn(writer::write(
+            Arc::clone(&peer),
+            writer,
+            self.limits.progress,
+        ));
+        if let Some(peers) = self.shared_peers() {
+            peer.send(peers);
+        }
+        let ending = {
+            let (inbox, frames) = inbox(self.limits.inbound);
+            let connection = Connection {
+                id: peer.id,
+                hello: peer.hello.clone(),
+                remote: peer.remote,
+                outgoing: peer.place.is_some(),
+                frames,
+            };
+            let reads = async {
+                if self.connections.send(connection).await.is_err() {
+                    return unwanted();
+                }
+                self.read(&peer, &mut reader, &inbox).await
+            };
+            select! {
+                biased;
+                () = self.stop.cancelled() => {
+                    Some(Ending::Enough(ByeReason::Stopping, "this node stops".into()))
+                }
+                () = peer.outbox.closed() => None,
+                () = self.beat(&peer) => None,
+                () = inbox.unwanted() => Some(unwanted()),
+                ending = reads => Some(ending),
+            }
+        };
+        self.finish(&peer, ending);
+        drop(seat);
+        let closing = async {
+            // a writer that panicked has closed its half as well
+            let _ = (&mut writes).await;
+            reader.drain().await;
+        };
+        if timeout(self.limits.closing, closing).await.is_err() {
+            writes.abort();
+        }
+    }
+
+    /// Asks again and again for a sign of life: so both sides hear of each other.
+    async fn beat(&self, peer: &Peer) {
+        let mut beats = interval(self.limits.ping);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beats.tick().await;
+            peer.ping((self.clock)());
+        }
+    }
+
+    fn finish(&self, peer: &Peer, ending: Option<Ending>) {
+        match ending {
+            // whoever closed the outbox has said why
+            None => {}
+            Some(Ending::Gone(text)) => {
+                peer.gone(&format!("connection lost: {text}"));
+            }
+            Some(Ending::Said(bye)) => {
+                let text = bye.text();
+                peer.gone(&format!(
+                    "connection ended by the other side ({:?}): {text}",
+                    bye.reason()
+                ));
+            }
+            Some(Ending::Violation(text)) => self.ban(peer, ByeReason::Malformed, &text),
+            Some(Ending::Enough(reason, text)) => peer.end(reason, &text),
+        }
+    }
+
+    /// Reads until the connection has to end.
+    async fn read(
+        &self,
+        peer: &Peer,
+        reader: &mut FrameReader<OwnedReadHalf>,
+        inbox: &Inbox,
+    ) -> Ending {
+        let mut heard = tokio::time::Instant::now();
+        let mut unknown = Window::new(MINUTE);
+        let (mut asked, mut shared) = (Window::new(SECOND), Window::new(SECOND));
+        let mut room = None;
+        loop {
+            let step = timeout_at(heard + self.limits.silence, reader.step()).await;
+            peer.traffic.bytes_in.store(reader.arrived(), Relaxed);
+            let frame = match step {
+                Err(_) => {
+                    let silence = self.limits.silence.as_secs_f32();
+                    let text = format!("no whole message within {silence} s");
+                    return Ending::Enough(ByeReason::Silent, text);
+                }
+                Ok(Err(ReadError::Frame(error))) => return Ending::Violation(error.to_string()),
+                Ok(Err(error)) => return Ending::Gone(error.to_string()),
+                Ok(Ok(Step::Announced { header, length })) => {
+                    if is_for_the_node(header) {
+                        room = inbox.room(length).await;
+                        // while we did not read, the other side was not silent
+                        heard = tokio::time::Instant::now();
+                    }
+                    continue;
+                }
+                Ok(Ok(Step::Skipped(header))) => {
+                    heard = tokio::time::Instant::now();
+                    peer.traffic.messages_in.fetch_add(1, Relaxed);
+                    tracing::debug!(peer = %peer.hello.address, "unknown header {}", header.escape_ascii());
+                    let seen = unknown.count(Instant::now());
+                    if seen >= self.limits.unknown_a_minute {
+                        let header = header.escape_ascii();
+                        let text =
+                            format!("{seen} unknown headers within a minute, the last is {header}");
+                        return Ending::Enough(ByeReason::Malformed, text);
+                    }
+                    continue;
+                }
+                Ok(Ok(Step::Whole(frame))) => frame,
+            };
+            heard = tokio::time::Instant::now();
+            peer.traffic.messages_in.fetch_add(1, Relaxed);
+            let now = Instant::now();
+            let ours = !is_for_the_node(frame.header);
+            let ignored = frame.header == *b"PEX" && shared.count(now) > 1;
+            if (ours || frame.header == *b"BLH")
+                && !ignored
+                && let Some(ending) = self.handle(peer, &frame)
+            {
+                return ending;
+            }
+            if ours && asked.count(now) > self.limits.answers_a_second {
+                sleep_until(asked.end(now).into()).await;
+                heard = tokio::time::Instant::now();
+            }
+            if let Some(room) = room.take() {
+                inbox.put(frame, room).await;
+            }
+        }
+    }
+
+    /// What the network itself answers.
+    fn handle(&self, peer: &Peer, frame: &Frame) -> Option<Ending> {
+        match Message::decode(frame.header, &frame.body) {
+            Ok(Message::Ping(_)) => {
+                peer.send(Message::Pong((self.clock)()).frame().into());
+            }
+            Ok(Message::Pong(clock)) => peer.pong(clock),
+            Ok(Message::AskHeights) => {
+                peer.send(Message::Heights(self.heights()).frame().into());
+            }
+            Ok(Message::Heights(heights)) => peer.stands(heights),
+            Ok(Message::Peers(peers)) => self.suggest(peers),
+            Ok(Message::Bye(bye)) => return Some(Ending::Said(bye)),
+            Ok(other) => {
+                let header = other.header();
+                let text = format!("{} after the handshake", header.escape_ascii());
+                return Some(Ending::Violation(text));
+            }
+            Err(error) => return Some(Ending::Violation(error.to_string())),
+        }
+        None
+    }
+}
+
+/// Frees the seat however the session ends.
+struct SeatGuard<'a> {
+    shared: &'a Shared,
+    peer: &'a Peer,
+}
+
+impl Drop for SeatGuard<'_> {
+    fn drop(&mut self) {
+        self.shared.leave(self.peer);
+    }
+}
+
+/// Everything that is not handled here.
+fn is_for_the_node(header: Header) -> bool {
+    !matches!(
+        &header,
+        b"HEY" | b"ACK" | b"OKY" | b"BYE" | b"PNG" | b"POG" | b"RBH" | b"PEX"
+    )
+}
+
+fn unwanted() -> Ending {
+    Ending::Enough(ByeReason::Stopping, "this node wants no more of it".into())
+}

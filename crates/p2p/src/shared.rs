@@ -1,0 +1,322 @@
+//! What all tasks of a network share: who we are, and one lock around the pure parts.
+//! Nothing waits while it holds the lock.
+
+use crate::{
+    address_book::{AddressBook, Situation},
+    admission::{Admission, Seat},
+    connection::{Connection, PeerId},
+    limits::Limits,
+    notices::Notices,
+    peer::Peer,
+    place::Place,
+    setup::Local,
+};
+use bytes::Bytes;
+use ccoin_core::{
+    Address, BlockId, Hash, Timestamp,
+    message::{ByeReason, Heights, Hello, Message, NodeType, PROTOCOL, PeerAddress},
+};
+use ccoin_crypto::{SecretKey, Verifier};
+use rand_core::{OsRng, RngCore};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Keys of peers that the handshake remembers; parsing one again costs 4 us.
+pub(crate) const KNOWN_KEYS: usize = 128;
+
+/// Bytes of an agent text that fit a hello.
+const MOST_AGENT: usize = 64;
+
+/// Behind the lock.
+pub(crate) struct State {
+    pub(crate) admission: Admission,
+    pub(crate) book: AddressBook,
+    pub(crate) peers: BTreeMap<PeerId, Arc<Peer>>,
+    /// Incoming connections before the end of their handshake.
+    pub(crate) early: HashMap<PeerId, CancellationToken>,
+    pub(crate) notices: Notices,
+    pub(crate) verifier: Verifier,
+    pub(crate) last_id: PeerId,
+}
+
+/// The network behind its handle.
+pub(crate) struct Shared {
+    pub(crate) key: Arc<SecretKey>,
+    pub(crate) address: Address,
+    pub(crate) node_type: NodeType,
+    pub(crate) agent: String,
+    pub(crate) clock: fn() -> Timestamp,
+    pub(crate) listen_port: u16,
+    pub(crate) advertise: Option<PeerAddress>,
+    pub(crate) local: watch::Receiver<Local>,
+    pub(crate) wanted_genesis: Option<BlockId>,
+    pub(crate) allow: watch::Receiver<Vec<Address>>,
+    pub(crate) limits: Limits,
+    pub(crate) state: Mutex<State>,
+    pub(crate) connections: mpsc::Sender<Connection>,
+    pub(crate) known: watch::Sender<Vec<PeerAddress>>,
+    pub(crate) count: watch::Sender<usize>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    /// Wakes the dialler.
+    pub(crate) changed: Notify,
+}
+
+/// Why a hello is not welcome: the reason, and mine and theirs in words.
+pub(crate) type Refusal = (ByeReason, String);
+
+impl Shared {
+    /// The lock. A panic elsewhere has left whole values behind, so it is ignored.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this node says of itself, with a fresh challenge.
+    pub(crate) fn hello(&self) -> Hello {
+        let mut challenge = [0; 32];
+        OsRng.fill_bytes(&mut challenge);
+        let local = *self.local.borrow();
+        Hello {
+            version: PROTOCOL,
+            agent: self.agent.clone(),
+            network_id: local.network_id,
+            genesis_id: local.genesis_id,
+            address: self.address,
+            public_key: self.key.public_key().clone(),
+            node_type: self.node_type,
+            listen_port: self.listen_port,
+            height: local.height,
+            final_number: local.final_number,
+            clock: (self.clock)(),
+            challenge: Hash::new(challenge),
+        }
+    }
+
+    /// Where we stand, for `BLH`.
+    pub(crate) fn heights(&self) -> Heights {
+        let local = self.local.borrow();
+        Heights {
+            height: local.height,
+            final_number: local.final_number,
+        }
+    }
+
+    /// Whether somebody with this hello may stay, as far as that can be said before a
+    /// seat is taken. The address need not be proven yet: a lie only hurts the liar.
+    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&Place>) -> Result<(), Refusal> {
+        if theirs.version != PROTOCOL {
+            let text = format!(
+                "this node speaks version {PROTOCOL}, the other {}",
+                theirs.version
+            );
+            return Err((ByeReason::Version, text));
+        }
+        if theirs.address == self.address {
+            let text = format!("{} is the address of this node itself", self.address);
+            return Err((ByeReason::OwnAddress, text));
+        }
+        self.judge_genesis(theirs.network_id, theirs.genesis_id)?;
+        self.judge_address(&theirs.address)?;
+        let state = self.state();
+        if state.admission.is_banned(&theirs.address, Instant::now()) {
+            let text = format!("{} has broken a rule lately", theirs.address);
+            return Err((ByeReason::Banned, text));
+        }
+        let seated = state.admission.is_seated(&theirs.address);
+        let privileged = state.is_privileged(&theirs.address, place);
+        if !seated && !privileged && !state.admission.has_ordinary_seat() {
+            let text = format!("{} peers are connected", state.admission.seated());
+            return Err((ByeReason::Full, text));
+        }
+        Ok(())
+    }
+
+    /// Whether nodes of these two chains have anything to tell each other.
+    pub(crate) fn judge_genesis(&self, network: u32, theirs: BlockId) -> Result<(), Refusal> {
+        let local = *self.local.borrow();
+        let mine = match local.genesis_id {
+            BlockId::ZERO => self.wanted_genesis.unwrap_or(BlockId::ZERO),
+            genesis => genesis,
+        };
+        if mine == BlockId::ZERO || theirs == BlockId::ZERO || mine == theirs {
+            return Ok(());
+        }
+        let text = format!(
+            "the genesis ids differ: this node has {mine} (network {}), the other has {theirs} (network {network})",
+            local.network_id
+        );
+        Err((ByeReason::Network, text))
+    }
+
+    /// Whether the allow-list has this address, or is empty.
+    pub(crate) fn judge_address(&self, address: &Address) -> Result<(), Refusal> {
+        let allow = self.allow.borrow();
+        if allow.is_empty() || allow.contains(address) {
+            return Ok(());
+        }
+        let text = format!("{address} is not on the allow-list of this node");
+        Err((ByeReason::NotAllowed, text))
+    }
+
+    /// Makes a proven peer one of ours, ending the connection that it replaces.
+    pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Refusal> {
+        let address = peer.hello.address;
+        let mut state = self.state();
+        let seat = Seat {
+            id: peer.id,
+            dialler: if peer.place.is_some() {
+                self.address
+            } else {
+                address
+            },
+            privileged: state.is_privileged(&address, peer.place.as_ref()),
+        };
+        let now = Instant::now();
+        let replaced = state
+            .admission
+            .take_seat(address, seat, now)
+            .map_err(|reason| {
+                (
+                    reason,
+                    format!(
+                        "no seat for {address} ({} are taken)",
+                        state.admission.seated()
+                    ),
+                )
+            })?;
+        if let Some(old) = replaced.and_then(|old| state.peers.remove(&old)) {
+            old.end(
+                ByeReason::Duplicate,
+                "replaced by another connection of the same two nodes",
+            );
+        }
+        state.peers.insert(peer.id, Arc::clone(peer));
+        if peer.place.is_none() && peer.hello.listen_port > 0 {
+            let place = Place::beside(peer.remote, peer.hello.listen_port);
+            state.book.suggest(address, place, now);
+        }
+        self.count.send_replace(state.admission.seated());
+        Ok(())
+    }
+
+    /// The connection has ended.
+    pub(crate) fn leave(&self, peer: &Peer) {
+        let mut state = self.state();
+        state.peers.remove(&peer.id);
+        state.admission.leave_seat(&peer.hello.address, peer.id);
+        if let Some(place) = &peer.place {
+            let lived = peer.began.elapsed();
+            state
+                .book
+                .lost(place, lived, Instant::now(), OsRng.next_u32());
+        }
+        self.count.send_replace(state.admission.seated());
+        self.changed.notify_one();
+    }
+
+    /// The next number of a connection.
+    pub(crate) fn next_id(&self) -> PeerId {
+        let mut state = self.state();
+        state.last_id = state.last_id.saturating_add(1);
+        state.last_id
+    }
+
+    /// A peer that has proven its address has broken a rule.
+    pub(crate) fn ban(&self, peer: &Peer, reason: ByeReason, text: &str) {
+        self.state()
+            .admission
+            .ban(peer.hello.address, Instant::now());
+        peer.end(reason, text);
+    }
+
+    /// The handshake has proven who listens at a place that we dialled.
+    pub(crate) fn prove(&self, place: &Place, address: Address) {
+        let mut state = self.state();
+        if address != self.address && state.book.prove(place, address) {
+            self.known.send_replace(state.book.proven());
+        }
+    }
+
+    /// Takes places that somebody says into the book.
+    pub(crate) fn suggest(&self, peers: impl IntoIterator<Item = PeerAddress>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        for peer in peers {
+            if peer.out_of_range().is_none() {
+                let place = Place {
+                    host: peer.host,
+                    port: peer.port,
+                };
+                state.book.suggest(peer.address, place, now);
+            }
+        }
+        self.changed.notify_one();
+    }
+
+    /// Whom to dial now, and when to ask again.
+    pub(crate) fn due(&self) -> (Vec<Place>, Option<Instant>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let State {
+            admission, book, ..
+        } = &mut *state;
+        let settled = |address: &Address| {
+            admission.is_seated(address)
+                || admission.is_banned(address, now)
+                || self.judge_address(address).is_err()
+        };
+        let situation = Situation {
+            settled: &settled,
+            few: admission.seated() < self.limits.wanted,
+            seats: admission.has_ordinary_seat(),
+        };
+        book.due(now, &situation)
+    }
+
+    /// Whether a refusal is worth a line in the log.
+    pub(crate) fn worth_a_line(&self, reason: ByeReason, peer: String) -> bool {
+        let mut state = self.state();
+        state.notices.worth(reason.code(), peer, Instant::now())
+    }
+
+    /// `PEX`: ourselves, if it is known where, and whom we have reached; as many as fit.
+    pub(crate) fn shared_peers(&self) -> Option<Bytes> {
+        let mut peers: Vec<PeerAddress> = self.advertise.iter().cloned().collect();
+        peers.extend(self.known.borrow().iter().cloned());
+        peers.truncate(ccoin_core::message::MAX_SHARED_PEERS);
+        while !peers.is_empty() {
+            let frame = Message::Peers(peers.clone()).frame();
+            if Message::decode(*b"PEX", frame.get(7..)?).is_ok() {
+                return Some(frame.into());
+            }
+            peers.truncate(peers.len() / 2);
+        }
+        None
+    }
+}
+
+impl State {
+    fn is_privileged(&self, address: &Address, place: Option<&Place>) -> bool {
+        self.admission.is_miner(address)
+            || self.book.is_configured(address)
+            || place.is_some_and(|place| self.book.is_configured_place(place))
+    }
+}
+
+/// An agent text cut to what a hello may hold.
+pub(crate) fn agent(text: &str) -> String {
+    let mut agent = text.to_owned();
+    agent.truncate(text.floor_char_boundary(MOST_AGENT));
+    agent
+}
+
+/// The other end as people should see it.
+pub(crate) fn name(remote: SocketAddr, place: Option<&Place>) -> String {
+    place.map_or_else(|| remote.ip().to_canonical().to_string(), Place::to_string)
+}

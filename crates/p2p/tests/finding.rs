@@ -1,0 +1,137 @@
+//! Finding peers and finding them again; who may stay; stopping.
+
+mod fixtures;
+
+use ccoin_core::message::{ByeReason, Message, PeerAddress};
+use fixtures::*;
+use std::time::{Duration, Instant};
+
+fn at(index: usize, port: u16) -> PeerAddress {
+    PeerAddress {
+        address: address(index),
+        host: "127.0.0.1".into(),
+        port,
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_restarts_is_found_again_also_by_memory() {
+    let mut first = Node::start(0, |_| {}).await;
+    let port = first.port;
+    let mut configured = Node::start(1, |setup| setup.configured = vec![first.place()]).await;
+    let mut remembers = Node::start(2, |setup| setup.remembered = vec![at(0, port)]).await;
+    for _ in 0..2 {
+        first.meet().await;
+        first.meet().await;
+        assert_eq!(configured.meet().await.hello.address, address(0));
+        assert_eq!(remembers.meet().await.hello.address, address(0));
+        first.network.stop().await;
+        configured.count(0).await;
+        remembers.count(0).await;
+        first = Node::start_at(0, port, |_| {}).await;
+    }
+}
+
+#[tokio::test]
+async fn peers_of_peers_are_found() {
+    let mut hub = Node::start(0, |setup| setup.limits.share = Duration::from_millis(50)).await;
+    let mut a = Node::start(1, |setup| setup.configured = vec![hub.place()]).await;
+    hub.meet().await;
+    a.meet().await;
+    // the hub knows a's place by a's own word and a's IP; it tells only what it has proven
+    let mut raw = Raw::join(hub.port, 3).await;
+    hub.meet().await;
+    raw.say(&Message::AskHeights).await;
+    let unproven = |message: &Message| matches!(message, Message::Heights(_) | Message::Peers(_));
+    assert!(matches!(
+        raw.hear_until(unproven).await,
+        Message::Heights(_)
+    ));
+    let mut b = Node::start(2, |_| {}).await;
+    a.network.suggest(vec![at(2, b.port)]);
+    b.meet().await;
+    assert_eq!(a.meet().await.hello.address, address(2));
+    // told by a raw peer, dialled, proven, and then told on
+    raw.say(&Message::Peers(vec![at(2, b.port), at(0, hub.port)]))
+        .await;
+    assert_eq!(hub.meet().await.hello.address, address(2));
+    let told = raw
+        .hear_until(|message| matches!(message, Message::Peers(_)))
+        .await;
+    assert_eq!(told, Message::Peers(vec![at(2, b.port)]));
+}
+
+#[tokio::test]
+async fn a_hint_is_not_believed() {
+    let mut liar = Node::start(3, |_| {}).await;
+    let node = Node::start(0, |_| {}).await;
+    node.network.suggest(vec![at(1, liar.port), at(1, 1)]);
+    liar.meet().await;
+    let mut known = node.network.known();
+    soon(known.wait_for(|known| !known.is_empty()))
+        .await
+        .unwrap();
+    assert_eq!(*node.network.known().borrow(), [at(3, liar.port)]);
+}
+
+#[tokio::test]
+async fn who_is_off_the_allow_list_goes_and_stays_out() {
+    let mut node = Node::start(0, |_| {}).await;
+    let mut one = Raw::join(node.port, 1).await;
+    node.meet().await;
+    let mut two = Raw::join(node.port, 2).await;
+    node.meet().await;
+    node.allow.send_replace(vec![address(2)]);
+    assert_eq!(one.last_word().await, Some(ByeReason::NotAllowed));
+    let mut again = Raw::connect(node.port).await;
+    again.say(&Message::Hey(hello(1, GENESIS))).await;
+    assert_eq!(again.last_word().await, Some(ByeReason::NotAllowed));
+    two.say(&Message::AskHeights).await;
+    two.hear_until(|message| matches!(message, Message::Heights(_)))
+        .await;
+    node.allow.send_replace(Vec::new());
+    let _back = Raw::join(node.port, 1).await;
+    node.meet().await;
+}
+
+#[tokio::test]
+async fn heights_are_remembered_and_handed_on() {
+    let mut node = Node::start(0, |_| {}).await;
+    let mut raw = Raw::join(node.port, 1).await;
+    let mut connection = node.connection().await;
+    let heights = ccoin_core::message::Heights {
+        height: ccoin_core::Height::new(9).unwrap(),
+        final_number: ccoin_core::Height::new(8).unwrap(),
+    };
+    raw.say(&Message::Heights(heights)).await;
+    assert_eq!(
+        soon(connection.frames.recv()).await.unwrap().header,
+        *b"BLH"
+    );
+    assert_eq!(node.network.peers()[0].heights, heights);
+    // dropping the frames ends it
+    drop(connection);
+    assert_eq!(raw.last_word().await, Some(ByeReason::Stopping));
+}
+
+#[tokio::test]
+async fn stopping_says_goodbye_to_all_within_a_second() {
+    let mut node = Node::start(0, |_| {}).await;
+    let mut raws = Vec::new();
+    for index in 1..4 {
+        raws.push(Raw::join(node.port, index).await);
+        node.meet().await;
+    }
+    // none of them reads, and one has not even begun
+    let mut early = Raw::connect(node.port).await;
+    let start = Instant::now();
+    node.network.stop().await;
+    assert!(start.elapsed() < Duration::from_millis(1100));
+    for mut raw in raws {
+        assert_eq!(raw.last_word().await, Some(ByeReason::Stopping));
+    }
+    // it may not even have been accepted; but it does not stay
+    let last = early.last_word().await;
+    assert!(matches!(last, None | Some(ByeReason::Stopping)), "{last:?}");
+    assert_eq!(node.network.peers(), []);
+}
