@@ -146,7 +146,9 @@ impl From<DevnetError> for Failure {
             DevnetError::Different { .. } => of(ExitCode::Usage)
                 .hint("leave the option out to continue it, or name another --data-dir"),
             DevnetError::Initc { .. } | DevnetError::Spawn { .. } => of(ExitCode::Unexpected),
-            DevnetError::Ended { log: file, said, .. } => {
+            DevnetError::Ended {
+                log: file, said, ..
+            } => {
                 let failure = of(ExitCode::Unexpected);
                 match said.as_str() {
                     "" => failure.hint(log(file)),

@@ -220,7 +220,9 @@ mod tests {
         for (text, millis) in [("1s", 1_000), ("500ms", 500), ("2", 2_000), ("0.1", 100)] {
             assert_eq!(block_time(text).unwrap(), Duration::from_millis(millis));
         }
-        for text in ["", "0", "99ms", "2h", "-1", "NaN", "inf", "1500us", "1e99", "x"] {
+        for text in [
+            "", "0", "99ms", "2h", "-1", "NaN", "inf", "1500us", "1e99", "x",
+        ] {
             let error = block_time(text).unwrap_err();
             assert_eq!(error.code, ExitCode::Usage, "{text}");
         }

@@ -93,7 +93,10 @@ impl Home {
     pub(super) fn open(dir: Option<&Path>) -> Result<Self, DevnetError> {
         let root = match dir {
             Some(dir) => {
-                private().recursive(true).create(dir).map_err(file_error(dir))?;
+                private()
+                    .recursive(true)
+                    .create(dir)
+                    .map_err(file_error(dir))?;
                 dir.to_owned()
             }
             None => temporary_directory()?,

@@ -83,10 +83,13 @@ impl Manifest {
             }
             Err(source) => return Err(DevnetError::File { path, source }),
         };
-        let manifest: Self = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let manifest: Self =
+            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let lists = [&manifest.validators, &manifest.basics, &manifest.accounts];
         if lists.iter().any(|list| list.len() > usize::from(MOST)) || lists[0].is_empty() {
-            return Err(wrong(format!("1 to {MOST} validators, up to {MOST} others")));
+            return Err(wrong(format!(
+                "1 to {MOST} validators, up to {MOST} others"
+            )));
         }
         Ok(Some(manifest))
     }
@@ -147,7 +150,10 @@ mod tests {
             accounts: vec![Address::new([3; 20])],
         };
         manifest.write(&home.layout).unwrap();
-        assert_eq!(Manifest::read(&home.layout).unwrap(), Some(manifest.clone()));
+        assert_eq!(
+            Manifest::read(&home.layout).unwrap(),
+            Some(manifest.clone())
+        );
 
         let new = NewDevnet {
             validators: Some(2),

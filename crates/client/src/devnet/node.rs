@@ -207,11 +207,7 @@ impl Node {
         Ok(Ok(()))
     }
 
-    fn patience(
-        &self,
-        begun: Instant,
-        state: impl FnOnce() -> String,
-    ) -> Result<(), DevnetError> {
+    fn patience(&self, begun: Instant, state: impl FnOnce() -> String) -> Result<(), DevnetError> {
         still_starting(&self.name, self.process.as_ref(), &self.log(), begun, state)
     }
 }

@@ -92,7 +92,9 @@ impl Process {
                 program: PathBuf::from(command.as_std().get_program()),
                 source,
             })?;
-        let pid = child.id().expect("a child that nobody waited for has a number");
+        let pid = child
+            .id()
+            .expect("a child that nobody waited for has a number");
         let lifeline = child.stdin.take();
         let (end, ended) = watch::channel(None);
         let (kill, killed) = oneshot::channel();

@@ -86,7 +86,10 @@ mod tests {
         let failure = Failure::from(Programs::find_in(Some(&beside), &path).unwrap_err());
         assert_eq!(failure.code, ExitCode::NotFound);
         assert!(failure.message.contains("discovery"), "{failure}");
-        assert!(failure.message.contains(beside.to_str().unwrap()), "{failure}");
+        assert!(
+            failure.message.contains(beside.to_str().unwrap()),
+            "{failure}"
+        );
         assert!(failure.hints[0].contains("cargo build --release"));
 
         let discovery = put(&second, "discovery", 0o755);

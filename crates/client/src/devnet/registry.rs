@@ -96,8 +96,14 @@ mod tests {
         let line = "2026-11-24T13:00:00.000Z INFO discovery: Discovery Service listens on port=4";
         assert_eq!(port(line), None);
         assert_eq!(port(&format!("{line}0001")), None);
-        assert_eq!(port(&format!("first\n{line}0001 and host=127.0.0.1\n")), Some(40_001));
-        assert_eq!(port(&format!("{line}0001 and host=127.0.0.1\nlast")), Some(40_001));
+        assert_eq!(
+            port(&format!("first\n{line}0001 and host=127.0.0.1\n")),
+            Some(40_001)
+        );
+        assert_eq!(
+            port(&format!("{line}0001 and host=127.0.0.1\nlast")),
+            Some(40_001)
+        );
         assert_eq!(port("nothing\n"), None);
     }
 }

@@ -95,8 +95,7 @@ impl Machine {
         let own = self.chain.head().block.header().number;
         self.is_alone()
             || self.fetch.heard_a_validator(own)
-            || (!self.fetch.sees_a_validator()
-                && waited(self.follower.progress) >= slot_ms)
+            || (!self.fetch.sees_a_validator() && waited(self.follower.progress) >= slot_ms)
             || waited(self.follower.progress) >= self.silence_ms()
     }
 
