@@ -9,6 +9,7 @@
 mod answers;
 pub mod bench;
 mod cores;
+pub mod devnet;
 mod documents;
 mod http;
 mod node_url;

@@ -1,5 +1,6 @@
 //! Which node is asked: `--url` (or `CCOIN_URL`), else the running node of the
-//! configured account, else the default port on this host. Never asks the node itself.
+//! configured account, else the newest local network, else the default port on this
+//! host. Never asks the node itself.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,6 +8,8 @@ use std::str::FromStr;
 
 use ccoin_home::{Config, DataDir, ExitCode, Failure, NodeFile};
 use hyper::Uri;
+
+use crate::devnet::LiveDevnet;
 
 /// Where a node listens when nobody said anything.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4002);
@@ -36,15 +39,23 @@ pub struct NodeUrl {
 }
 
 impl NodeUrl {
-    /// The node to ask: `url` if given, else `local`, else `http://127.0.0.1:4002`.
+    /// The node to ask: `url` if given, else `local`, else that of `devnet`, else
+    /// `http://127.0.0.1:4002`.
     ///
     /// # Errors
     /// [`NodeUrlError`] if `url` is not one.
-    pub fn choose(url: Option<&str>, local: Option<&LocalNode>) -> Result<Self, NodeUrlError> {
+    pub fn choose(
+        url: Option<&str>,
+        local: Option<&LocalNode>,
+        devnet: impl FnOnce() -> Option<LiveDevnet>,
+    ) -> Result<Self, NodeUrlError> {
         match (url, local) {
             (Some(url), _) => url.parse(),
             (None, Some(local)) => Ok(reachable(local.file.http).into()),
-            (None, None) => Ok(DEFAULT.into()),
+            (None, None) => {
+                let shown = devnet().and_then(|devnet| devnet.url());
+                Ok(shown.unwrap_or_else(|| DEFAULT.into()))
+            }
         }
     }
 
@@ -156,7 +167,8 @@ impl LocalNode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_core::Address;
+    use crate::devnet::report::tests::example;
+    use ccoin_core::{Address, Timestamp};
     use std::path::Path;
 
     #[test]
@@ -190,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_wins_over_the_running_node_and_that_over_the_default() {
+    fn the_flag_wins_over_the_running_node_that_over_a_network_and_that_over_the_default() {
         let local = LocalNode {
             file: NodeFile {
                 pid: 1,
@@ -199,10 +211,21 @@ mod tests {
             },
             data_dir: DataDir::new(Path::new("/base"), Address::ZERO),
         };
-        let chosen = |url, local| NodeUrl::choose(url, local).unwrap().to_string();
-        assert_eq!(chosen(Some("http://a:1"), Some(&local)), "http://a:1");
-        assert_eq!(chosen(None, Some(&local)), "http://127.0.0.1:5002");
-        assert_eq!(chosen(None, None), "http://127.0.0.1:4002");
+        let devnet = LiveDevnet {
+            report: example(),
+            pid: 1,
+            control: "/none".into(),
+            started: Timestamp::ZERO,
+        };
+        let chosen = |url, local, devnet: Option<&LiveDevnet>| {
+            let chosen = NodeUrl::choose(url, local, || devnet.cloned());
+            chosen.unwrap().to_string()
+        };
+        let (local, devnet) = (Some(&local), Some(&devnet));
+        assert_eq!(chosen(Some("http://a:1"), local, devnet), "http://a:1");
+        assert_eq!(chosen(None, local, devnet), "http://127.0.0.1:5002");
+        assert_eq!(chosen(None, None, devnet), "http://127.0.0.1:2");
+        assert_eq!(chosen(None, None, None), "http://127.0.0.1:4002");
     }
 
     #[test]

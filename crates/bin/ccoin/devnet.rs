@@ -1,0 +1,94 @@
+//! `ccoin devnet`: runs a local network, or gives an order to the newest one that runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ccoin_client::devnet::{self, DevnetError, LiveDevnet, NewDevnet, Order, Verb, block_time};
+use ccoin_home::{Failure, environment};
+use clap::{Args, Subcommand};
+
+use crate::Options;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Devnet {
+    /// Nodes that make blocks [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=20))]
+    validators: Option<u16>,
+    /// Nodes that follow the chain [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=20))]
+    basics: Option<u16>,
+    /// Accounts with 1,000,000 coins each: alice, bob, carol ... [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=20))]
+    accounts: Option<u16>,
+    /// Longest time between two blocks, with unit or in seconds [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = block_time)]
+    block_time: Option<Duration>,
+    /// Send N transfers per second among the accounts
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    traffic: Option<u32>,
+    /// Keep everything in DIR, and continue the network that is there [default: a
+    /// temporary directory]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Write the line of --json to FILE when ready
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    #[command(subcommand)]
+    order: Option<NodeOrder>,
+}
+
+#[derive(Debug, Subcommand)]
+enum NodeOrder {
+    /// End a node in order
+    Stop {
+        /// Its name: validator-1, basic-1 ...
+        node: String,
+    },
+    /// Start a node again, with the same addresses
+    Start {
+        /// Its name: validator-1, basic-1 ...
+        node: String,
+    },
+    /// End a node as a power cut would
+    Kill {
+        /// Its name: validator-1, basic-1 ...
+        node: String,
+    },
+}
+
+impl Devnet {
+    /// Does what the options say.
+    pub(crate) fn run(&self, options: &Options) -> anyhow::Result<()> {
+        let Some(order) = &self.order else {
+            return Ok(devnet::run(&NewDevnet {
+                validators: self.validators,
+                basics: self.basics,
+                accounts: self.accounts,
+                block_time: self.block_time,
+                traffic: self.traffic,
+                data_dir: self.data_dir.clone(),
+                json: options.json,
+                ready_file: self.ready_file.clone(),
+            })?);
+        };
+        let (verb, node) = match order {
+            NodeOrder::Stop { node } => (Verb::Stop, node),
+            NodeOrder::Start { node } => (Verb::Start, node),
+            NodeOrder::Kill { node } => (Verb::Kill, node),
+        };
+        let order = Order {
+            verb,
+            node: node.clone(),
+        };
+        let live = LiveDevnet::newest(&environment).ok_or(DevnetError::NoneLive);
+        let done = live.and_then(|live| devnet::tell(&live, &order));
+        let done = done.map_err(Failure::from)?;
+        if options.json {
+            println!("{}", serde_json::json!({"done": done}));
+        } else {
+            println!("{done}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! Orders to a running network: one line in, one line back, over a unix socket in its
+//! directory, which is for its owner alone.
+
+use std::fmt;
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+
+use super::DevnetError;
+use super::layout::file_error;
+use super::live::LiveDevnet;
+
+/// Longest order, in bytes.
+const MAX_ORDER: u64 = 128;
+
+/// Longest answer, in bytes.
+const MAX_ANSWER: u64 = 4 << 10;
+
+/// How long somebody who connects may take to give an order.
+const SPEAKING: Duration = Duration::from_secs(2);
+
+/// How long an order may take: a node that starts has a minute.
+const OBEYING: Duration = Duration::from_secs(75);
+
+/// Orders that wait: one is obeyed at a time, and its sender waits for the answer.
+pub(super) const ORDERS: usize = 1;
+
+/// What to do with a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// End it in order.
+    Stop,
+    /// Start it again.
+    Start,
+    /// End it at once, as a power cut would.
+    Kill,
+}
+
+impl Verb {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Kill => "kill",
+        }
+    }
+}
+
+/// What to do with which node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What.
+    pub verb: Verb,
+    /// The name of the node.
+    pub node: String,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb.word(), self.node)
+    }
+}
+
+impl FromStr for Order {
+    type Err = DevnetError;
+
+    fn from_str(text: &str) -> Result<Self, DevnetError> {
+        let wrong = || DevnetError::Order(text.chars().take(60).collect());
+        let (verb, node) = text.split_once(' ').ok_or_else(wrong)?;
+        let verbs = [Verb::Stop, Verb::Start, Verb::Kill];
+        let verb = verbs.into_iter().find(|known| known.word() == verb);
+        let verb = verb.ok_or_else(wrong)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if node.is_empty() || !node.chars().all(plain) {
+            return Err(wrong());
+        }
+        let node = node.to_owned();
+        Ok(Self { verb, node })
+    }
+}
+
+/// What was done, or why it was not.
+pub(super) type Outcome = Result<String, DevnetError>;
+
+/// An order and who waits for its outcome.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) order: Order,
+    pub(super) outcome: oneshot::Sender<Outcome>,
+}
+
+/// Opens the socket; one of a process that was killed is replaced.
+///
+/// # Errors
+/// [`DevnetError::File`], also for a path that is too long for a socket.
+pub(super) fn open(path: &Path) -> Result<UnixListener, DevnetError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(file_error(path)(error)),
+        _ => {}
+    }
+    UnixListener::bind(path).map_err(file_error(path))
+}
+
+/// Takes orders until nobody obeys any more.
+pub(super) async fn serve(listener: UnixListener, orders: mpsc::Sender<Asked>) {
+    while !orders.is_closed() {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, perhaps: not for long.
+            tokio::time::sleep(SPEAKING).await;
+            continue;
+        };
+        let (input, mut output) = stream.into_split();
+        let mut line = String::new();
+        let mut input = tokio::io::BufReader::new(input.take(MAX_ORDER));
+        let heard = tokio::time::timeout(SPEAKING, input.read_line(&mut line)).await;
+        // Whoever only looks whether somebody listens says nothing.
+        let (Ok(Ok(_)), Some(text)) = (heard, line.strip_suffix('\n')) else {
+            continue;
+        };
+        let outcome = match text.parse() {
+            Ok(order) => obeyed(order, &orders).await,
+            Err(error) => Err(error),
+        };
+        let answer = match outcome {
+            Ok(done) => format!("ok {done}\n"),
+            Err(error) => format!("no {}\n", error.to_string().replace('\n', " ")),
+        };
+        // Its sender may be gone.
+        let _ = output.write_all(answer.as_bytes()).await;
+    }
+}
+
+async fn obeyed(order: Order, orders: &mpsc::Sender<Asked>) -> Outcome {
+    let ends = |_| DevnetError::Refused("the network is ending".to_owned());
+    let (outcome, obeyed) = oneshot::channel();
+    let asked = Asked { order, outcome };
+    orders.send(asked).await.map_err(|_| ends(()))?;
+    obeyed.await.map_err(|_| ends(()))?
+}
+
+/// Gives an order to a running network and waits until it is done.
+///
+/// # Errors
+/// [`DevnetError::Refused`] with the reason, [`DevnetError::Mute`] without an answer.
+pub fn tell(live: &LiveDevnet, order: &Order) -> Result<String, DevnetError> {
+    let mute = |reason: String| DevnetError::Mute {
+        pid: live.pid,
+        reason,
+    };
+    let ask = || {
+        let mut stream = UnixStream::connect(&live.control)?;
+        stream.set_read_timeout(Some(OBEYING))?;
+        stream.write_all(format!("{order}\n").as_bytes())?;
+        let mut answer = String::new();
+        BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error: std::io::Error| mute(error.to_string()))?;
+    match answer.trim_end().split_once(' ') {
+        Some(("ok", done)) => Ok(done.to_owned()),
+        Some(("no", reason)) => Err(DevnetError::Refused(reason.to_owned())),
+        _ => Err(mute(format!("it said {:?}", answer.trim_end()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::devnet::report::tests::example;
+    use ccoin_core::Timestamp;
+
+    #[test]
+    fn an_order_is_a_verb_and_a_name() {
+        for text in ["stop validator-1", "start basic-2", "kill x"] {
+            assert_eq!(text.parse::<Order>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "stop",
+            "stop ",
+            "halt x",
+            "stop a b",
+            "stop ../x",
+            "STOP x",
+        ] {
+            assert!(text.parse::<Order>().is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn an_order_is_answered_and_silence_or_nonsense_stops_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("control");
+        fs::write(&path, "left behind").unwrap();
+        let (order, mut orders) = mpsc::channel::<Asked>(ORDERS);
+        tokio::spawn(serve(open(&path).unwrap(), order));
+        tokio::spawn(async move {
+            while let Some(asked) = orders.recv().await {
+                let outcome = match asked.order.verb {
+                    Verb::Stop => Ok(format!("{} is stopped", asked.order.node)),
+                    _ => Err(DevnetError::Refused("not\nthat".to_owned())),
+                };
+                asked.outcome.send(outcome).unwrap();
+            }
+        });
+        let live = LiveDevnet {
+            report: example(),
+            pid: 7,
+            control: path.clone(),
+            started: Timestamp::ZERO,
+        };
+        let client = tokio::task::spawn_blocking(move || {
+            drop(UnixStream::connect(&path).unwrap());
+            let mut endless = UnixStream::connect(&path).unwrap();
+            endless.write_all(&[b'x'; 1 << 10]).unwrap();
+            let order = |text: &str| text.parse::<Order>().unwrap();
+            assert_eq!(tell(&live, &order("stop a")).unwrap(), "a is stopped");
+            let error = tell(&live, &order("kill a")).unwrap_err();
+            assert_eq!(error.to_string(), "not that");
+            let wrong = Order {
+                verb: Verb::Stop,
+                node: "a b".to_owned(),
+            };
+            assert!(matches!(tell(&live, &wrong), Err(DevnetError::Refused(_))));
+            let gone = LiveDevnet {
+                control: "/nowhere".into(),
+                ..live
+            };
+            assert!(matches!(
+                tell(&gone, &order("stop a")),
+                Err(DevnetError::Mute { pid: 7, .. })
+            ));
+        });
+        client.await.unwrap();
+    }
+}

@@ -1,0 +1,217 @@
+//! Where the files of a local network are, and who uses its directory: one process at
+//! a time. A temporary directory is removed at the end, a named one never.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use ccoin_home::read_text;
+
+use super::DevnetError;
+
+/// Longest content that is read from the lock file, in bytes.
+const MAX_LOCK: usize = 64;
+
+/// Names of temporary directories that are tried.
+const ATTEMPTS: u32 = 1_000;
+
+/// An error of the file system at `path`.
+pub(super) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> DevnetError {
+    let path = path.to_owned();
+    move |source| DevnetError::File { path, source }
+}
+
+/// The paths below the directory of a network.
+#[derive(Clone, Debug)]
+pub(super) struct Layout(PathBuf);
+
+impl Layout {
+    /// The directory itself, absolute.
+    pub(super) fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// Is there nothing but the lock of this process?
+    ///
+    /// # Errors
+    /// [`DevnetError::File`] with what the system says.
+    pub(super) fn is_empty(&self) -> Result<bool, DevnetError> {
+        for entry in fs::read_dir(&self.0).map_err(file_error(&self.0))? {
+            if entry.map_err(file_error(&self.0))?.path() != self.lock() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// What network it is.
+    pub(super) fn manifest(&self) -> PathBuf {
+        self.0.join("devnet.json")
+    }
+
+    /// The genesis configuration.
+    pub(super) fn genesis(&self) -> PathBuf {
+        self.0.join("genesis.json")
+    }
+
+    /// The socket for orders.
+    pub(super) fn control(&self) -> PathBuf {
+        self.0.join("control")
+    }
+
+    /// Everything of one process: `discovery` or the name of a node.
+    pub(super) fn member(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Everything of one account of a user.
+    pub(super) fn account(&self, name: &str) -> PathBuf {
+        self.0.join("accounts").join(name)
+    }
+}
+
+/// The right to use the directory of a network, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) layout: Layout,
+    temporary: bool,
+    _lock: File,
+}
+
+impl Home {
+    /// Opens `dir`, made if it is absent; `None`: a new temporary one.
+    ///
+    /// # Errors
+    /// [`DevnetError::InUse`] if another process has it, [`DevnetError::Stranger`] if it
+    /// holds something else: nothing is changed then.
+    pub(super) fn open(dir: Option<&Path>) -> Result<Self, DevnetError> {
+        let root = match dir {
+            Some(dir) => {
+                private()
+                    .recursive(true)
+                    .create(dir)
+                    .map_err(file_error(dir))?;
+                dir.to_owned()
+            }
+            None => temporary_directory()?,
+        };
+        let root = fs::canonicalize(&root).map_err(file_error(&root))?;
+        let layout = Layout(root);
+        if !layout.lock().exists() && !layout.manifest().exists() && !layout.is_empty()? {
+            return Err(DevnetError::Stranger(layout.0));
+        }
+        let lock = take_lock(&layout)?;
+        Ok(Self {
+            layout,
+            temporary: dir.is_none(),
+            _lock: lock,
+        })
+    }
+
+    /// Is it removed at the end?
+    pub(super) fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
+    /// Gives the directory back, and removes a temporary one.
+    ///
+    /// # Errors
+    /// [`DevnetError::File`] if something in it cannot be removed.
+    pub(super) fn close(self) -> Result<(), DevnetError> {
+        let root = self.layout.root();
+        if self.temporary {
+            fs::remove_dir_all(root).map_err(file_error(root))?;
+        }
+        Ok(())
+    }
+}
+
+/// Directories for the owner alone: there are keys in them.
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+/// A directory that did not exist, so that nobody else has prepared it.
+fn temporary_directory() -> Result<PathBuf, DevnetError> {
+    let parent = std::env::temp_dir();
+    let mut attempt = 0;
+    loop {
+        let path = parent.join(format!("ccoin-devnet-{}-{attempt}", process::id()));
+        match private().create(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(source) => return Err(DevnetError::File { path, source }),
+        }
+    }
+}
+
+fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
+    let path = layout.lock();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(file_error(&path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let text = read_text(&file, MAX_LOCK).unwrap_or_default();
+            let pid = text.trim().parse::<u32>();
+            return Err(DevnetError::InUse {
+                dir: layout.0.clone(),
+                pid: pid.map_or("unknown".to_owned(), |pid| pid.to_string()),
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(DevnetError::File { path, source }),
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", process::id()))
+        .map_err(file_error(&path))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn one_process_at_a_time_and_only_the_temporary_one_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let named = dir.path().join("deep/net");
+        let home = Home::open(Some(&named)).unwrap();
+        assert!(!home.is_temporary());
+        let mode = fs::metadata(&named).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let DevnetError::InUse { pid, .. } = Home::open(Some(&named)).unwrap_err() else {
+            panic!("two have it");
+        };
+        assert_eq!(pid, process::id().to_string());
+        home.close().unwrap();
+        Home::open(Some(&named)).unwrap().close().unwrap();
+        assert!(named.exists());
+
+        let (first, second) = (Home::open(None).unwrap(), Home::open(None).unwrap());
+        let paths = [&first, &second].map(|home| home.layout.root().to_owned());
+        assert_ne!(paths[0], paths[1]);
+        let mode = fs::metadata(&paths[0]).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        first.close().unwrap();
+        second.close().unwrap();
+        assert!(paths.iter().all(|path| !path.exists()));
+    }
+}

@@ -1,0 +1,142 @@
+//! What runs where: one line of JSON for programs, a table for people.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use ccoin_core::{Address, Amount, BlockId};
+use serde::{Deserialize, Serialize};
+
+use super::NodeType;
+
+/// A network that is ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevnetReport {
+    /// The network.
+    pub genesis_id: BlockId,
+    /// Directory of everything.
+    pub data_dir: PathBuf,
+    /// URL of the first basic node, else of the first validator.
+    pub explorer: String,
+    /// The discovery service.
+    pub discovery: DiscoveryEntry,
+    /// The nodes, validators first.
+    pub nodes: Vec<NodeEntry>,
+    /// The funded accounts.
+    pub accounts: Vec<AccountEntry>,
+}
+
+/// The discovery service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscoveryEntry {
+    /// Its process.
+    pub pid: u32,
+    /// Its URL.
+    pub http: String,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeEntry {
+    /// Its name: `validator-1`, `basic-1` and so on.
+    pub name: String,
+    /// What it does.
+    #[serde(rename = "type")]
+    pub node_type: NodeType,
+    /// Its address.
+    pub address: Address,
+    /// Its process; nothing while it is stopped.
+    pub pid: Option<u32>,
+    /// URL of its HTTP API.
+    pub http: String,
+    /// `HOST:PORT` for peers.
+    pub p2p: String,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
+}
+
+/// An account with coins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountEntry {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: Address,
+    /// Its coins when the network was ready.
+    pub balance: Amount,
+    /// Its private key.
+    pub key_file: PathBuf,
+}
+
+impl fmt::Display for DevnetReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<13} {:<40}  {:<23} PEERS", "NODE", "ADDRESS", "HTTP")?;
+        for node in &self.nodes {
+            let (name, http, p2p) = (&node.name, &node.http, &node.p2p);
+            writeln!(f, "{name:<13} {}  {http:<23} {p2p}", node.address)?;
+        }
+        writeln!(f, "{:<13} {:<40}  {}", "discovery", "", self.discovery.http)?;
+        if !self.accounts.is_empty() {
+            writeln!(f, "\n{:<13} {:<40}  COINS", "ACCOUNT", "ADDRESS")?;
+        }
+        for account in &self.accounts {
+            let AccountEntry { name, address, .. } = account;
+            writeln!(f, "{name:<13} {address}  {}", account.balance.get())?;
+        }
+        writeln!(f, "\nexplorer   {}", self.explorer)?;
+        write!(f, "files      {}", self.data_dir.display())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn example() -> DevnetReport {
+        DevnetReport {
+            genesis_id: BlockId::new([0; 32]),
+            data_dir: "/d".into(),
+            explorer: "http://127.0.0.1:2".into(),
+            discovery: DiscoveryEntry {
+                pid: 1,
+                http: "http://127.0.0.1:3".into(),
+            },
+            nodes: vec![NodeEntry {
+                name: "validator-1".into(),
+                node_type: NodeType::Validator,
+                address: Address::ZERO,
+                pid: Some(2),
+                http: "http://127.0.0.1:2".into(),
+                p2p: "127.0.0.1:1".into(),
+                data_dir: "/d/validator-1/0".into(),
+                key_file: "/d/k".into(),
+            }],
+            accounts: vec![AccountEntry {
+                name: "alice".into(),
+                address: Address::ZERO,
+                balance: Amount::new(1_000_000).unwrap(),
+                key_file: "/d/a".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_line_of_json_has_exactly_the_documented_fields_in_their_order() {
+        let zeros = "0".repeat(40);
+        let expected = format!(
+            r#"{{"genesis_id":"{}","data_dir":"/d","explorer":"http://127.0.0.1:2","discovery":{{"pid":1,"http":"http://127.0.0.1:3"}},"nodes":[{{"name":"validator-1","type":"validator","address":"{zeros}","pid":2,"http":"http://127.0.0.1:2","p2p":"127.0.0.1:1","data_dir":"/d/validator-1/0","key_file":"/d/k"}}],"accounts":[{{"name":"alice","address":"{zeros}","balance":1000000,"key_file":"/d/a"}}]}}"#,
+            "0".repeat(64)
+        );
+        assert_eq!(serde_json::to_string(&example()).unwrap(), expected);
+    }
+
+    #[test]
+    fn people_see_every_address_and_url() {
+        let table = example().to_string();
+        for word in ["validator-1", "127.0.0.1:1", "alice", "1000000", "explorer"] {
+            assert!(table.contains(word), "{table}");
+        }
+        assert!(table.lines().all(|line| line.len() < 100), "{table}");
+    }
+}

@@ -1,0 +1,234 @@
+//! The life of a network: found, started, shown, obeyed, ended. Whatever happens, no
+//! process of it outlives this one.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process;
+use std::time::{Duration, Instant};
+
+use ccoin_home::{ExitCode, Failure, environment, load_key, replace_file};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::control::{self, Asked, ORDERS};
+use super::layout::{Home, file_error};
+use super::live::{Announcement, LiveDevnet};
+use super::network::Network;
+use super::process::{DEATHS, Death, last_line};
+use super::programs::Programs;
+use super::report::DevnetReport;
+use super::{DevnetError, NewDevnet, follower, traffic};
+use crate::signed_txn::now;
+
+/// Runs a network until a signal ends it.
+///
+/// # Errors
+/// [`Failure`] if it cannot be made or started; its processes have ended then.
+pub fn run(new: &NewDevnet) -> Result<(), Failure> {
+    let programs = Programs::find()?;
+    let home = Home::open(new.data_dir.as_deref())?;
+    // One thread: it waits nearly always, and the cores are for the nodes.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
+    let ending = runtime.block_on(live(programs, &home, new));
+    // Keys may still be in the making.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match ending {
+        // What went wrong is told in its logs.
+        Err(error) if !matches!(error, DevnetError::Interrupted) => Err(error.into()),
+        ending => {
+            home.close()?;
+            Ok(ending?)
+        }
+    }
+}
+
+async fn live(programs: Programs, home: &Home, new: &NewDevnet) -> Result<(), DevnetError> {
+    let begun = Instant::now();
+    let mut signals = Signals::new()?;
+    let (death, mut deaths) = mpsc::channel(DEATHS);
+    let mut network = tokio::select! {
+        () = signals.end() => return Err(DevnetError::Interrupted),
+        founded = Network::found(programs, home, new, death) => founded?,
+    };
+    let started = tokio::select! {
+        biased;
+        () = signals.end() => Err(DevnetError::Interrupted),
+        Some(death) = deaths.recv() => Err(died_early(&network, death)),
+        started = network.start() => started,
+    };
+    let ending = match started {
+        Ok(()) => stay(&mut network, home, new, &mut signals, deaths, begun).await,
+        Err(error) => Err(error),
+    };
+    tokio::select! {
+        () = network.stop() => ending,
+        // A second signal ends at once; the children see their pipes close.
+        () = signals.end() => process::exit(ExitCode::Interrupted as i32),
+    }
+}
+
+fn died_early(network: &Network, death: Death) -> DevnetError {
+    let log = network.log_of(&death.name);
+    DevnetError::Ended {
+        said: last_line(&log),
+        name: death.name,
+        how: death.how,
+        log,
+    }
+}
+
+/// Shows a network that is ready and obeys until a signal comes.
+async fn stay(
+    network: &mut Network,
+    home: &Home,
+    new: &NewDevnet,
+    signals: &mut Signals,
+    mut deaths: mpsc::Receiver<Death>,
+    begun: Instant,
+) -> Result<(), DevnetError> {
+    let report = network.report().await?;
+    let control = home.layout.control();
+    let (order, mut orders) = mpsc::channel::<Asked>(ORDERS);
+    tokio::spawn(control::serve(control::open(&control)?, order));
+    let announcement = Announcement::prepare(&environment)?;
+    let mut announced = LiveDevnet {
+        report,
+        pid: process::id(),
+        control,
+        started: now(),
+    };
+    announce(announcement.as_ref(), &announced)?;
+    show(new, home, &announced.report, begun.elapsed())?;
+    if !new.json {
+        tokio::spawn(follower::follow(network.urls(), say));
+    }
+    start_traffic(network, new)?;
+    loop {
+        let asked = tokio::select! {
+            biased;
+            () = signals.end() => return Ok(()),
+            Some(death) = deaths.recv() => {
+                if let Some(line) = network.mourn(&death) {
+                    tell(new, line);
+                }
+                None
+            }
+            Some(asked) = orders.recv() => Some(asked),
+        };
+        if let Some(Asked { order, outcome }) = asked {
+            let obeyed = tokio::select! {
+                () = signals.end() => return Ok(()),
+                obeyed = network.obey(&order) => obeyed,
+            };
+            if let Ok(done) = &obeyed {
+                tell(new, done.clone());
+            }
+            // Its sender may be gone.
+            let _ = outcome.send(obeyed);
+        }
+        announced.report.nodes = network.entries();
+        announce(announcement.as_ref(), &announced)?;
+    }
+}
+
+fn announce(to: Option<&Announcement>, live: &LiveDevnet) -> Result<(), DevnetError> {
+    to.map_or(Ok(()), |to| to.write(live))
+}
+
+fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> {
+    let Some(rate) = new.traffic else {
+        return Ok(());
+    };
+    let keys: Result<Vec<_>, _> = network.accounts().map(|dir| load_key(dir, None)).collect();
+    let keys = keys.map_err(|error| DevnetError::Failed(error.into()))?;
+    if keys.is_empty() {
+        let message = "--traffic needs accounts, and this network has none";
+        return Err(Failure::new(ExitCode::Usage, message).into());
+    }
+    let complain = |line: String| {
+        // When stderr is closed nobody wants to know.
+        let _ = writeln!(io::stderr(), "{line}");
+    };
+    let (urls, genesis_id) = (network.urls(), network.genesis_id);
+    tokio::spawn(traffic::send(rate, keys, urls, genesis_id, complain));
+    Ok(())
+}
+
+/// Says that the network is ready, to people or to programs.
+fn show(
+    new: &NewDevnet,
+    home: &Home,
+    report: &DevnetReport,
+    took: Duration,
+) -> Result<(), DevnetError> {
+    let line = serde_json::to_string(report).expect("texts and numbers can always be written");
+    if let Some(file) = &new.ready_file {
+        write_ready_file(file, &line)?;
+    }
+    if new.json {
+        say(line);
+        return Ok(());
+    }
+    let removed = match home.is_temporary() {
+        true => " (removed at the end)",
+        false => "",
+    };
+    say(format!(
+        "{report}{removed}\n\nready in {:.1} s; Ctrl-C ends it\n\
+         elsewhere: ccoin devnet stop|start|kill NODE\n",
+        took.as_secs_f64()
+    ));
+    Ok(())
+}
+
+fn write_ready_file(file: &Path, line: &str) -> Result<(), DevnetError> {
+    replace_file(file, format!("{line}\n").as_bytes(), 0o644).map_err(file_error(file))
+}
+
+/// What happens while it runs: programs that read JSON find it on stderr.
+fn tell(new: &NewDevnet, line: String) {
+    if new.json {
+        let _ = writeln!(io::stderr(), "{line}");
+    } else {
+        say(line);
+    }
+}
+
+/// When stdout is closed nobody wants to know; the network goes on.
+fn say(line: String) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}");
+    let _ = out.flush();
+}
+
+/// The signals that end a network.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, DevnetError> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}
