@@ -119,7 +119,7 @@ impl Machine {
         let head = self.chain.head().block.header().number;
         let moments = booting.map(boot).into_iter().flatten();
         moments
-            .chain(self.fetch.wake_at(head))
+            .chain(self.fetch.wake_at(now, head))
             .chain(self.orphans.next_due().map(Timestamp::get))
             .filter(|moment| *moment > now)
             .min()
