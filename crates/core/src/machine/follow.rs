@@ -118,7 +118,7 @@ impl Machine {
         let head = self.chain.head().block.header().number;
         let moments = booting.map(boot).into_iter().flatten();
         moments
-            .chain(self.fetch.wake_at(head))
+            .chain(self.fetch.wake_at(now, head))
             .chain(self.orphans.next_due().map(Timestamp::get))
             .filter(|moment| *moment > now)
             .min()
@@ -168,8 +168,7 @@ impl Machine {
             return;
         };
         if let Err(error) = request.check(&blocks, more) {
-            let fault = error.into();
-            return effects.push(Effect::Blame { peer, fault });
+            return self.blame(peer, error.into(), effects);
         }
         self.fetch.measure(&request, &blocks, more);
         if request.is_ahead() && !self.is_next(&blocks) {
@@ -268,7 +267,12 @@ impl Machine {
             }
             self.follower.refused.push_back(block.id);
         }
-        let fault = error.into();
+        self.blame(peer, error.into(), effects);
+    }
+
+    /// Its connection ends: nothing is asked of it any more.
+    fn blame(&mut self, peer: PeerId, fault: Fault, effects: &mut Vec<Effect>) {
+        self.left(peer);
         effects.push(Effect::Blame { peer, fault });
     }
 

@@ -156,7 +156,7 @@ pub enum Effect {
     },
     /// Ask all peers for their heights.
     AskHeights,
-    /// A peer has broken a rule: end its connection.
+    /// A peer has broken a rule: end its connection. To the machine it has left.
     Blame {
         /// Who.
         peer: PeerId,

@@ -296,9 +296,9 @@ impl Fetch {
         requests.filter(|request| !request.late)
     }
 
-    /// When the next request has waited long enough, or a rest is over.
+    /// When, after `now`, the next request has waited long enough, or a rest is over.
     #[must_use]
-    pub fn wake_at(&self, head: Height) -> Option<u64> {
+    pub fn wake_at(&self, now: u64, head: Height) -> Option<u64> {
         let moments = self
             .sources
             .values()
@@ -307,7 +307,7 @@ impl Fetch {
                 Some(request) => Some(request.since.get().saturating_add(PATIENCE_MS)),
                 None => source.wants(head).then_some(source.rest_until.get()),
             });
-        moments.min()
+        moments.filter(|moment| *moment > now).min()
     }
 
     /// Gives up on those who are late, forgets what did not fit, and asks whoever is free.
