@@ -53,6 +53,7 @@ impl LogSink {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
         let logging = tracing_subscriber::fmt()
             .with_env_filter(filter)
+            .with_ansi(false)
             .with_writer(sink.clone());
         let started = match format {
             LogFormat::Text => logging.event_format(Line).try_init(),
