@@ -145,7 +145,7 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
         let p2p: SocketAddr = node["p2p"].as_str().unwrap().parse().unwrap();
         std::net::TcpStream::connect(p2p).unwrap();
     }
-    get(&report["discovery"]["http"], "/healthz");
+    get(&report["discovery"]["http"], "/members");
     get(&report["explorer"], "/readyz");
     assert_eq!(report["explorer"], devnet.nodes()[VALIDATORS]["http"]);
 
