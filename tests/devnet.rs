@@ -1,0 +1,300 @@
+//! `ccoin devnet` with the real binaries: what it says is true, it obeys, it continues,
+//! and nothing of it outlives it.
+
+mod support;
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use support::{Place, genesis, request, send_signal, wait_for};
+
+/// How many of each; more processes need more time on a small machine.
+const VALIDATORS: usize = 2;
+const BASICS: usize = 1;
+const ACCOUNTS: usize = 2;
+
+/// A running network; killed when dropped.
+struct Devnet {
+    process: Child,
+    report: Value,
+}
+
+impl Devnet {
+    /// Starts one and waits for its line of JSON.
+    fn start(place: &Place, options: &[&str]) -> Self {
+        let counts = [VALIDATORS, BASICS, ACCOUNTS].map(|count| count.to_string());
+        let counts = [
+            ["--validators", &counts[0]],
+            ["--basics", &counts[1]],
+            ["--accounts", &counts[2]],
+        ];
+        let mut command = place.command("ccoin", &["devnet", "--json"]);
+        command.args(counts.concat()).args(options);
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        process.stdout = Some(stdout.into_inner());
+        let Ok(report) = serde_json::from_str(&line) else {
+            let output = process.wait_with_output().unwrap();
+            panic!("{line:?}: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        Self { process, report }
+    }
+
+    fn nodes(&self) -> &[Value] {
+        self.report["nodes"].as_array().unwrap()
+    }
+
+    /// The numbers of all child processes.
+    fn pids(&self) -> Vec<u64> {
+        let nodes = self.nodes().iter();
+        let discovery = &self.report["discovery"];
+        nodes
+            .chain([discovery])
+            .map(|member| member["pid"].as_u64().unwrap())
+            .collect()
+    }
+
+    /// Sends a signal and waits for the end: how it ended and after how long.
+    fn end(&mut self, signal: &str) -> (ExitStatus, Duration) {
+        let since = Instant::now();
+        send_signal(signal, self.process.id());
+        let status = wait_for("the end of the network", || {
+            self.process.try_wait().unwrap()
+        });
+        (status, since.elapsed())
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn place() -> Place {
+    Place::new(&genesis(&serde_json::json!({}), 500, &[]))
+}
+
+fn socket(url: &Value) -> SocketAddr {
+    let url = url.as_str().unwrap();
+    url.strip_prefix("http://").unwrap().parse().unwrap()
+}
+
+fn get(url: &Value, path: &str) -> Value {
+    let answer = request(socket(url), "GET", path, &[], "").unwrap();
+    assert_eq!(answer.status, 200, "{url}{path}: {}", answer.body);
+    answer.json()
+}
+
+/// A process that has ended and was not waited for is gone, too.
+fn lives(pid: u64) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some(Some('Z' | 'X')))
+}
+
+fn wait_until_gone(pids: &[u64]) {
+    wait_for("the end of all children", || {
+        pids.iter().all(|pid| !lives(*pid)).then_some(())
+    });
+}
+
+#[test]
+fn the_line_is_true_and_an_interrupt_leaves_nothing() {
+    let place = place();
+    let ready_file = place.path("ready.json");
+    let options = ["--traffic", "40", "--ready-file", "ready.json"];
+    let mut devnet = Devnet::start(&place, &options);
+    let written = fs::read_to_string(ready_file).unwrap();
+    let report = devnet.report.clone();
+    assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), report);
+
+    let names: Vec<_> = devnet
+        .nodes()
+        .iter()
+        .map(|node| node["name"].as_str().unwrap().to_owned())
+        .collect();
+    let validators = (1..=VALIDATORS).map(|n| format!("validator-{n}"));
+    let basics = (1..=BASICS).map(|n| format!("basic-{n}"));
+    assert_eq!(names, validators.chain(basics).collect::<Vec<_>>());
+    let pids = devnet.pids();
+    assert!(pids.iter().all(|pid| lives(*pid)), "{pids:?}");
+    for node in devnet.nodes() {
+        let status = get(&node["http"], "/v1/status");
+        assert_eq!(status["genesis_id"], report["genesis_id"]);
+        assert_eq!(status["address"], node["address"]);
+        assert_eq!(status["node_type"], node["type"]);
+        get(&node["http"], "/readyz");
+        for path in ["data_dir", "key_file"] {
+            assert!(Path::new(node[path].as_str().unwrap()).exists(), "{path}");
+        }
+        let p2p: SocketAddr = node["p2p"].as_str().unwrap().parse().unwrap();
+        std::net::TcpStream::connect(p2p).unwrap();
+    }
+    get(&report["discovery"]["http"], "/members");
+    get(&report["explorer"], "/readyz");
+    assert_eq!(report["explorer"], devnet.nodes()[VALIDATORS]["http"]);
+
+    let accounts = report["accounts"].as_array().unwrap();
+    assert_eq!(
+        (accounts.len(), &accounts[0]["name"]),
+        (ACCOUNTS, &"alice".into())
+    );
+    for account in accounts {
+        assert_eq!(account["balance"], 1_000_000);
+        assert!(Path::new(account["key_file"].as_str().unwrap()).exists());
+        // The traffic reaches every node.
+        let path = format!("/v1/accounts/{}", account["address"].as_str().unwrap());
+        for node in devnet.nodes() {
+            wait_for("transfers in blocks", || {
+                let nonce = get(&node["http"], &path)["nonce"].as_u64();
+                (nonce.unwrap() > 10).then_some(())
+            });
+        }
+    }
+
+    let (status, took) = devnet.end("INT");
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(pids.iter().all(|pid| !lives(*pid)), "{pids:?}");
+    assert!(!Path::new(report["data_dir"].as_str().unwrap()).exists());
+    assert_eq!(
+        fs::read_dir(place.path(".ccoin/devnet")).unwrap().count(),
+        0
+    );
+    let mut rest = String::new();
+    let mut stdout = devnet.process.stdout.take().unwrap();
+    std::io::Read::read_to_string(&mut stdout, &mut rest).unwrap();
+    assert_eq!(rest, "", "one line and nothing else");
+}
+
+#[test]
+fn a_killed_parent_takes_its_children_along_and_the_network_continues() {
+    let place = place();
+    let options = ["--data-dir", "net"];
+    let mut devnet = Devnet::start(&place, &options);
+    let report = devnet.report.clone();
+    let pids = devnet.pids();
+    let explorer = &report["explorer"];
+    let height = |url: &Value| get(url, "/v1/status")["height"].as_u64().unwrap();
+    let before = wait_for("block 3", || {
+        Some(height(explorer)).filter(|height| *height >= 3)
+    });
+    let second = place.run("ccoin", &["devnet", "--data-dir", "net"]);
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(8), "{said}");
+    assert!(said.contains(&devnet.process.id().to_string()), "{said}");
+
+    devnet.end("KILL");
+    wait_until_gone(&pids);
+
+    let other = place.run("ccoin", &["devnet", "--data-dir", "net", "--basics", "9"]);
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert_eq!(other.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains(&format!("{BASICS} basic nodes, not 9")),
+        "{said}"
+    );
+
+    let mut devnet = Devnet::start(&place, &options);
+    assert_eq!(devnet.report["genesis_id"], report["genesis_id"]);
+    let keys = |report: &Value| -> Vec<Value> {
+        let members = ["nodes", "accounts"].map(|list| report[list].as_array().unwrap().clone());
+        members
+            .concat()
+            .iter()
+            .map(|m| m["address"].clone())
+            .collect()
+    };
+    assert_eq!(keys(&devnet.report), keys(&report));
+    assert!(height(&devnet.report["explorer"]) >= before);
+    let pids = devnet.pids();
+    assert_eq!(devnet.end("TERM").0.code(), Some(0));
+    assert!(pids.iter().all(|pid| !lives(*pid)), "{pids:?}");
+    assert!(place.path("net/devnet.json").exists());
+}
+
+#[test]
+fn nodes_stop_and_start_when_they_are_told() {
+    let place = place();
+    let none = place.run("ccoin", &["devnet", "stop", "validator-1"]);
+    assert_eq!(none.status.code(), Some(4));
+    let mut devnet = Devnet::start(&place, &[]);
+    let last = devnet.nodes().last().unwrap().clone();
+    let (name, pid) = (
+        last["name"].as_str().unwrap(),
+        last["pid"].as_u64().unwrap(),
+    );
+    let order = |verb: &str, node: &str| place.run("ccoin", &["devnet", verb, node]);
+
+    for (verb, done) in [("stop", "is stopped"), ("kill", "is killed")] {
+        let output = order(verb, name);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said, format!("{name} {done}\n"));
+        assert!(request(socket(&last["http"]), "GET", "/readyz", &[], "").is_err());
+        assert_eq!(order(verb, name).status.code(), Some(6), "{verb} twice");
+
+        let output = order("start", name);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(get(&last["http"], "/v1/status")["address"], last["address"]);
+        let again = order("start", name);
+        let said = String::from_utf8(again.stderr).unwrap();
+        assert_eq!(again.status.code(), Some(6), "{said}");
+        assert!(said.contains("runs already"), "{said}");
+    }
+    assert!(!lives(pid));
+    let unknown = order("stop", "validator-99");
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(
+        said.contains("validator-99") && said.contains("validator-1"),
+        "{said}"
+    );
+
+    // Other commands find this network, too: the port is the one that they ask.
+    let file = place.path(&format!(".ccoin/devnet/{}.json", devnet.process.id()));
+    let live: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let now = live["nodes"].as_array().unwrap().last().unwrap()["pid"].as_u64();
+    assert!(lives(now.unwrap()));
+
+    // One that dies by itself is told, and the network goes on.
+    send_signal("KILL", u32::try_from(now.unwrap()).unwrap());
+    let mut stderr = BufReader::new(devnet.process.stderr.take().unwrap()).lines();
+    let died = format!("{name} ended: signal: 9");
+    assert!(stderr.any(|line| line.unwrap().starts_with(&died)));
+    assert_eq!(order("start", name).status.code(), Some(0));
+    assert_eq!(devnet.end("INT").0.code(), Some(0));
+}
+
+#[test]
+fn a_missing_binary_is_named_with_the_command_that_builds_it() {
+    let place = place();
+    let alone = place.path("alone");
+    fs::create_dir(&alone).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_ccoin"), alone.join("ccoin")).unwrap();
+    let output = Command::new(alone.join("ccoin"))
+        .arg("devnet")
+        .env("PATH", &alone)
+        .env("HOME", place.path(""))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    for word in ["cnode", alone.to_str().unwrap(), "cargo build --release"] {
+        assert!(said.contains(word), "{said}");
+    }
+}
