@@ -197,12 +197,16 @@ impl Fetch {
         }
     }
 
-    /// An answer has been taken: where the peer stands now. `last` is its last block.
+    /// An answer has been taken: where the peer stands now. `last` is its last block,
+    /// `fresh` whether any was new here. An honest answer without new blocks has no more
+    /// of them, is further up a side branch, or has lost a race; anybody else would be
+    /// asked again and again, in the place of those who have what is missing.
     pub fn answered(
         &mut self,
+        now: Timestamp,
         peer: PeerId,
         last: Option<(Height, BlockId)>,
-        more: bool,
+        (fresh, more): (bool, bool),
         chain: &Chain,
     ) {
         let head = chain.head().block.header().number;
@@ -210,11 +214,14 @@ impl Fetch {
             return;
         };
         source.probe = false;
-        source.side = None;
+        let before = source.side.take();
         match last {
             Some((number, id)) if more => {
                 source.claimed = source.claimed.max(number.next().unwrap_or(number));
                 source.side = Some((number, id)).filter(|_| chain.main_at(number) != Some(id));
+                if !fresh && source.side <= before {
+                    source.rest_until = now.checked_add(PATIENCE_MS).unwrap_or(now);
+                }
             }
             Some((number, _)) => source.claimed = number,
             None => source.claimed = source.claimed.min(head),
