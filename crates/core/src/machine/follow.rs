@@ -171,7 +171,7 @@ impl Machine {
         if let Err(error) = request.check(&blocks, more) {
             return self.blame(peer, error.into(), effects);
         }
-        self.fetch.measure(&request, &blocks, more);
+        self.fetch.measure(peer, &request, &blocks, more);
         if request.is_ahead() && !blocks.is_empty() && !self.is_next(&blocks) {
             self.fetch.keeps_ahead(peer, &blocks);
             return blocks

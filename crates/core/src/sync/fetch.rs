@@ -36,6 +36,8 @@ struct Source {
     rest_until: Timestamp,
     /// Its branch leaves this node's below the window.
     apart: bool,
+    /// Blocks that an answer of it holds at present.
+    stride: u16,
 }
 
 /// A request in flight.
@@ -121,23 +123,11 @@ impl Request {
 }
 
 /// All connected peers and what they are asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fetch {
     sources: BTreeMap<PeerId, Source>,
     /// First to last number of what waits for its parents, by whom it came.
     ahead: BTreeMap<u64, (u64, PeerId)>,
-    /// Blocks that an answer holds at present.
-    stride: u16,
-}
-
-impl Default for Fetch {
-    fn default() -> Self {
-        Self {
-            sources: BTreeMap::new(),
-            ahead: BTreeMap::new(),
-            stride: u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX),
-        }
-    }
 }
 
 impl Fetch {
@@ -151,6 +141,7 @@ impl Fetch {
             side: None,
             rest_until: Timestamp::ZERO,
             apart: false,
+            stride: u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX),
         };
         self.sources.insert(peer, source);
     }
@@ -228,14 +219,17 @@ impl Fetch {
         }
     }
 
-    /// How long the answers are at present decides how far apart parts are asked for.
-    pub fn measure(&mut self, request: &Request, blocks: &[SealedBlock], more: bool) {
+    /// How long a peer's answers are at present decides how much of it is asked for.
+    pub fn measure(&mut self, peer: PeerId, request: &Request, blocks: &[SealedBlock], more: bool) {
+        let Some(source) = self.sources.get_mut(&peer) else {
+            return;
+        };
         let most = u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX);
         let got = u16::try_from(blocks.len()).unwrap_or(most);
         if got >= request.most {
-            self.stride = got.saturating_mul(2).clamp(1, most);
+            source.stride = got.saturating_mul(2).clamp(1, most);
         } else if more {
-            self.stride = got.max(1);
+            source.stride = got.max(1);
         }
     }
 
@@ -375,11 +369,11 @@ impl Fetch {
                 pairs.truncate(MAX_LOCATOR);
             }
             let last = if ahead {
-                head.get().saturating_add(self.stride.into())
+                head.get().saturating_add(source.stride.into())
             } else {
                 0
             };
-            return Some((Start::Locator(pairs), (next, last), self.stride));
+            return Some((Start::Locator(pairs), (next, last), source.stride));
         }
         let expected = self
             .requests()
@@ -400,7 +394,7 @@ impl Fetch {
         let most = last
             .saturating_sub(first)
             .saturating_add(1)
-            .min(self.stride.into());
+            .min(source.stride.into());
         let covers = (first, first.saturating_add(most).saturating_sub(1));
         let number = Height::new(first).ok()?;
         Some((Start::Ahead(number), covers, u16::try_from(most).ok()?))
