@@ -253,7 +253,7 @@ impl Fetch {
     #[must_use]
     pub fn heard_a_validator(&self, own: Height) -> bool {
         self.validators()
-            .any(|source| source.claimed <= own && source.side.is_none())
+            .any(|source| source.claimed <= own && !source.probe && source.side.is_none())
     }
 
     /// Whether a validator is connected.
