@@ -3,11 +3,7 @@
 
 mod fixtures;
 
-use ccoin_core::{
-    Height,
-    genesis::Genesis,
-    machine::{Input, NodeState},
-};
+use ccoin_core::genesis::Genesis;
 use fixtures::{Network, world::World};
 use std::sync::Arc;
 

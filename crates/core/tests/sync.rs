@@ -51,8 +51,9 @@ fn chain() -> &'static (Arc<Genesis>, Vec<SealedBlock>) {
 fn world(lies: [Option<Lie>; 3]) -> World {
     let (genesis, blocks) = chain();
     let mut world = World::new(genesis, 2, 4);
-    (0..3).for_each(|peer| world.link(peer, 3, 20));
     for (index, lie) in lies.into_iter().enumerate() {
+        // A liar has time for many lies.
+        world.link(index, 3, if lie.is_some() { 2 } else { 60 });
         world.nodes[index].shell.log = blocks.clone();
         world.nodes[index].lie = lie;
     }
@@ -107,12 +108,16 @@ fn three_peers_are_asked_at_once() {
     for peer in 0..3 {
         assert!(busiest(&world, peer) > 1, "{peer} was left out");
     }
-    let mut alone = self::world([None, Some(Lie::Stall), Some(Lie::Stall)]);
+    let mut alone = self::world([None, None, None]);
+    alone.kill(0);
+    alone.kill(1);
     assert!(took < synced(&mut alone, 2_000));
 }
 
-/// Whatever the liar does and in whatever place it stands.
-fn lie(lie: Lie, most_ms: u64, blamed: bool) {
+/// Wherever the liar stands; `blamed` is whether it must be, or must not be.
+fn lie(lie: Lie, most_ms: u64, blamed: Option<bool>) {
+    // Who brings something new may be asked again at once.
+    let most = if matches!(lie, Lie::Single) { 250 } else { 12 };
     for place in 0..3 {
         let mut lies = [None, None, None];
         lies[place] = Some(lie.clone());
@@ -123,19 +128,19 @@ fn lie(lie: Lie, most_ms: u64, blamed: bool) {
             "{lie:?} at {place}: {took} ms, {} requests",
             world.nodes[3].asks.len()
         );
-        assert_eq!(
-            !world.nodes[3].blames.is_empty(),
-            blamed,
+        let found = !world.nodes[3].blames.is_empty();
+        assert!(
+            blamed.is_none_or(|blamed| blamed == found),
             "{lie:?} at {place}"
         );
         assert!(
-            busiest(&world, place) <= 30,
+            busiest(&world, place) <= most,
             "{lie:?} at {place}: {}",
             busiest(&world, place)
         );
         world.run_until(world.now + 30_000);
         assert!(
-            busiest(&world, place) <= 30,
+            busiest(&world, place) <= most,
             "{lie:?} at {place}: {}",
             busiest(&world, place)
         );
@@ -145,22 +150,22 @@ fn lie(lie: Lie, most_ms: u64, blamed: bool) {
 
 #[test]
 fn a_stalled_peer_is_replaced_within_5_s() {
-    lie(Lie::Stall, 5_000, false);
+    lie(Lie::Stall, 5_000, Some(false));
 }
 
 #[test]
 fn blocks_out_of_order_end_a_connection() {
-    lie(Lie::Order, 2_000, true);
+    lie(Lie::Order, 2_000, Some(true));
 }
 
 #[test]
 fn blocks_from_elsewhere_end_a_connection() {
-    lie(Lie::Beginning, 2_000, true);
+    lie(Lie::Beginning, 2_000, Some(true));
 }
 
 #[test]
 fn more_blocks_than_asked_for_end_a_connection() {
-    lie(Lie::TooMany, 2_000, true);
+    lie(Lie::TooMany, 2_000, Some(true));
 }
 
 #[test]
@@ -177,20 +182,21 @@ fn a_wrong_state_hash_is_found_wherever_it_stands() {
 
 #[test]
 fn a_promise_of_more_without_a_block_ends_a_connection() {
-    lie(Lie::EmptyMore, 2_000, true);
+    lie(Lie::EmptyMore, 2_000, Some(true));
 }
 
 #[test]
 fn a_claimed_height_is_never_believed() {
-    lie(Lie::Claims(1 << 50), 2_000, false);
+    lie(Lie::Claims(1 << 50), 2_000, Some(false));
 }
 
 #[test]
 fn the_same_blocks_again_and_again_hold_nobody_up() {
-    lie(Lie::Stale, 5_000, false);
+    lie(Lie::Stale, 2_000, None);
 }
 
 #[test]
-fn one_block_at_a_time_holds_nobody_up() {
-    lie(Lie::Single, 5_000, false);
+fn slow_and_short_answers_hold_nobody_up() {
+    lie(Lie::Late, 9_000, Some(false));
+    lie(Lie::Single, 2_000, Some(false));
 }

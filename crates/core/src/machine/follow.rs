@@ -170,18 +170,20 @@ impl Machine {
         if let Err(error) = request.check(&blocks, more) {
             return self.blame(peer, error.into(), effects);
         }
-        self.fetch.measure(&request, &blocks, more);
-        if request.is_ahead() && !self.is_next(&blocks) {
+        self.fetch.measure(peer, &request, &blocks, more);
+        if request.is_ahead() && !blocks.is_empty() && !self.is_next(&blocks) {
             self.fetch.keeps_ahead(peer, &blocks);
             return blocks
                 .into_iter()
                 .for_each(|block| self.orphans.keep(block, peer));
         }
-        let mut last = None;
+        let (mut last, mut fresh) = (None, false);
         for block in blocks {
             let place = (block.header().number, block.id);
             let copy = block.clone();
-            match self.take(now, peer, block, effects) {
+            let taken = self.take(now, peer, block, effects);
+            fresh |= taken.is_ok();
+            match taken {
                 Ok(()) | Err(BlockError::Known(_)) => last = Some(place),
                 Err(BlockError::Parent(_)) => {
                     self.fetch.set_apart(peer);
@@ -190,8 +192,9 @@ impl Machine {
                 Err(error) => return self.refuse(now, Orphan::new(copy, peer), error, effects),
             }
         }
-        self.fetch.answered(peer, last, more, &self.chain);
-        if !more {
+        self.fetch
+            .answered(now, peer, last, (fresh, more), &self.chain);
+        if !more && !request.is_ahead() {
             // It has shown all it has: what still lacks a parent has none.
             self.orphans.forget_if(|orphan| orphan.peer == peer);
         }

@@ -36,6 +36,8 @@ struct Source {
     rest_until: Timestamp,
     /// Its branch leaves this node's below the window.
     apart: bool,
+    /// Blocks that an answer of it holds at present.
+    stride: u16,
 }
 
 /// A request in flight.
@@ -121,23 +123,11 @@ impl Request {
 }
 
 /// All connected peers and what they are asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fetch {
     sources: BTreeMap<PeerId, Source>,
     /// First to last number of what waits for its parents, by whom it came.
     ahead: BTreeMap<u64, (u64, PeerId)>,
-    /// Blocks that an answer holds at present.
-    stride: u16,
-}
-
-impl Default for Fetch {
-    fn default() -> Self {
-        Self {
-            sources: BTreeMap::new(),
-            ahead: BTreeMap::new(),
-            stride: u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX),
-        }
-    }
 }
 
 impl Fetch {
@@ -151,6 +141,7 @@ impl Fetch {
             side: None,
             rest_until: Timestamp::ZERO,
             apart: false,
+            stride: u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX),
         };
         self.sources.insert(peer, source);
     }
@@ -197,12 +188,16 @@ impl Fetch {
         }
     }
 
-    /// An answer has been taken: where the peer stands now. `last` is its last block.
+    /// An answer has been taken: where the peer stands now. `last` is its last block,
+    /// `fresh` whether any was new here. An honest answer without new blocks has no more
+    /// of them, is further up a side branch, or has lost a race; anybody else would be
+    /// asked again and again, in the place of those who have what is missing.
     pub fn answered(
         &mut self,
+        now: Timestamp,
         peer: PeerId,
         last: Option<(Height, BlockId)>,
-        more: bool,
+        (fresh, more): (bool, bool),
         chain: &Chain,
     ) {
         let head = chain.head().block.header().number;
@@ -210,25 +205,31 @@ impl Fetch {
             return;
         };
         source.probe = false;
-        source.side = None;
+        let before = source.side.take();
         match last {
             Some((number, id)) if more => {
                 source.claimed = source.claimed.max(number.next().unwrap_or(number));
                 source.side = Some((number, id)).filter(|_| chain.main_at(number) != Some(id));
+                if !fresh && source.side <= before {
+                    source.rest_until = now.checked_add(PATIENCE_MS).unwrap_or(now);
+                }
             }
             Some((number, _)) => source.claimed = number,
             None => source.claimed = source.claimed.min(head),
         }
     }
 
-    /// How long the answers are at present decides how far apart parts are asked for.
-    pub fn measure(&mut self, request: &Request, blocks: &[SealedBlock], more: bool) {
+    /// How long a peer's answers are at present decides how much of it is asked for.
+    pub fn measure(&mut self, peer: PeerId, request: &Request, blocks: &[SealedBlock], more: bool) {
+        let Some(source) = self.sources.get_mut(&peer) else {
+            return;
+        };
         let most = u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX);
         let got = u16::try_from(blocks.len()).unwrap_or(most);
         if got >= request.most {
-            self.stride = got.saturating_mul(2).clamp(1, most);
+            source.stride = got.saturating_mul(2).clamp(1, most);
         } else if more {
-            self.stride = got.max(1);
+            source.stride = got.max(1);
         }
     }
 
@@ -252,7 +253,7 @@ impl Fetch {
     #[must_use]
     pub fn heard_a_validator(&self, own: Height) -> bool {
         self.validators()
-            .any(|source| source.claimed <= own && source.side.is_none())
+            .any(|source| source.claimed <= own && !source.probe && source.side.is_none())
     }
 
     /// Whether a validator is connected.
@@ -377,11 +378,11 @@ impl Fetch {
                 pairs.truncate(MAX_LOCATOR);
             }
             let last = if ahead {
-                head.get().saturating_add(self.stride.into())
+                head.get().saturating_add(source.stride.into())
             } else {
                 0
             };
-            return Some((Start::Locator(pairs), (next, last), self.stride));
+            return Some((Start::Locator(pairs), (next, last), source.stride));
         }
         let expected = self
             .requests()
@@ -402,7 +403,7 @@ impl Fetch {
         let most = last
             .saturating_sub(first)
             .saturating_add(1)
-            .min(self.stride.into());
+            .min(source.stride.into());
         let covers = (first, first.saturating_add(most).saturating_sub(1));
         let number = Height::new(first).ok()?;
         Some((Start::Ahead(number), covers, u16::try_from(most).ok()?))
