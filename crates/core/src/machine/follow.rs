@@ -65,6 +65,11 @@ impl Machine {
         let overslept =
             self.miner.is_some() && !self.is_alone() && slept > slot_ms.saturating_mul(2);
         let first = self.follower.since.is_none();
+        if now < self.follower.stepped {
+            self.fetch.set_back(now);
+            self.follower.asked_heights = self.follower.asked_heights.min(now);
+            self.follower.told_progress = self.follower.told_progress.min(now);
+        }
         self.follower.stepped = now;
         if first || now < self.follower.progress {
             self.follower.since = Some(now);
