@@ -113,16 +113,17 @@ impl Machine {
     /// The next moment at which following others has something to do.
     pub(super) fn next_look(&self) -> Option<u64> {
         let slot_ms = self.genesis.config.consensus.slot_ms;
-        let boot = |since: u64| {
+        let booting = (self.state == NodeState::Boot).then(|| {
+            let since = self.follower.since.unwrap_or_default().get();
+            let progress = self.follower.progress.get();
             [
                 since.saturating_add(slot_ms),
-                since.saturating_add(self.silence_ms()),
+                progress.saturating_add(self.silence_ms()),
             ]
-        };
-        let booting = (self.state == NodeState::Boot).then_some(self.follower.progress.get());
+        });
         let now = self.follower.stepped.get();
         let head = self.chain.head().block.header().number;
-        let moments = booting.map(boot).into_iter().flatten();
+        let moments = booting.into_iter().flatten();
         moments
             .chain(self.fetch.wake_at(now, head))
             .chain(self.orphans.next_due().map(Timestamp::get))
