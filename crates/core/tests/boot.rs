@@ -3,8 +3,12 @@
 
 mod fixtures;
 
-use ccoin_core::genesis::Genesis;
-use fixtures::{Network, world::World};
+use ccoin_core::{
+    Height,
+    genesis::Genesis,
+    machine::{Input, NodeState},
+};
+use fixtures::{Network, child, ghost, give_from, miner, peer::Lie, shell::Shell, world::World};
 use std::sync::Arc;
 
 const SLOT: u64 = 2_000;
@@ -19,6 +23,135 @@ fn network(miners: usize) -> Arc<Genesis> {
         ..Network::default()
     }
     .found()
+}
+
+fn height(number: u64) -> Height {
+    Height::new(number).expect("within the range")
+}
+
+fn join(shell: &mut Shell, after: u64, peer: u64, validator: bool, claimed: u64) {
+    let height = height(claimed);
+    let joined = Input::Joined {
+        peer,
+        validator,
+        height,
+    };
+    shell.input(after, joined);
+}
+
+fn answer(shell: &mut Shell, after: u64, peer: u64) {
+    let (blocks, more) = (Vec::new(), false);
+    shell.input(after, Input::Answer { peer, blocks, more });
+}
+
+/// The millisecond in which a node that starts at 100 becomes ready, if it does before `end`.
+fn ready_at(shell: &mut Shell, from: u64, end: u64) -> Option<u64> {
+    (from..end).find(|after| {
+        shell.tick(*after);
+        shell.machine.state() == NodeState::Ready
+    })
+}
+
+#[test]
+fn the_only_validator_is_ready_at_once() {
+    let genesis = network(1);
+    assert_eq!(ready_at(&mut Shell::new(&genesis, 0), 100, 200), Some(100));
+}
+
+#[test]
+fn without_validators_a_node_is_ready_after_a_slot() {
+    let genesis = network(2);
+    let mut shell = Shell::new(&genesis, 0);
+    shell.tick(100);
+    join(&mut shell, 200, 7, false, 1);
+    answer(&mut shell, 210, 7);
+    assert_eq!(ready_at(&mut shell, 220, 9_000), Some(100 + SLOT));
+}
+
+#[test]
+fn a_validators_answer_makes_a_node_ready() {
+    let genesis = network(2);
+    let mut shell = Shell::new(&genesis, 0);
+    shell.tick(100);
+    join(&mut shell, 200, 7, true, 1);
+    assert_eq!(
+        shell.machine.state(),
+        NodeState::Boot,
+        "it has said nothing yet"
+    );
+    answer(&mut shell, 210, 7);
+    assert_eq!(shell.machine.state(), NodeState::Ready);
+    let mut shell = Shell::new(&genesis, 0);
+    shell.tick(100);
+    join(&mut shell, 200, 7, true, 0);
+    assert_eq!(shell.machine.state(), NodeState::Ready, "it has nothing");
+}
+
+/// Blocks that a validator has shown count only when they are here; what it merely
+/// claims is waited for so many turns as there are validators, at least three.
+#[test]
+fn a_validator_that_is_ahead_is_waited_for() {
+    for (miners, turns) in [(2, 3), (3, 3), (4, 4)] {
+        let genesis = network(miners);
+        let mut shell = Shell::new(&genesis, 0);
+        shell.tick(100);
+        join(&mut shell, 200, 7, true, 2);
+        assert_eq!(ready_at(&mut shell, 201, 20_000), Some(100 + turns * SLOT));
+        let mut shell = Shell::new(&genesis, 0);
+        shell.tick(100);
+        join(&mut shell, 200, 7, true, 3);
+        let txn = give_from(&genesis, &ghost(9), 1);
+        let block = child(&genesis, &genesis.applied(), miner(0), 150, &[txn]);
+        let (blocks, more) = (vec![block.block.clone()], true);
+        let peer = 7;
+        shell.input(1_000, Input::Answer { peer, blocks, more });
+        assert_eq!(shell.machine.state(), NodeState::Boot, "there is more");
+        assert_eq!(
+            ready_at(&mut shell, 1_001, 20_000),
+            Some(1_000 + turns * SLOT)
+        );
+    }
+}
+
+/// A node that is awake for its ticks alone leaves boot as early as a restless one.
+#[test]
+fn a_sleeping_node_wakes_to_leave_boot() {
+    let genesis = network(2);
+    let mut shell = Shell::in_world(&genesis, None);
+    shell.tick(100);
+    join(&mut shell, 150, 7, false, 2);
+    let txn = give_from(&genesis, &ghost(9), 1);
+    let block = child(&genesis, &genesis.applied(), miner(0), 150, &[txn]);
+    let peer = 7;
+    let block = block.block.clone();
+    shell.input(1_000, Input::Block { peer, block });
+    let mut now = 1_000;
+    while shell.machine.state() == NodeState::Boot {
+        let wake = shell
+            .machine
+            .wake_at(fixtures::at(now))
+            .expect("it will be ready");
+        now = wake.get() - fixtures::START;
+        shell.tick(now);
+    }
+    assert_eq!(now, 100 + SLOT);
+}
+
+#[test]
+fn a_claimed_height_never_stops_a_ready_node() {
+    let genesis = network(2);
+    let mut world = World::mesh(&genesis, 2, 3);
+    world.run_until(5_000);
+    world.nodes[2].lie = Some(Lie::Claims(1 << 50));
+    world.kill(2);
+    world.start(2);
+    for round in 0..40 {
+        world.run_until(6_000 + round * 500);
+        assert_eq!(world.nodes[0].shell.machine.state(), NodeState::Ready);
+        world.pay(0, 1);
+    }
+    let made = world.nodes[0].shell.machine.chain().main().len();
+    assert!(made > 20, "{made}");
 }
 
 /// Its clock shows its own turn when it goes on, and nothing of what it missed has been read yet.

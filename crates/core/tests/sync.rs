@@ -153,6 +153,22 @@ fn a_stalled_peer_is_replaced_within_5_s() {
     lie(Lie::Stall, 5_000, Some(false));
 }
 
+/// The moment at which a request is given up must not lie an hour ahead.
+#[test]
+fn a_stalled_peer_is_replaced_when_the_clock_is_set_back() {
+    let mut world = world([Some(Lie::Stall), None, None]);
+    world.run_until(START + 1_000);
+    world.nodes[3].skew = -10_000;
+    synced(&mut world, 7_000);
+    let asked = |world: &World| world.nodes[3].asked_heights;
+    let before = asked(&world);
+    world.run_until(START + 21_000);
+    assert!(
+        asked(&world) > before,
+        "nobody is asked for his height any more"
+    );
+}
+
 #[test]
 fn blocks_out_of_order_end_a_connection() {
     lie(Lie::Order, 2_000, Some(true));

@@ -11,7 +11,8 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 
-/// Blocks of one miner for one number and turn that are kept: two prove its fault.
+/// Blocks of one miner for one number and turn that are kept unasked: two prove its
+/// fault. Others may have kept others, and a chain may go on behind any of them.
 const MAX_RIVALS: u8 = 2;
 
 impl Machine {
@@ -53,6 +54,7 @@ impl Machine {
         &mut self,
         now: Timestamp,
         block: SealedBlock,
+        asked: bool,
         effects: &mut Vec<Effect>,
     ) -> Result<(), BlockError> {
         let header = block.header();
@@ -68,7 +70,7 @@ impl Machine {
                 tolerated_ms: skew,
             });
         }
-        if self.chain.rivals(header.number, header.time) >= MAX_RIVALS {
+        if !asked && self.chain.rivals(header.number, header.time) >= MAX_RIVALS {
             return Err(BlockError::Rivals {
                 signer: header.coinbase,
                 number: header.number,

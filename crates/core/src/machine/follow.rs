@@ -65,6 +65,11 @@ impl Machine {
         let overslept =
             self.miner.is_some() && !self.is_alone() && slept > slot_ms.saturating_mul(2);
         let first = self.follower.since.is_none();
+        if now < self.follower.stepped {
+            self.fetch.set_back(now);
+            self.follower.asked_heights = self.follower.asked_heights.min(now);
+            self.follower.told_progress = self.follower.told_progress.min(now);
+        }
         self.follower.stepped = now;
         if first || now < self.follower.progress {
             self.follower.since = Some(now);
@@ -107,16 +112,17 @@ impl Machine {
     /// The next moment at which following others has something to do.
     pub(super) fn next_look(&self) -> Option<u64> {
         let slot_ms = self.genesis.config.consensus.slot_ms;
-        let boot = |since: u64| {
+        let booting = (self.state == NodeState::Boot).then(|| {
+            let since = self.follower.since.unwrap_or_default().get();
+            let progress = self.follower.progress.get();
             [
                 since.saturating_add(slot_ms),
-                since.saturating_add(self.silence_ms()),
+                progress.saturating_add(self.silence_ms()),
             ]
-        };
-        let booting = (self.state == NodeState::Boot).then_some(self.follower.progress.get());
+        });
         let now = self.follower.stepped.get();
         let head = self.chain.head().block.header().number;
-        let moments = booting.map(boot).into_iter().flatten();
+        let moments = booting.into_iter().flatten();
         moments
             .chain(self.fetch.wake_at(now, head))
             .chain(self.orphans.next_due().map(Timestamp::get))
@@ -143,14 +149,14 @@ impl Machine {
         effects: &mut Vec<Effect>,
     ) {
         let number = block.header().number;
-        let copy = block.clone();
-        match self.take(now, peer, block, effects) {
+        let orphan = Orphan::new(block, peer, false);
+        match self.take(now, &orphan, effects) {
             Ok(()) => {}
             Err(BlockError::Parent(_)) => {
-                self.orphans.announce(copy, peer);
+                self.orphans.announce(orphan);
                 self.fetch.shows(peer, number);
             }
-            Err(error) => self.refuse(now, Orphan::new(copy, peer), error, effects),
+            Err(error) => self.refuse(now, orphan, error, effects),
         }
     }
 
@@ -171,17 +177,20 @@ impl Machine {
             return self.blame(peer, error.into(), effects);
         }
         self.fetch.measure(peer, &request, &blocks, more);
-        if request.is_ahead() && !blocks.is_empty() && !self.is_next(&blocks) {
+        let must_wait = request.is_ahead() && !blocks.is_empty() && !self.is_next(&blocks);
+        if must_wait {
             self.fetch.keeps_ahead(peer, &blocks);
-            return blocks
-                .into_iter()
-                .for_each(|block| self.orphans.keep(block, peer));
+        }
+        let blocks = blocks
+            .into_iter()
+            .map(|block| Orphan::new(block, peer, true));
+        if must_wait {
+            return blocks.for_each(|orphan| self.orphans.keep(orphan));
         }
         let (mut last, mut fresh) = (None, false);
-        for block in blocks {
-            let place = (block.header().number, block.id);
-            let copy = block.clone();
-            let taken = self.take(now, peer, block, effects);
+        for orphan in blocks {
+            let place = (orphan.block.header().number, orphan.block.id);
+            let taken = self.take(now, &orphan, effects);
             fresh |= taken.is_ok();
             match taken {
                 Ok(()) | Err(BlockError::Known(_)) => last = Some(place),
@@ -189,7 +198,7 @@ impl Machine {
                     self.fetch.set_apart(peer);
                     return effects.push(Effect::Apart { peer });
                 }
-                Err(error) => return self.refuse(now, Orphan::new(copy, peer), error, effects),
+                Err(error) => return self.refuse(now, orphan, error, effects),
             }
         }
         self.fetch
@@ -210,22 +219,21 @@ impl Machine {
     fn take(
         &mut self,
         now: Timestamp,
-        peer: PeerId,
-        block: SealedBlock,
+        first: &Orphan,
         effects: &mut Vec<Effect>,
     ) -> Result<(), BlockError> {
+        let block = &first.block;
         let refused = &self.follower.refused;
         if refused.contains(&block.id) || refused.contains(&block.header().hash_parent) {
-            let id = block.id;
-            return Err(BlockError::Refused(id));
+            return Err(BlockError::Refused(block.id));
         }
         let id = block.id;
-        self.accept(now, block, effects)?;
-        self.accepted(now, &id, peer);
+        self.accept(now, block.clone(), first.asked, effects)?;
+        self.accepted(now, &id, first.peer);
         let mut waiting: VecDeque<Orphan> = self.orphans.children(&id).into();
         while let Some(orphan) = waiting.pop_front() {
             let id = orphan.block.id;
-            match self.accept(now, orphan.block.clone(), effects) {
+            match self.accept(now, orphan.block.clone(), orphan.asked, effects) {
                 Ok(()) => {
                     self.accepted(now, &id, orphan.peer);
                     waiting.extend(self.orphans.children(&id));
@@ -251,12 +259,12 @@ impl Machine {
         error: BlockError,
         effects: &mut Vec<Effect>,
     ) {
-        let Orphan { block, peer, .. } = orphan;
+        let (id, peer) = (orphan.block.id, orphan.peer);
         let consensus = &self.genesis.config.consensus;
         if let BlockError::Future { time, ahead_ms, .. } = error {
             let due = time.checked_sub(consensus.max_skew_ms).unwrap_or(now);
             if ahead_ms <= consensus.slot_ms.saturating_mul(MAX_HELD_SLOTS) {
-                self.orphans.hold(due, block, peer);
+                self.orphans.hold(due, orphan);
                 self.fetch.rest(peer, due);
             }
             return;
@@ -268,7 +276,7 @@ impl Machine {
             if self.follower.refused.len() >= MAX_REFUSED {
                 self.follower.refused.pop_front();
             }
-            self.follower.refused.push_back(block.id);
+            self.follower.refused.push_back(id);
         }
         self.blame(peer, error.into(), effects);
     }

@@ -175,6 +175,16 @@ impl Fetch {
         }
     }
 
+    /// The clock was set back: nothing may wait for a moment that now lies far ahead.
+    pub fn set_back(&mut self, now: Timestamp) {
+        for source in self.sources.values_mut() {
+            source.rest_until = source.rest_until.min(now);
+            if let Some(request) = &mut source.request {
+                request.since = request.since.min(now);
+            }
+        }
+    }
+
     /// The request that an answer belongs to; `None`: nothing is asked for any more.
     pub fn take_request(&mut self, peer: PeerId) -> Option<Request> {
         self.sources.get_mut(&peer)?.request.take()

@@ -22,6 +22,8 @@ pub struct Orphan {
     pub block: SealedBlock,
     /// Who sent it.
     pub peer: PeerId,
+    /// Whether this node has asked for it: it belongs to a chain, or may do so.
+    pub asked: bool,
     /// Encoded transactions, which are nearly all of it.
     bytes: usize,
 }
@@ -42,10 +44,11 @@ impl Orphans {
     }
 
     /// Keeps an announced block until its parent comes, if there is room.
-    pub fn announce(&mut self, block: SealedBlock, peer: PeerId) {
-        let from_peer = self.by_parent.values().filter(|o| o.peer == peer).count();
+    pub fn announce(&mut self, orphan: Orphan) {
+        let from_peer = self.by_parent.values();
+        let from_peer = from_peer.filter(|other| other.peer == orphan.peer).count();
         if from_peer < MAX_PER_PEER && self.has_room() {
-            self.keep(block, peer);
+            self.keep(orphan);
         }
     }
 
@@ -55,9 +58,8 @@ impl Orphans {
     }
 
     /// Keeps a block that this node has asked for.
-    pub fn keep(&mut self, block: SealedBlock, peer: PeerId) {
-        let key = (block.header().hash_parent, block.id);
-        let orphan = Orphan::new(block, peer);
+    pub fn keep(&mut self, orphan: Orphan) {
+        let key = (orphan.block.header().hash_parent, orphan.block.id);
         self.bytes = self.bytes.saturating_add(orphan.bytes);
         if let Some(same) = self.by_parent.insert(key, orphan) {
             self.bytes = self.bytes.saturating_sub(same.bytes);
@@ -95,9 +97,9 @@ impl Orphans {
     }
 
     /// Keeps a block until `due`, if there is room.
-    pub fn hold(&mut self, due: Timestamp, block: SealedBlock, peer: PeerId) {
+    pub fn hold(&mut self, due: Timestamp, orphan: Orphan) {
         if self.held.len() < MAX_HELD && self.has_room() {
-            self.held.insert((due, block.id), Orphan::new(block, peer));
+            self.held.insert((due, orphan.block.id), orphan);
         }
     }
 
@@ -123,8 +125,13 @@ impl Orphans {
 impl Orphan {
     /// A block that may have to wait.
     #[must_use]
-    pub fn new(block: SealedBlock, peer: PeerId) -> Self {
+    pub fn new(block: SealedBlock, peer: PeerId, asked: bool) -> Self {
         let bytes = block.transactions.iter().map(|txn| txn.size()).sum();
-        Self { block, peer, bytes }
+        Self {
+            block,
+            peer,
+            asked,
+            bytes,
+        }
     }
 }
