@@ -112,14 +112,9 @@ impl Machine {
     /// The next moment at which following others has something to do.
     pub(super) fn next_look(&self) -> Option<u64> {
         let slot_ms = self.genesis.config.consensus.slot_ms;
-        let booting = (self.state == NodeState::Boot).then(|| {
-            let since = self.follower.since.unwrap_or_default().get();
-            let progress = self.follower.progress.get();
-            [
-                since.saturating_add(slot_ms),
-                progress.saturating_add(self.silence_ms()),
-            ]
-        });
+        let progress = self.follower.progress.get();
+        let booting = (self.state == NodeState::Boot)
+            .then(|| [slot_ms, self.silence_ms()].map(|wait| progress.saturating_add(wait)));
         let now = self.follower.stepped.get();
         let head = self.chain.head().block.header().number;
         let moments = booting.into_iter().flatten();

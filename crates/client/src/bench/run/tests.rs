@@ -74,7 +74,9 @@ impl WoodenNode {
             return (200, json!({"next_number": 1}));
         }
         let number: usize = path.strip_prefix("/v1/blocks/").unwrap().parse().unwrap();
-        (200, json!({"body": self.blocks[number - 2]}))
+        let (id, parent) = (format!("{number:064x}"), format!("{:064x}", number - 1));
+        let body = &self.blocks[number - 2];
+        (200, json!({"id": id, "hash_parent": parent, "body": body}))
     }
 
     fn submit(&mut self, body: &[u8]) -> (u16, Value) {
