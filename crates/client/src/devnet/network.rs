@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use ccoin_core::{Address, Amount, BlockId};
 use ccoin_home::DataDir;
@@ -14,7 +15,7 @@ use super::founding::{data_dir, make_accounts, mine, name};
 use super::layout::{Home, Layout};
 use super::manifest::{Manifest, NAMES, Shape};
 use super::node::{Node, fresh_log};
-use super::process::{Death, Process};
+use super::process::{Death, Process, STOPPING};
 use super::programs::Programs;
 use super::registry::{self, Registry};
 use super::report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
@@ -197,8 +198,9 @@ impl Network {
             .filter_map(|node| node.process.as_mut())
             .collect();
         processes.iter_mut().for_each(|process| process.close());
+        let deadline = Instant::now() + STOPPING;
         for process in processes {
-            process.stop().await;
+            process.stop_by(deadline).await;
         }
         self.registry.process.stop().await;
     }

@@ -8,16 +8,16 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::DevnetError;
 
 /// How long a process may take to end in order, as every server promises.
-const STOPPING: Duration = Duration::from_secs(5);
+pub(super) const STOPPING: Duration = Duration::from_secs(5);
 
 /// Bytes at the end of a log in which its last line is looked for.
 const TAIL: u64 = 4 << 10;
@@ -131,8 +131,13 @@ impl Process {
 
     /// Ends it in order, or by force when it takes too long.
     pub(super) async fn stop(&mut self) {
+        self.stop_by(Instant::now() + STOPPING).await;
+    }
+
+    /// The same with a time that several processes share.
+    pub(super) async fn stop_by(&mut self, deadline: Instant) {
         self.close();
-        if timeout(STOPPING, self.ended()).await.is_err() {
+        if timeout_at(deadline.into(), self.ended()).await.is_err() {
             self.kill().await;
         }
     }
@@ -183,7 +188,6 @@ pub(super) fn last_line(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     struct Started {
         process: Process,
