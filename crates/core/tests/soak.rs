@@ -6,6 +6,7 @@ mod fixtures;
 use ccoin_core::genesis::Genesis;
 use fixtures::{
     Network,
+    peer::Lie,
     random::Random,
     world::{Process, World},
 };
@@ -23,16 +24,38 @@ fn network(miners: usize, random: &mut Random) -> Arc<Genesis> {
     .found()
 }
 
-/// A connected graph: a random tree and some more links.
+fn any_lie(random: &mut Random) -> Lie {
+    let number = random.between(2, 30);
+    let lies = [
+        Lie::Stall,
+        Lie::Order,
+        Lie::Beginning,
+        Lie::TooMany,
+        Lie::State(number),
+        Lie::EmptyMore,
+        Lie::Claims(1 << number),
+        Lie::Stale,
+        Lie::Single,
+        Lie::Late,
+    ];
+    lies[random.below(lies.len() as u64) as usize].clone()
+}
+
+/// A connected graph: a random tree and some more links. With five nodes the last one lies,
+/// and whoever is linked with it is linked with the others too.
 fn linked(genesis: &Arc<Genesis>, validators: usize, nodes: usize, random: &mut Random) -> World {
+    let lies = nodes == 5;
     let mut world = World::new(genesis, validators, nodes);
     for b in 1..nodes {
         let parent = random.below(b as u64) as usize;
         for a in 0..b {
-            if a == parent || random.below(3) == 0 {
+            if lies || a == parent || random.below(3) == 0 {
                 world.link(a, b, random.between(1, 200));
             }
         }
+    }
+    if lies {
+        world.nodes[4].lie = Some(any_lie(random));
     }
     world.jitter = random.below(30);
     for node in &mut world.nodes {
