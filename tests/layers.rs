@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "ccoin-node",
-        &["storage", "p2p", "home", "core", "crypto"],
+        &["storage", "p2p", "discovery", "home", "core", "crypto"],
         &["axum", "hyper", "clap"],
     ),
     (
