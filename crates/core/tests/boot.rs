@@ -134,7 +134,7 @@ fn a_sleeping_node_wakes_to_leave_boot() {
         now = wake.get() - fixtures::START;
         shell.tick(now);
     }
-    assert_eq!(now, 100 + SLOT);
+    assert_eq!(now, 1_000 + SLOT);
 }
 
 #[test]
