@@ -2,7 +2,7 @@
 //! what must happen to the storage thread in the machine's order. It never waits
 //! for a disk, but for room in the storage queue.
 
-use crate::{clock, view::QueueSize, writer::Unit};
+use crate::{clock, peers::voice::Voice, view::QueueSize, writer::Unit};
 use ccoin_core::{
     Timestamp,
     machine::{Effect, Input, Machine, NodeState, PeerId, Ticket},
@@ -54,6 +54,7 @@ pub(crate) struct Actor {
     pub(crate) events: tokio_mpsc::Receiver<Event>,
     pub(crate) batches: tokio_mpsc::Receiver<Batch>,
     pub(crate) units: mpsc::SyncSender<Unit>,
+    pub(crate) voice: Arc<Voice>,
     pub(crate) next_ticket: Ticket,
 }
 
@@ -132,7 +133,9 @@ impl Actor {
                 Input::Submit { ticket, txns, from }
             }
         };
-        unit.effects.extend(self.machine.step(clock::now(), input));
+        let effects = self.machine.step(clock::now(), input).into_iter();
+        let waiting = effects.filter(|effect| !self.voice.say_now(effect));
+        unit.effects.extend(waiting);
     }
 }
 

@@ -177,6 +177,10 @@ impl RunningNode {
             Some((network, registered)) => (Some(network), registered),
             None => (None, None),
         };
+        let voice = Arc::new(Voice {
+            network: network.clone(),
+            local,
+        });
         let recent_bytes = watched
             .borrow()
             .recent
@@ -196,10 +200,7 @@ impl RunningNode {
             positions: store.positions,
             leader: None,
             recent_bytes,
-            voice: Voice {
-                network: network.clone(),
-                local,
-            },
+            voice: Arc::clone(&voice),
         };
         threads.spawn("storage", move || writer.run(&unit))?;
         let actor = Actor {
@@ -207,6 +208,7 @@ impl RunningNode {
             events: event,
             batches: batch,
             units,
+            voice,
             next_ticket: 0,
         };
         let runtime = own_runtime()?;

@@ -79,7 +79,7 @@ pub(crate) struct Writer {
     pub(crate) leader: Option<Address>,
     /// Bytes of the transactions in the view's recent blocks.
     pub(crate) recent_bytes: usize,
-    pub(crate) voice: Voice,
+    pub(crate) voice: Arc<Voice>,
 }
 
 impl Writer {
@@ -207,7 +207,7 @@ impl Writer {
                 Effect::PersistTransactions { .. }
                 | Effect::PersistSeal(_)
                 | Effect::PersistBlock { .. } => {}
-                other => self.voice.say(&other),
+                other => self.voice.show(&other),
             }
         }
         if let Some((applied, standing)) = anchor {

@@ -19,24 +19,21 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    /// Says what an effect asks for, if it asks for anything.
-    pub(crate) fn say(&self, effect: &Effect) {
-        let Some(network) = &self.network else { return };
+    /// Says at once what promises nothing: questions and complaints need not wait for the
+    /// disk. False: the effect is of another kind.
+    pub(crate) fn say_now(&self, effect: &Effect) -> bool {
         match effect {
-            Effect::Announce { applied, except } => {
-                let block = frame(*b"BLK", &applied.block.encode());
-                network.offer(&block.into(), &self.heights(), *except);
-            }
-            Effect::Tell { peer } => {
-                network.send(*peer, self.heights());
-            }
             Effect::Ask { peer, request } => {
-                let request = Message::AskBlocks(request.clone());
-                network.send(*peer, request.frame().into());
+                let request = Message::AskBlocks(request.clone()).frame();
+                self.with(|network| {
+                    network.send(*peer, request.into());
+                });
             }
-            Effect::AskHeights => network.broadcast(Message::AskHeights.frame().into(), None),
+            Effect::AskHeights => {
+                self.with(|network| network.broadcast(Message::AskHeights.frame().into(), None));
+            }
             Effect::Blame { peer, fault } => {
-                network.ban(*peer, ByeReason::Invalid, &fault.to_string());
+                self.with(|network| network.ban(*peer, ByeReason::Invalid, &fault.to_string()));
             }
             Effect::Apart { peer } => {
                 tracing::warn!(
@@ -47,7 +44,28 @@ impl Voice {
             Effect::Progress { height, target } => {
                 tracing::info!("Catching up: block {height} of {target}");
             }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Shows peers what is on disk now, if the effect asks for it.
+    pub(crate) fn show(&self, effect: &Effect) {
+        match effect {
+            Effect::Announce { applied, except } => self.with(|network| {
+                let block = frame(*b"BLK", &applied.block.encode()).into();
+                network.offer(&block, &self.heights(), *except);
+            }),
+            Effect::Tell { peer } => self.with(|network| {
+                network.send(*peer, self.heights());
+            }),
             _ => {}
+        }
+    }
+
+    fn with(&self, say: impl FnOnce(&Network)) {
+        if let Some(network) = &self.network {
+            say(network);
         }
     }
 
