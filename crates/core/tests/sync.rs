@@ -158,11 +158,11 @@ fn a_stalled_peer_is_replaced_within_5_s() {
 fn a_stalled_peer_is_replaced_when_the_clock_is_set_back() {
     let mut world = world([Some(Lie::Stall), None, None]);
     world.run_until(START + 1_000);
-    world.nodes[3].skew = -10_000;
+    world.nodes[3].skew = -9_000;
     synced(&mut world, 7_000);
     let asked = |world: &World| world.nodes[3].asked_heights;
     let before = asked(&world);
-    world.run_until(START + 21_000);
+    world.run_until(START + 13_000);
     assert!(
         asked(&world) > before,
         "nobody is asked for his height any more"
