@@ -16,6 +16,9 @@ use ccoin_core::{
 use fixtures::{Network, at, child, ghost, give_from, miner, shell::Shell};
 use std::sync::Arc;
 
+/// When everybody's blocks are old.
+const LATER: u64 = 1_000_000;
+
 fn network() -> Arc<Genesis> {
     Network {
         miners: 1,
@@ -116,6 +119,7 @@ fn nobody_is_asked_too_far_ahead() {
 /// Runs a node that has `own` against a peer that has `other`; the requests and what came of it.
 fn meet(
     genesis: &Arc<Genesis>,
+    now: u64,
     own: &[Arc<Applied>],
     other: &[Arc<Applied>],
 ) -> (Vec<BlockRequest>, Shell) {
@@ -123,7 +127,6 @@ fn meet(
     shell.log = own.iter().map(|block| block.block.clone()).collect();
     shell.restart();
     let number = other.last().expect("it has some").block.header().number;
-    let now = 1_000_000;
     let (peer, validator) = (1, false);
     shell.input(
         now,
@@ -182,7 +185,7 @@ fn a_side_branch_is_followed_to_its_end() {
     let root = Arc::new(genesis.applied());
     let own = branch(&genesis, &root, 900, 50);
     let other = branch(&genesis, &root, 901, 51);
-    let (requests, shell) = meet(&genesis, &own, &other);
+    let (requests, shell) = meet(&genesis, LATER, &own, &other);
     assert_eq!(shell.machine.chain().head().block.id, other[900].block.id);
     assert_eq!(requests.len(), 4);
     assert_eq!(
@@ -197,7 +200,7 @@ fn a_side_branch_is_followed_to_its_end() {
 fn a_locator_reaches_back_in_growing_steps() {
     let genesis = network();
     let own = branch(&genesis, &Arc::new(genesis.applied()), 900, 50);
-    let (requests, _) = meet(&genesis, &own, &own);
+    let (requests, _) = meet(&genesis, LATER, &own, &own);
     let numbers: Vec<_> = requests[0]
         .locator
         .iter()
@@ -215,7 +218,7 @@ fn a_branch_from_below_the_window_is_told_and_left_alone() {
     let root = Arc::new(genesis.applied());
     let own = branch(&genesis, &root, WINDOW_BLOCKS as u64 + 10, 50);
     let other = branch(&genesis, &root, 20, 60);
-    let (requests, mut shell) = meet(&genesis, &own, &other);
+    let (requests, mut shell) = meet(&genesis, LATER, &own, &other);
     assert_eq!(requests.len(), 1);
     let apart = |shell: &Shell| {
         shell
@@ -250,7 +253,7 @@ fn a_new_head_is_shown_once() {
     let genesis = network();
     let root = Arc::new(genesis.applied());
     let chain = branch(&genesis, &root, 600, 50);
-    let (requests, shell) = meet(&genesis, &[], &chain);
+    let (requests, shell) = meet(&genesis, LATER, &[], &chain);
     assert!(requests.len() > 2);
     let shown = |shell: &Shell| -> Vec<(u64, Option<u64>)> {
         let announced = shell.said.iter().filter_map(|effect| match effect {
@@ -285,4 +288,16 @@ fn a_new_head_is_shown_once() {
         [(2, Some(3)), (3, Some(4))],
         "even while an answer is awaited"
     );
+}
+
+/// To a clock that is a minute behind, the next block of a quiet network is far ahead.
+#[test]
+fn blocks_of_the_far_future_are_not_asked_for_again_and_again() {
+    let genesis = network();
+    let chain = branch(&genesis, &Arc::new(genesis.applied()), 2, 60_000);
+    let (requests, shell) = meet(&genesis, 1_000, &[], &chain);
+    assert_eq!(requests.len(), 1);
+    let faults = shell.said.iter();
+    let faults = faults.filter(|effect| matches!(effect, Effect::Blame { .. }));
+    assert_eq!(faults.count(), 0);
 }
