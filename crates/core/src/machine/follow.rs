@@ -203,7 +203,7 @@ impl Machine {
             }
         }
         self.fetch
-            .answered(now, peer, last, (fresh, more), &self.chain);
+            .answered(now, peer, &request, last, (fresh, more), &self.chain);
         if !more && !request.is_ahead() {
             // It has shown all it has: what still lacks a parent has none.
             self.orphans.forget_if(|orphan| orphan.peer == peer);
