@@ -154,6 +154,20 @@ fn a_claimed_height_never_stops_a_ready_node() {
     assert!(made > 20, "{made}");
 }
 
+/// What was asked before the sleep tells nothing about what came meanwhile.
+#[test]
+fn an_answer_from_before_a_sleep_does_not_end_boot() {
+    let genesis = network(2);
+    let mut shell = Shell::new(&genesis, 0);
+    shell.tick(100);
+    join(&mut shell, 200, 7, true, 1);
+    shell.tick(20_000);
+    answer(&mut shell, 20_010, 7);
+    assert_eq!(shell.machine.state(), NodeState::Boot);
+    answer(&mut shell, 20_020, 7);
+    assert_eq!(shell.machine.state(), NodeState::Ready);
+}
+
 /// Its clock shows its own turn when it goes on, and nothing of what it missed has been read yet.
 #[test]
 fn a_leader_that_has_slept_makes_nothing_on_its_old_head() {

@@ -158,15 +158,34 @@ fn a_stalled_peer_is_replaced_within_5_s() {
 fn a_stalled_peer_is_replaced_when_the_clock_is_set_back() {
     let mut world = world([Some(Lie::Stall), None, None]);
     world.run_until(START + 1_000);
-    world.nodes[3].skew = -10_000;
+    world.nodes[3].skew = -9_000;
     synced(&mut world, 7_000);
     let asked = |world: &World| world.nodes[3].asked_heights;
     let before = asked(&world);
-    world.run_until(START + 21_000);
+    world.run_until(START + 13_000);
     assert!(
         asked(&world) > before,
         "nobody is asked for his height any more"
     );
+}
+
+/// To a clock that is far behind all new blocks are of the future: nobody is blamed, and
+/// nobody is asked for them again and again.
+#[test]
+fn a_clock_that_is_behind_makes_no_storm() {
+    for (behind, most) in [(5_000, 2_000), (60_000, 1_200)] {
+        let mut world = world([None, None, None]);
+        world.nodes[3].skew = -10_000 - behind;
+        world.run_until(START + 3_000);
+        world.peaceful();
+        let number = world.nodes[3].shell.machine.chain().head();
+        let number = number.block.header().number.get();
+        assert!((most / 2..most).contains(&number), "{behind}: {number}");
+        for peer in 0..3 {
+            let busiest = busiest(&world, peer);
+            assert!(busiest <= 12, "{behind}: {busiest} requests to {peer}");
+        }
+    }
 }
 
 #[test]

@@ -197,7 +197,7 @@ impl Machine {
             }
         }
         self.fetch
-            .answered(now, peer, last, (fresh, more), &self.chain);
+            .answered(now, peer, &request, last, (fresh, more), &self.chain);
         if !more && !request.is_ahead() {
             // It has shown all it has: what still lacks a parent has none.
             self.orphans.forget_if(|orphan| orphan.peer == peer);
@@ -258,9 +258,11 @@ impl Machine {
         let consensus = &self.genesis.config.consensus;
         if let BlockError::Future { time, ahead_ms, .. } = error {
             let due = time.checked_sub(consensus.max_skew_ms).unwrap_or(now);
-            if ahead_ms <= consensus.slot_ms.saturating_mul(MAX_HELD_SLOTS) {
+            let longest = consensus.slot_ms.saturating_mul(MAX_HELD_SLOTS);
+            self.fetch
+                .rest(peer, due.min(now.checked_add(longest).unwrap_or(due)));
+            if ahead_ms <= longest {
                 self.orphans.hold(due, orphan);
-                self.fetch.rest(peer, due);
             }
             return;
         }

@@ -168,10 +168,13 @@ impl Fetch {
         }
     }
 
-    /// Everybody shall be asked again.
+    /// Everybody shall be asked again, also after what is on its way.
     pub fn ask_again(&mut self) {
         for source in self.sources.values_mut() {
             source.probe = source.claimed > Height::ZERO;
+            if let Some(request) = &mut source.request {
+                request.late = true;
+            }
         }
     }
 
@@ -206,6 +209,7 @@ impl Fetch {
         &mut self,
         now: Timestamp,
         peer: PeerId,
+        request: &Request,
         last: Option<(Height, BlockId)>,
         (fresh, more): (bool, bool),
         chain: &Chain,
@@ -214,7 +218,8 @@ impl Fetch {
         let Some(source) = self.sources.get_mut(&peer) else {
             return;
         };
-        source.probe = false;
+        // A late answer tells how things were.
+        source.probe &= request.late;
         let before = source.side.take();
         match last {
             Some((number, id)) if more => {
