@@ -13,7 +13,7 @@ use ccoin_core::{
     rules::Applied,
     sync::fetch::Fetch,
 };
-use fixtures::{Network, at, child, ghost, give_from, miner, shell::Shell};
+use fixtures::{Network, at, branch, shell::Shell};
 use std::sync::Arc;
 
 /// When everybody's blocks are old.
@@ -35,26 +35,13 @@ fn height(number: u64) -> Height {
     Height::new(number).expect("within the range")
 }
 
-/// So many blocks on `parent`, `gap` ms apart.
-fn branch(genesis: &Genesis, parent: &Arc<Applied>, count: u64, gap: u64) -> Vec<Arc<Applied>> {
-    let mut made = vec![Arc::clone(parent)];
-    let start = parent.block.header().time.get() - fixtures::START;
-    for index in 1..=count {
-        let tip = &made[made.len() - 1];
-        let number = tip.state.account(&ghost(9).address()).nonce.get() + 1;
-        let txn = give_from(genesis, &ghost(9), number);
-        made.push(child(genesis, tip, miner(0), start + index * gap, &[txn]));
-    }
-    made.split_off(1)
-}
-
 /// What an idle network of so many peers with so many blocks is asked for.
 fn planned(peers: u64, claimed: u64, waiting_bytes: usize) -> Vec<(u64, BlockRequest)> {
     let genesis = network();
     let chain = Chain::new(Arc::new(genesis.applied()), None, &genesis);
     let mut fetch = Fetch::default();
     (0..peers).for_each(|peer| fetch.joined(peer, false, height(claimed)));
-    fetch.plan(at(0), &chain, waiting_bytes).0
+    fetch.plan(at(0), &chain, waiting_bytes).asks
 }
 
 fn ahead(request: &BlockRequest) -> Option<(u64, u16)> {
@@ -99,7 +86,7 @@ fn nobody_is_asked_too_far_ahead() {
     (0..2).for_each(|peer| fetch.joined(peer, false, height(1 << 50)));
     let mut furthest = 0;
     loop {
-        let (asks, _) = fetch.plan(at(0), &chain, 0);
+        let asks = fetch.plan(at(0), &chain, 0).asks;
         let Some((first, most)) = asks.iter().find_map(|(_, request)| ahead(request)) else {
             break;
         };

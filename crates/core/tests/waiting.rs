@@ -4,11 +4,11 @@
 mod fixtures;
 
 use ccoin_core::{
-    Height,
+    Height, StateHash,
     block::SealedBlock,
     genesis::Genesis,
-    machine::{Effect, Input, PeerId},
-    rules::Applied,
+    machine::{Effect, Fault, Input, PeerId},
+    rules::{Applied, BlockError},
 };
 use fixtures::{
     NOWHERE, Network, at, child, ghost, give_from, header, miner, record, seal, shell::Shell,
@@ -170,6 +170,7 @@ fn a_block_of_the_far_future_is_dropped_and_few_are_held() {
     show(&mut shell, 0, 1, &near.block);
     (0..20_001).step_by(500).for_each(|after| shell.tick(after));
     assert_eq!(number(&shell), 2);
+    assert!(shell.machine.chain().get(&far.block.id).is_none());
     let mut shell = follower(&genesis);
     for after in (1_000..1_100).rev() {
         show(&mut shell, 0, 1, &chain(&genesis, &[after])[0].block);
@@ -206,7 +207,7 @@ fn a_refused_block_and_its_children_stay_refused() {
         at(100),
         core::slice::from_ref(&txn),
     );
-    bad.hash_state = ccoin_core::StateHash::ZERO;
+    bad.hash_state = StateHash::ZERO;
     let bad = seal(&genesis, bad, None, vec![txn.clone()]);
     let mut heir = bad.signed.header.clone();
     (heir.hash_parent, heir.number, heir.time) = (bad.id, Height::new(3).unwrap(), at(200));
@@ -222,6 +223,37 @@ fn a_refused_block_and_its_children_stay_refused() {
         .filter(|effect| matches!(effect, Effect::Ask { .. }))
         .count();
     assert_eq!((number(&shell), asks), (1, 0));
+}
+
+/// The newest 1,024 are known again; what came before is judged anew.
+#[test]
+fn the_memory_of_refused_blocks_is_bounded() {
+    let genesis = network();
+    let mut shell = follower(&genesis);
+    let txn = give_from(&genesis, &ghost(9), 1);
+    let good = header(
+        &genesis,
+        &genesis.applied(),
+        miner(0),
+        at(100),
+        core::slice::from_ref(&txn),
+    );
+    let bad = |index: u64| {
+        let mut header = good.clone();
+        (header.hash_state, header.data) = (StateHash::ZERO, index.to_string());
+        seal(&genesis, header, None, vec![txn.clone()])
+    };
+    for index in 0..1_025 {
+        show(&mut shell, 300, 1, &bad(index));
+    }
+    for (index, known) in [(1, true), (0, false)] {
+        show(&mut shell, 300, 1, &bad(index));
+        let Some(Effect::Blame { fault, .. }) = shell.said.last() else {
+            panic!("it is refused")
+        };
+        let refused = matches!(fault, Fault::Block(BlockError::Refused(_)));
+        assert_eq!(refused, known, "{index}: {fault}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
     BlockId, Height, Timestamp,
     block::SealedBlock,
     rules::{Blame, BlockError},
-    sync::{Action, Event, fetch::AnswerError, orphans::Orphan},
+    sync::{Action, Event, fetch::Plan, orphans::Orphan, request::AnswerError},
 };
 use std::collections::VecDeque;
 
@@ -290,9 +290,11 @@ impl Machine {
         for Orphan { block, peer, .. } in self.orphans.due(now) {
             self.shown(now, peer, block, effects);
         }
-        let (asks, misfits) = self.fetch.plan(now, &self.chain, self.orphans.bytes());
-        for peer in misfits {
-            self.orphans.forget_if(|orphan| orphan.peer == peer);
+        let Plan { asks, passed } = self.fetch.plan(now, &self.chain, self.orphans.bytes());
+        for (peer, last) in passed {
+            let number = |orphan: &Orphan| orphan.block.header().number.get();
+            self.orphans
+                .forget_if(|orphan| orphan.peer == peer && number(orphan) <= last);
         }
         let ask = |(peer, request)| Effect::Ask { peer, request };
         effects.extend(asks.into_iter().map(ask));

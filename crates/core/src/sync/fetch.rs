@@ -3,7 +3,10 @@
 //! whoever does not answer in time is passed over for a while. Claims of height only
 //! decide who is asked, never what is believed.
 
-use super::PeerId;
+use super::{
+    PeerId,
+    request::{Request, Start},
+};
 use crate::{
     BlockId, Height, Timestamp,
     block::SealedBlock,
@@ -40,86 +43,14 @@ struct Source {
     stride: u16,
 }
 
-/// A request in flight.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    start: Start,
-    /// Numbers that its answer is expected to hold.
-    covers: (u64, u64),
-    most: u16,
-    since: Timestamp,
-    /// Others are asked instead; this peer is not asked again before it answers.
-    late: bool,
-}
-
-/// Where the blocks of an answer must start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Start {
-    /// Behind one of these.
-    Locator(Vec<(Height, BlockId)>),
-    /// At this number, whatever its parent.
-    Ahead(Height),
-}
-
-/// Why an answer is not one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages name every field")]
-pub enum AnswerError {
-    #[error("{got} blocks where {most} were asked for")]
-    TooMany { got: usize, most: u16 },
-    #[error("the first block, {number}, does not follow what was asked for")]
-    Start { number: Height },
-    #[error("block {number} does not follow the one before it")]
-    Gap { number: Height },
-    #[error("no block, but more are promised")]
-    Empty,
-}
-
-impl Request {
-    /// Asked for? Right start? Contiguous? Not longer than asked?
-    ///
-    /// # Errors
-    /// The first [`AnswerError`].
-    pub fn check(&self, blocks: &[SealedBlock], more: bool) -> Result<(), AnswerError> {
-        if blocks.len() > usize::from(self.most) {
-            let (got, most) = (blocks.len(), self.most);
-            return Err(AnswerError::TooMany { got, most });
-        }
-        let Some(first) = blocks.first() else {
-            return if more {
-                Err(AnswerError::Empty)
-            } else {
-                Ok(())
-            };
-        };
-        let header = first.header();
-        let fits = match &self.start {
-            Start::Locator(pairs) => pairs.iter().any(|(number, id)| {
-                *id == header.hash_parent && number.next() == Some(header.number)
-            }),
-            Start::Ahead(number) => header.number == *number,
-        };
-        if !fits {
-            let number = header.number;
-            return Err(AnswerError::Start { number });
-        }
-        for (parent, child) in blocks.iter().zip(blocks.iter().skip(1)) {
-            let header = child.header();
-            if header.hash_parent != parent.id
-                || parent.header().number.next() != Some(header.number)
-            {
-                let number = header.number;
-                return Err(AnswerError::Gap { number });
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether its blocks were asked for ahead of their parents.
-    #[must_use]
-    pub fn is_ahead(&self) -> bool {
-        matches!(self.start, Start::Ahead(_))
-    }
+/// What is to be done now.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Whom to ask for which blocks.
+    pub asks: Vec<(PeerId, BlockRequest)>,
+    /// Parts that the head has reached, by whom and up to which number: what of them
+    /// still waits is on another branch.
+    pub passed: Vec<(PeerId, u64)>,
 }
 
 /// All connected peers and what they are asked for.
@@ -326,18 +257,12 @@ impl Fetch {
         moments.filter(|moment| *moment > now).min()
     }
 
-    /// Gives up on those who are late, forgets what did not fit, and asks whoever is free.
-    /// `waiting_bytes` wait for execution. Returns the requests, and the peers whose
-    /// blocks ahead did not fit: they are on another branch.
-    pub fn plan(
-        &mut self,
-        now: Timestamp,
-        chain: &Chain,
-        waiting_bytes: usize,
-    ) -> (Vec<(PeerId, BlockRequest)>, Vec<PeerId>) {
+    /// Gives up on those who are late, forgets what the head has reached, and asks whoever
+    /// is free. `waiting_bytes` wait for execution.
+    pub fn plan(&mut self, now: Timestamp, chain: &Chain, waiting_bytes: usize) -> Plan {
         self.expire(now);
         let head = chain.head().block.header().number;
-        let misfits = self.settle_ahead(head);
+        let passed = self.settle_ahead(head);
         let mut asks = Vec::new();
         let idle: Vec<PeerId> = self
             .sources
@@ -370,7 +295,7 @@ impl Fetch {
             }
             asks.push((peer, BlockRequest { locator, most }));
         }
-        (asks, misfits)
+        Plan { asks, passed }
     }
 
     /// What an idle peer is asked for.
@@ -453,25 +378,23 @@ impl Fetch {
         }
     }
 
-    /// Forgets the parts that the head has reached; returns whose did not fit.
-    fn settle_ahead(&mut self, head: Height) -> Vec<PeerId> {
-        let mut misfits = Vec::new();
+    /// Forgets the parts that the head has reached, and returns them. The sender of a part
+    /// that did not fit is asked along the locator.
+    fn settle_ahead(&mut self, head: Height) -> Vec<(PeerId, u64)> {
+        let mut passed = Vec::new();
         while let Some(part) = self.ahead.first_entry() {
             let (last, peer) = *part.get();
             if *part.key() > head.get() {
                 break;
             }
             part.remove();
-            if last > head.get() {
-                misfits.push(peer);
-            }
-        }
-        for peer in &misfits {
-            if let Some(source) = self.sources.get_mut(peer) {
+            passed.push((peer, last));
+            let misfit = self.sources.get_mut(&peer).filter(|_| last > head.get());
+            if let Some(source) = misfit {
                 source.probe = true;
             }
         }
-        misfits
+        passed
     }
 }
 

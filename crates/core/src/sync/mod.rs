@@ -1,10 +1,12 @@
 //! The life of a node as a table, and how it gets the blocks that others have.
 //!
 //! [`next`] is the whole table: (state, event) gives (state, action). What an action
-//! means is the machine's business; which peer is asked for what is [`fetch`]'s.
+//! means is the machine's business; which peer is asked for what is [`fetch`]'s, and what an answer
+//! must look like is [`request`]'s.
 
 pub mod fetch;
 pub mod orphans;
+pub mod request;
 
 /// Number of a connection; never used twice by a process.
 pub type PeerId = u64;
