@@ -237,7 +237,10 @@ fn kill_9_while_a_block_is_applied_leaves_a_node_stuck_for_ever() {
         match signed(&place, &net) {
             Some(turn) if !log.contains_key(&turn) => unborn.push(turn),
             Some(_) => {}
-            None => assert!(log.is_empty(), "a block is in the log, but no turn on record"),
+            None => assert!(
+                log.is_empty(),
+                "a block is in the log, but no turn on record"
+            ),
         }
         before = log;
         if moments.below(4) == 0 {

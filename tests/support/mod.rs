@@ -7,6 +7,7 @@
 mod client;
 mod net;
 mod place;
+mod stranger;
 
 use ccoin_core::BlockId;
 #[allow(unused_imports, reason = "not every test file signs")]
@@ -25,13 +26,24 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+#[allow(unused_imports, reason = "not every test file speaks as a peer")]
+pub(crate) use stranger::Stranger;
 
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Comes back with the first value that `look` finds; fails after `PATIENCE`.
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_up_to(PATIENCE, what, look)
+}
+
+/// The same with a patience of its own.
+pub(crate) fn wait_up_to<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;
