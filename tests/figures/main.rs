@@ -1,0 +1,49 @@
+//! The figures of several nodes, measured with the real binaries on this machine and told
+//! as ratios within one run: `cargo bench --bench network [-- NAME...]`. Never a test:
+//! nothing here fails because a machine is slow.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod liar;
+mod network;
+mod speed;
+mod strangers;
+mod sync;
+
+/// Name, what it measures, how.
+const FIGURES: [(&str, &str, fn()); 4] = [
+    (
+        "devnet",
+        "a local network to ready, and to its end",
+        speed::devnet,
+    ),
+    (
+        "speed",
+        "four validators that share this machine",
+        speed::four_validators,
+    ),
+    ("sync", "a new node fetches a long chain", sync::all),
+    (
+        "strangers",
+        "payments while strangers knock",
+        strangers::all,
+    ),
+];
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some(strangers::KNOCK) {
+        return strangers::knock();
+    }
+    // cargo adds `--bench`.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    for (name, what, measure) in FIGURES {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            println!("\n== {name}: {what}");
+            measure();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Payments through one node until they are in a block of another, calm and beside
+//! strangers: 300 silent connections, and four that send rubbish as fast as they are hung
+//! up on. The strangers are a process of lower priority: what they cost themselves is not
+//! the node's fault.
+
+use crate::{
+    network::{BenchNet, median},
+    support::Node,
+};
+use ccoin_core::{
+    BlockId, Hash, Height, Timestamp,
+    message::{Hello, Message, NodeType, PROTOCOL, frame},
+};
+use ccoin_crypto::SecretKey;
+use serde_json::Value;
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// The first argument of the strangers' process; the second is the door.
+pub(crate) const KNOCK: &str = "knock";
+
+const ROUNDS: usize = 3;
+const SILENT: usize = 300;
+
+/// Calm and beside strangers, in turn.
+pub(crate) fn all() {
+    let net = BenchNet::found(2, &["--min-bound", "1", "--max-bound", "500"]);
+    let nodes = net.start();
+    let load = ["--rate", "300", "--seconds", "15", "--connections", "1"];
+    let measure = || {
+        let report = net.load(&nodes[1], &load);
+        let ms = |name: &str| report["latency"][name].as_f64().unwrap();
+        (ms("p50_ms"), ms("p99_ms"))
+    };
+    let (mut calm, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        calm.push(measure());
+        let before = resident(&nodes[0]);
+        let _strangers = Strangers::start(&nodes[0]);
+        beside.push(measure());
+        let grown = resident(&nodes[0]).saturating_sub(before) >> 10;
+        println!("memory of the node that they knock at: {grown} KiB more");
+    }
+    println!("calm (p50, p99) {calm:.1?} ms, beside strangers {beside:.1?} ms");
+    let p99 = |figures: &[(f64, f64)]| median(figures.iter().map(|(_, p99)| *p99).collect());
+    println!(
+        "median p99 {:.1} and {:.1} ms = {:.2} x",
+        p99(&calm),
+        p99(&beside),
+        p99(&beside) / p99(&calm)
+    );
+    for node in &nodes {
+        let peers: Value = node.get("/v1/peers");
+        assert_eq!(peers["items"].as_array().unwrap().len(), 1, "still friends");
+    }
+}
+
+fn resident(node: &Node) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+    kib.parse::<u64>().unwrap() << 10
+}
+
+/// The process; killed when dropped.
+struct Strangers(Child);
+
+impl Strangers {
+    fn start(node: &Node) -> Self {
+        let mut command = Command::new("nice");
+        command
+            .args(["-n", "19"])
+            .arg(std::env::current_exe().unwrap());
+        command.args([KNOCK, &node.p2p()]).stdin(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Strangers {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// What the strangers do, until they are killed.
+pub(crate) fn knock() {
+    let door = std::env::args().nth(2).expect("a door to knock at");
+    let open = || TcpStream::connect(&door);
+    thread::scope(|scope| {
+        for _ in 0..SILENT {
+            let builder = thread::Builder::new().stack_size(64 << 10);
+            let silent = || {
+                loop {
+                    let _ = open().map(until_closed);
+                    thread::park_timeout(Duration::from_millis(100));
+                }
+            };
+            builder.spawn_scoped(scope, silent).unwrap();
+        }
+        for words in words() {
+            scope.spawn(move || {
+                loop {
+                    if let Ok(mut stream) = open() {
+                        // It may have hung up already.
+                        let _ = stream.write_all(&words);
+                        until_closed(stream);
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn until_closed(mut stream: TcpStream) {
+    let mut rest = [0; 4_096];
+    while stream.read(&mut rest).is_ok_and(|read| read > 0) {}
+}
+
+/// Random bytes, a frame that is too large, one that is too deep, a foreign network.
+fn words() -> [Vec<u8>; 4] {
+    let random = SecretKey::generate(2048)
+        .unwrap()
+        .public_key()
+        .as_der()
+        .to_vec();
+    let large = frame(*b"ABL", &[0; 5_000]);
+    let deep = frame(*b"HEY", &[0x91; 4_000]);
+    let key = SecretKey::generate(2048).unwrap().public_key().clone();
+    let foreign = Message::Hey(Hello {
+        version: PROTOCOL,
+        agent: "stranger".into(),
+        network_id: 9,
+        genesis_id: BlockId::new([9; 32]),
+        address: key.address(),
+        public_key: key,
+        node_type: NodeType::Basic,
+        listen_port: 0,
+        height: Height::GENESIS,
+        final_number: Height::GENESIS,
+        clock: Timestamp::ZERO,
+        challenge: Hash::new([9; 32]),
+    });
+    [random, large, deep, foreign.frame()]
+}
