@@ -17,8 +17,12 @@ use std::process::ExitCode as ProcessExitCode;
 
 fn main() -> ProcessExitCode {
     let options = Options::parse();
-    // A panic in any thread ends the node; the message must not be lost.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    // A panic in any thread or task ends the node, and the next start is as after a power
+    // cut: going on without a part of it would look alive.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{panic}");
+        std::process::exit(ExitCode::Unexpected as i32);
+    }));
     let mut code = ExitCode::Done.into();
     let work = || -> anyhow::Result<()> {
         if options.check {
