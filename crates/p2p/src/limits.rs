@@ -10,7 +10,8 @@ pub struct Limits {
     pub connections: usize,
     /// How many of them only miners and configured peers may take.
     pub reserved: usize,
-    /// Most incoming connections before the end of the handshake.
+    /// Most incoming connections before the end of the handshake; one that is refused
+    /// counts until its socket is closed.
     pub early: usize,
     /// Most of these from one IP address; loopback has no such limit.
     pub early_per_host: usize,
