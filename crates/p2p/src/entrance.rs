@@ -69,7 +69,7 @@ impl Shared {
         let result = select! {
             biased;
             () = self.stop.cancelled() => Err(stopping()),
-            result = timeout(self.limits.handshake, link.answer(self)) => {
+            result = timeout(self.limits.handshake, link.answer(self, remote.ip())) => {
                 result.unwrap_or(Err(HandshakeError::Late))
             }
         };

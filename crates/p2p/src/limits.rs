@@ -15,6 +15,10 @@ pub struct Limits {
     pub early: usize,
     /// Most of these from one IP address; loopback has no such limit.
     pub early_per_host: usize,
+    /// Most handshakes of strangers that are signed in a second; the others wait.
+    pub signatures_a_second: u32,
+    /// Most of these for one IP address; loopback has no such limit.
+    pub signatures_a_second_per_host: u32,
     /// How long an IP address is not listened to after it sent rubbish.
     pub delay: Duration,
     /// Within this time the handshake must be finished.
@@ -64,6 +68,8 @@ impl Default for Limits {
             reserved: 32,
             early: 64,
             early_per_host: 8,
+            signatures_a_second: 200,
+            signatures_a_second_per_host: 20,
             delay: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             silence: Duration::from_secs(30),

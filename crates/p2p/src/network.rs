@@ -9,11 +9,11 @@ use crate::{
     peer_info::PeerInfo,
     place::Place,
     setup::NetworkSetup,
-    shared::{KNOWN_KEYS, Shared, State, agent},
+    shared::{Shared, State, agent},
+    signer::Signer,
 };
 use bytes::Bytes;
 use ccoin_core::message::{ByeReason, PeerAddress};
-use ccoin_crypto::Verifier;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
@@ -75,7 +75,6 @@ impl Network {
                 peers: BTreeMap::new(),
                 early: HashMap::new(),
                 notices: Notices::default(),
-                verifier: Verifier::new(KNOWN_KEYS),
                 last_id: 0,
                 book,
             }),
@@ -85,7 +84,8 @@ impl Network {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             changed: Notify::new(),
-            key: setup.key,
+            public_key: setup.key.public_key().clone(),
+            signer: Signer::new(setup.key, &setup.limits),
             limits: setup.limits,
         });
         shared.known.send_replace(shared.state().book.proven());

@@ -10,13 +10,14 @@ use crate::{
     peer::Peer,
     place::Place,
     setup::Local,
+    signer::Signer,
 };
 use bytes::Bytes;
 use ccoin_core::{
     Address, BlockId, Hash, Timestamp,
     message::{ByeReason, Heights, Hello, Message, NodeType, PROTOCOL, PeerAddress},
 };
-use ccoin_crypto::{SecretKey, Verifier};
+use ccoin_crypto::PublicKey;
 use rand_core::{OsRng, RngCore};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,9 +27,6 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// Keys of peers that the handshake remembers; parsing one again costs 4 us.
-pub(crate) const KNOWN_KEYS: usize = 128;
 
 /// Bytes of an agent text that fit a hello.
 const MOST_AGENT: usize = 64;
@@ -41,13 +39,13 @@ pub(crate) struct State {
     /// Incoming connections before the end of their handshake.
     pub(crate) early: HashMap<PeerId, CancellationToken>,
     pub(crate) notices: Notices,
-    pub(crate) verifier: Verifier,
     pub(crate) last_id: PeerId,
 }
 
 /// The network behind its handle.
 pub(crate) struct Shared {
-    pub(crate) key: Arc<SecretKey>,
+    pub(crate) signer: Signer,
+    pub(crate) public_key: PublicKey,
     pub(crate) address: Address,
     pub(crate) node_type: NodeType,
     pub(crate) agent: String,
@@ -88,7 +86,7 @@ impl Shared {
             network_id: local.network_id,
             genesis_id: local.genesis_id,
             address: self.address,
-            public_key: self.key.public_key().clone(),
+            public_key: self.public_key.clone(),
             node_type: self.node_type,
             listen_port: self.listen_port,
             height: local.height,

@@ -2,9 +2,9 @@
 
 mod fixtures;
 
-use ccoin_core::message::{ByeReason, frame};
+use ccoin_core::message::{ByeReason, Message, frame};
 use fixtures::*;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 
 /// Resolves when nobody reads the other end any more.
@@ -52,4 +52,37 @@ async fn an_early_connection_that_ends_for_a_newer_one_is_closed_at_once() {
         assert_eq!(old.last_word().await, None);
         closed(&mut old).await;
     }
+}
+
+#[tokio::test]
+async fn strangers_wait_for_signatures_and_get_them() {
+    let node = Node::start(0, |setup| setup.limits.signatures_a_second = 2).await;
+    let start = Instant::now();
+    let mut raws = Vec::new();
+    for _ in 0..5 {
+        let mut raw = Raw::connect(node.port).await;
+        raw.say(&Message::Hey(hello(1, GENESIS))).await;
+        raws.push(raw);
+    }
+    for mut raw in raws {
+        assert!(matches!(raw.hear().await, Some(Message::Ack(_))));
+    }
+    // two at once, and then one every half second
+    assert!(start.elapsed() >= Duration::from_millis(1500));
+}
+
+#[tokio::test]
+async fn whoever_gives_up_waiting_costs_no_signature() {
+    let mut node = Node::start(0, |setup| {
+        setup.limits.signatures_a_second = 1;
+        setup.limits.early = 2;
+    })
+    .await;
+    // at the rate this would be a minute
+    for _ in 0..60 {
+        let mut raw = Raw::connect(node.port).await;
+        raw.say(&Message::Hey(hello(1, GENESIS))).await;
+    }
+    let _last = Raw::join(node.port, 2).await;
+    node.meet().await;
 }
