@@ -35,6 +35,7 @@ mod session;
 mod setup;
 mod shared;
 mod signer;
+mod state;
 mod upkeep;
 mod window;
 mod writer;

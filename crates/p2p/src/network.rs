@@ -4,18 +4,17 @@ use crate::{
     address_book::AddressBook,
     admission::Admission,
     connection::{Connection, PeerId},
-    notices::Notices,
     peer::Peer,
     peer_info::PeerInfo,
     place::Place,
     setup::NetworkSetup,
-    shared::{Shared, State, agent},
+    shared::{Shared, agent},
     signer::Signer,
+    state::State,
 };
 use bytes::Bytes;
 use ccoin_core::message::{ByeReason, PeerAddress};
 use std::{
-    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -70,14 +69,7 @@ impl Network {
             local: setup.local,
             wanted_genesis: setup.wanted_genesis,
             allow: setup.allow,
-            state: Mutex::new(State {
-                admission: Admission::new(limits, &setup.miners),
-                peers: BTreeMap::new(),
-                early: HashMap::new(),
-                notices: Notices::default(),
-                last_id: 0,
-                book,
-            }),
+            state: Mutex::new(State::new(Admission::new(limits, &setup.miners), book)),
             connections,
             known: watch::Sender::default(),
             count: watch::Sender::default(),
@@ -142,11 +134,12 @@ impl Network {
         }
     }
 
-    /// Ends a connection, and refuses its address for a while unless it is a miner's.
-    /// Other connections stay.
+    /// Ends a connection, and refuses its address for a while unless it is a miner's; also
+    /// if the connection has just ended by itself. Other connections stay.
     pub fn ban(&self, id: PeerId, reason: ByeReason, text: &str) {
-        if let Some(peer) = self.peer(id) {
-            self.shared.ban(&peer, reason, text);
+        match self.peer(id) {
+            Some(peer) => self.shared.ban(&peer, reason, text),
+            None => self.shared.ban_ended(id, reason, text),
         }
     }
 

@@ -2,15 +2,15 @@
 //! Nothing waits while it holds the lock.
 
 use crate::{
-    address_book::{AddressBook, Situation},
-    admission::{Admission, Seat},
+    address_book::Situation,
+    admission::Seat,
     connection::{Connection, PeerId},
     limits::Limits,
-    notices::Notices,
     peer::Peer,
     place::Place,
     setup::Local,
     signer::Signer,
+    state::State,
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -20,7 +20,6 @@ use ccoin_core::{
 use ccoin_crypto::PublicKey;
 use rand_core::{OsRng, RngCore};
 use std::{
-    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -30,17 +29,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Bytes of an agent text that fit a hello.
 const MOST_AGENT: usize = 64;
-
-/// Behind the lock.
-pub(crate) struct State {
-    pub(crate) admission: Admission,
-    pub(crate) book: AddressBook,
-    pub(crate) peers: BTreeMap<PeerId, Arc<Peer>>,
-    /// Incoming connections before the end of their handshake.
-    pub(crate) early: HashMap<PeerId, CancellationToken>,
-    pub(crate) notices: Notices,
-    pub(crate) last_id: PeerId,
-}
 
 /// The network behind its handle.
 pub(crate) struct Shared {
@@ -188,7 +176,7 @@ impl Shared {
                     ),
                 )
             })?;
-        if let Some(old) = replaced.and_then(|old| state.peers.remove(&old)) {
+        if let Some(old) = replaced.and_then(|old| state.remove(old)) {
             old.end(
                 ByeReason::Duplicate,
                 "replaced by another connection of the same two nodes",
@@ -206,7 +194,7 @@ impl Shared {
     /// The connection has ended.
     pub(crate) fn leave(&self, peer: &Peer) {
         let mut state = self.state();
-        state.peers.remove(&peer.id);
+        state.remove(peer.id);
         state.admission.leave_seat(&peer.hello.address, peer.id);
         if let Some(place) = &peer.place {
             let lived = peer.began.elapsed();
@@ -220,9 +208,7 @@ impl Shared {
 
     /// The next number of a connection.
     pub(crate) fn next_id(&self) -> PeerId {
-        let mut state = self.state();
-        state.last_id = state.last_id.saturating_add(1);
-        state.last_id
+        self.state().next_id()
     }
 
     /// A peer that has proven its address has broken a rule.
@@ -231,6 +217,16 @@ impl Shared {
             .admission
             .ban(peer.hello.address, Instant::now());
         peer.end(reason, text);
+    }
+
+    /// A peer whose connection has ended meanwhile had broken a rule.
+    pub(crate) fn ban_ended(&self, id: PeerId, reason: ByeReason, text: &str) {
+        let mut state = self.state();
+        if let Some(address) = state.ended(id)
+            && state.admission.ban(address, Instant::now())
+        {
+            tracing::info!(peer = %address, ?reason, "refused from now on: {text}");
+        }
     }
 
     /// The handshake has proven who listens at a place that we dialled.
@@ -296,14 +292,6 @@ impl Shared {
             peers.truncate(peers.len() / 2);
         }
         None
-    }
-}
-
-impl State {
-    fn is_privileged(&self, address: &Address, place: Option<&Place>) -> bool {
-        self.admission.is_miner(address)
-            || self.book.is_configured(address)
-            || place.is_some_and(|place| self.book.is_configured_place(place))
     }
 }
 
