@@ -46,6 +46,8 @@ struct Entry {
 pub(crate) struct Situation<'a> {
     /// Whether there is a connection to this address, or none is wanted.
     pub(crate) settled: &'a dyn Fn(&Address) -> bool,
+    /// Until when this address is refused, if it is.
+    pub(crate) refused: &'a dyn Fn(&Address) -> Option<Instant>,
     /// Whether connections are so few that hints are worth a try.
     pub(crate) few: bool,
     /// Whether a peer without privilege would find a seat.
@@ -182,7 +184,11 @@ impl AddressBook {
             .iter()
             .filter(|(_, entry)| !entry.dialling)
             .filter(|(_, entry)| !entry.address.as_ref().is_some_and(situation.settled))
-            .map(|(place, entry)| (self.rank(entry), entry.not_before, place.clone()))
+            .map(|(place, entry)| {
+                let refused = entry.address.as_ref().and_then(situation.refused);
+                let not_before = refused.unwrap_or(now).max(entry.not_before);
+                (self.rank(entry), not_before, place.clone())
+            })
             .filter(|(rank, ..)| match rank {
                 0 | 1 => true,
                 2 => situation.seats,
@@ -354,6 +360,7 @@ mod tests {
     fn due(book: &mut AddressBook, now: Instant, few: bool) -> Vec<Place> {
         let situation = Situation {
             settled: &|_| false,
+            refused: &|_| None,
             few,
             seats: true,
         };
@@ -388,17 +395,22 @@ mod tests {
     }
 
     #[test]
-    fn nobody_connected_or_banned_is_dialled() {
+    fn nobody_connected_is_dialled_and_whoever_is_banned_when_the_ban_is_over() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(MINER, place(1), now);
         let mut situation = Situation {
             settled: &|address| *address == MINER,
+            refused: &|_| None,
             few: true,
             seats: true,
         };
         assert_eq!(book.due(now, &situation), (vec![], None));
         situation.settled = &|_| false;
-        assert_eq!(book.due(now, &situation).0, [place(1)]);
+        let later = now + Duration::from_secs(600);
+        let refused = |_: &Address| Some(later);
+        situation.refused = &refused;
+        assert_eq!(book.due(now, &situation), (vec![], Some(later)));
+        assert_eq!(book.due(later, &situation), (vec![place(1)], None));
     }
 
     #[test]

@@ -115,6 +115,8 @@ impl Shared {
         match result {
             Ok(peer) => {
                 self.state().book.reached(&place);
+                // another one may be dialled instead
+                self.changed.notify_one();
                 self.run(peer, link).await;
             }
             Err(error) => {

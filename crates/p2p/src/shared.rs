@@ -110,7 +110,11 @@ impl Shared {
         self.judge_genesis(theirs.network_id, theirs.genesis_id)?;
         self.judge_address(&theirs.address)?;
         let state = self.state();
-        if state.admission.is_banned(&theirs.address, Instant::now()) {
+        if state
+            .admission
+            .banned(&theirs.address, Instant::now())
+            .is_some()
+        {
             let text = format!("{} has broken a rule lately", theirs.address);
             return Err((ByeReason::Banned, text));
         }
@@ -261,12 +265,12 @@ impl Shared {
             admission, book, ..
         } = &mut *state;
         let settled = |address: &Address| {
-            admission.is_seated(address)
-                || admission.is_banned(address, now)
-                || self.judge_address(address).is_err()
+            admission.is_seated(address) || self.judge_address(address).is_err()
         };
+        let refused = |address: &Address| admission.banned(address, now);
         let situation = Situation {
             settled: &settled,
+            refused: &refused,
             few: admission.seated() < self.limits.wanted,
             seats: admission.has_ordinary_seat(),
         };
