@@ -26,6 +26,7 @@ mod listener;
 mod network;
 mod notices;
 mod outbox;
+mod pace;
 mod peer;
 mod peer_info;
 mod place;

@@ -37,8 +37,13 @@ pub struct Limits {
     pub outbound: usize,
     /// So many frames with unknown headers within a minute end a connection.
     pub unknown_a_minute: u32,
-    /// A peer that asks more often (`PNG`, `RBH`, ...) is not read for the rest of the second.
+    /// A peer that asks or tells more often (`PNG`, `RBH`, `BLH`, ...) is not read for the
+    /// rest of the second.
     pub answers_a_second: u32,
+    /// The same for `KEY`, which is relayed to everybody.
+    pub keys_a_second: u32,
+    /// The same for `RBL`, whose answer may be large.
+    pub requests_a_second: u32,
     /// How long a proven address is refused after a violation.
     pub ban: Duration,
     /// How long a place that turned out to be ourselves is not dialled.
@@ -80,6 +85,8 @@ impl Default for Limits {
             outbound: 8 << 20,
             unknown_a_minute: 10,
             answers_a_second: 1000,
+            keys_a_second: 10,
+            requests_a_second: 100,
             ban: Duration::from_secs(600),
             own_address: Duration::from_secs(600),
             dials: 8,

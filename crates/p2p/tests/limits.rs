@@ -318,6 +318,6 @@ async fn a_peer_that_asks_too_often_is_read_more_slowly_but_answered() {
     for _ in 0..120 {
         raw.hear_until(heights_come).await;
     }
-    // 51 in each of the first two seconds
+    // 50 in each of the first two seconds
     assert!(start.elapsed() > Duration::from_millis(1500));
 }
