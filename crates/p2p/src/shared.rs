@@ -189,7 +189,7 @@ impl Shared {
         state.peers.insert(peer.id, Arc::clone(peer));
         if peer.place.is_none() && peer.hello.listen_port > 0 {
             let place = Place::beside(peer.remote, peer.hello.listen_port);
-            state.book.suggest(address, place, now);
+            state.book.came(address, place, now, OsRng.next_u32());
         }
         self.count.send_replace(state.admission.seated());
         Ok(())
@@ -243,7 +243,7 @@ impl Shared {
 
     /// Takes places that somebody says into the book.
     pub(crate) fn suggest(&self, peers: impl IntoIterator<Item = PeerAddress>) {
-        let now = Instant::now();
+        let (now, chance) = (Instant::now(), OsRng.next_u32());
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
@@ -251,7 +251,7 @@ impl Shared {
                     host: peer.host,
                     port: peer.port,
                 };
-                state.book.suggest(peer.address, place, now);
+                state.book.suggest(peer.address, place, now, chance);
             }
         }
         self.changed.notify_one();
