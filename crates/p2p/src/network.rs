@@ -13,7 +13,7 @@ use crate::{
     state::State,
 };
 use bytes::Bytes;
-use ccoin_core::message::{ByeReason, PeerAddress};
+use ccoin_core::message::{ByeReason, MAX_SHARED_PEERS, PeerAddress};
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -192,7 +192,8 @@ fn address_book(setup: &NetworkSetup) -> AddressBook {
             None => tracing::warn!("peer {text:?} is skipped: it is not HOST:PORT"),
         }
     }
-    for peer in &setup.remembered {
+    // the last one first, as it was said; the last one remembered counts as the freshest
+    for peer in setup.remembered.iter().take(MAX_SHARED_PEERS).rev() {
         book.remember(peer.clone(), now);
     }
     book

@@ -2,7 +2,7 @@
 
 mod fixtures;
 
-use ccoin_core::message::{ByeReason, frame};
+use ccoin_core::message::{ByeReason, PeerAddress, frame};
 use fixtures::*;
 use std::time::Duration;
 
@@ -47,4 +47,36 @@ async fn a_dial_that_succeeds_makes_room_for_the_next() {
         node.meet().await;
         raws.push(raw);
     }
+}
+
+#[tokio::test]
+async fn the_freshest_of_the_remembered_peers_stays_the_freshest() {
+    let mut remembered: Vec<PeerAddress> = (1..4)
+        .map(|index| PeerAddress {
+            address: address(index),
+            host: "127.0.0.1".into(),
+            port: index as u16,
+        })
+        .collect();
+    let start = |remembered: &Vec<PeerAddress>| {
+        let remembered = remembered.clone();
+        Node::start(0, |setup| {
+            setup.remembered = remembered;
+            setup.limits.dials = 0;
+        })
+    };
+    let node = start(&remembered).await;
+    assert_eq!(*node.network.known().borrow(), remembered);
+    // of too many the freshest ones are kept
+    for port in 1000..1200 {
+        let host = "127.0.0.1".into();
+        let address = ccoin_core::Address::new([port as u8; 20]);
+        remembered.push(PeerAddress {
+            address,
+            host,
+            port,
+        });
+    }
+    let node = start(&remembered).await;
+    assert_eq!(*node.network.known().borrow(), remembered[..100]);
 }
