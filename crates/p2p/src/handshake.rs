@@ -4,7 +4,8 @@
 use crate::{
     frame_reader::{FrameReader, ReadError},
     place::Place,
-    shared::{Refusal, Shared},
+    refusal::Refusal,
+    shared::Shared,
 };
 use ccoin_core::message::{
     Acknowledgement, Bye, ByeReason, Hello, Message, acknowledgement_digest, okay_digest,

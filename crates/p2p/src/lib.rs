@@ -32,6 +32,7 @@ mod peer_info;
 mod place;
 mod pulse;
 mod rate;
+mod refusal;
 mod session;
 mod setup;
 mod shared;

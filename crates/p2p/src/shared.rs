@@ -8,6 +8,7 @@ use crate::{
     limits::Limits,
     peer::Peer,
     place::Place,
+    refusal::Refusal,
     setup::Local,
     signer::Signer,
     state::State,
@@ -54,9 +55,6 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
 }
 
-/// Why a hello is not welcome: the reason, and mine and theirs in words.
-pub(crate) type Refusal = (ByeReason, String);
-
 impl Shared {
     /// The lock. A panic elsewhere has left whole values behind, so it is ignored.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -93,67 +91,6 @@ impl Shared {
         }
     }
 
-    /// Whether somebody with this hello may stay, as far as that can be said before a
-    /// seat is taken. The address need not be proven yet: a lie only hurts the liar.
-    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&Place>) -> Result<(), Refusal> {
-        if theirs.version != PROTOCOL {
-            let text = format!(
-                "this node speaks version {PROTOCOL}, the other {}",
-                theirs.version
-            );
-            return Err((ByeReason::Version, text));
-        }
-        if theirs.address == self.address {
-            let text = format!("{} is the address of this node itself", self.address);
-            return Err((ByeReason::OwnAddress, text));
-        }
-        self.judge_genesis(theirs.network_id, theirs.genesis_id)?;
-        self.judge_address(&theirs.address)?;
-        let state = self.state();
-        if state
-            .admission
-            .banned(&theirs.address, Instant::now())
-            .is_some()
-        {
-            let text = format!("{} has broken a rule lately", theirs.address);
-            return Err((ByeReason::Banned, text));
-        }
-        let seated = state.admission.is_seated(&theirs.address);
-        let privileged = state.is_privileged(&theirs.address, place);
-        if !seated && !privileged && !state.admission.has_ordinary_seat() {
-            let text = format!("{} peers are connected", state.admission.seated());
-            return Err((ByeReason::Full, text));
-        }
-        Ok(())
-    }
-
-    /// Whether nodes of these two chains have anything to tell each other.
-    pub(crate) fn judge_genesis(&self, network: u32, theirs: BlockId) -> Result<(), Refusal> {
-        let local = *self.local.borrow();
-        let mine = match local.genesis_id {
-            BlockId::ZERO => self.wanted_genesis.unwrap_or(BlockId::ZERO),
-            genesis => genesis,
-        };
-        if mine == BlockId::ZERO || theirs == BlockId::ZERO || mine == theirs {
-            return Ok(());
-        }
-        let text = format!(
-            "the genesis ids differ: this node has {mine} (network {}), the other has {theirs} (network {network})",
-            local.network_id
-        );
-        Err((ByeReason::Network, text))
-    }
-
-    /// Whether the allow-list has this address, or is empty.
-    pub(crate) fn judge_address(&self, address: &Address) -> Result<(), Refusal> {
-        let allow = self.allow.borrow();
-        if allow.is_empty() || allow.contains(address) {
-            return Ok(());
-        }
-        let text = format!("{address} is not on the allow-list of this node");
-        Err((ByeReason::NotAllowed, text))
-    }
-
     /// Makes a proven peer one of ours, ending the connection that it replaces.
     pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Refusal> {
         let address = peer.hello.address;
@@ -168,23 +105,15 @@ impl Shared {
             privileged: state.is_privileged(&address, peer.place.as_ref()),
         };
         let now = Instant::now();
-        let replaced = state
-            .admission
-            .take_seat(address, seat, now)
-            .map_err(|reason| {
-                (
-                    reason,
-                    format!(
-                        "no seat for {address} ({} are taken)",
-                        state.admission.seated()
-                    ),
-                )
-            })?;
+        state.notice_twin(peer, now);
+        let replaced = state.admission.take_seat(address, seat, now);
+        let replaced = replaced.map_err(|reason| state.refusal(reason, &address, now))?;
         if let Some(old) = replaced.and_then(|old| state.remove(old)) {
-            old.end(
-                ByeReason::Duplicate,
-                "replaced by another connection of the same two nodes",
+            let text = format!(
+                "replaced by the connection of {address} from {}",
+                peer.remote
             );
+            old.end(ByeReason::Duplicate, &text);
         }
         state.peers.insert(peer.id, Arc::clone(peer));
         if peer.place.is_none() && peer.hello.listen_port > 0 {

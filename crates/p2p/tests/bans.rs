@@ -30,7 +30,10 @@ async fn whoever_sends_rubbish_and_leaves_is_banned_when_it_is_read() {
     // nobody has had this number
     ban(connection.id + 1);
     ban(connection.id);
-    assert_eq!(refusal(&node, 1).await.reason(), ByeReason::Banned);
+    let bye = refusal(&node, 1).await;
+    assert_eq!(bye.reason(), ByeReason::Banned);
+    let text = format!("{} is refused for 600 s more because it broke", address(1));
+    assert!(bye.text().starts_with(&text), "{}", bye.text());
     // one that was replaced: its address is refused, its newer connection stays
     let _old = Raw::join(node.port, 2).await;
     let old = node.meet().await.id;
