@@ -48,7 +48,7 @@ pub struct Limits {
     pub ban: Duration,
     /// How long a place that turned out to be ourselves is not dialled.
     pub own_address: Duration,
-    /// Most dials at a time.
+    /// Most dials at a time; half of them to places that were only heard of.
     pub dials: usize,
     /// Within this time a dial must be answered.
     pub connect: Duration,

@@ -4,6 +4,7 @@
 use crate::{entrance::Arrival, shared::Shared};
 use std::{sync::Arc, time::Instant};
 use tokio::{net::TcpListener, select, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 
 impl Shared {
     /// The task `listener`.
@@ -25,7 +26,7 @@ impl Shared {
                 }
             };
             let id = self.next_id();
-            let ended = self.stop.child_token();
+            let ended = CancellationToken::new();
             {
                 let mut state = self.state();
                 let Some(oldest) = state.admission.arrive(id, remote.ip(), Instant::now()) else {

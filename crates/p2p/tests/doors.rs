@@ -55,6 +55,18 @@ async fn an_early_connection_that_ends_for_a_newer_one_is_closed_at_once() {
 }
 
 #[tokio::test]
+async fn an_early_connection_hears_that_the_node_stops() {
+    let node = Node::start(0, |_| {}).await;
+    let mut raw = Raw::connect(node.port).await;
+    raw.say(&Message::Hey(hello(1, GENESIS))).await;
+    assert!(matches!(raw.hear().await, Some(Message::Ack(_))));
+    let stops = tokio::spawn(async move { node.network.stop().await });
+    assert_eq!(raw.last_word().await, Some(ByeReason::Stopping));
+    drop(raw);
+    stops.await.unwrap();
+}
+
+#[tokio::test]
 async fn strangers_wait_for_signatures_and_get_them() {
     let node = Node::start(0, |setup| setup.limits.signatures_a_second = 2).await;
     let start = Instant::now();
