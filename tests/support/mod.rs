@@ -135,9 +135,12 @@ impl Node {
     /// Host and port for peers.
     pub(crate) fn p2p(&self) -> String {
         let file = self.data_dir.join("node.json");
-        let text = wait_for("node.json", || fs::read_to_string(&file).ok());
-        let file: Value = serde_json::from_str(&text).unwrap();
-        file["p2p"].as_str().unwrap().to_owned()
+        // The file of a process that was killed may still be there.
+        let own = wait_for("its own node.json", || {
+            let file: Value = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
+            (file["pid"] == self.pid()).then_some(file)
+        });
+        own["p2p"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn pid(&self) -> u32 {
