@@ -312,6 +312,11 @@ impl Machine {
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.wake(now, &mut effects);
+        let ending = matches!(self.state, NodeState::Stopping | NodeState::Dead);
+        if ending && !matches!(input, Input::Signed { .. }) {
+            // Only what the key has begun is finished: the next start hears the rest.
+            return effects;
+        }
         let skew = self.genesis.config.consensus.max_skew_ms;
         let latest = now.checked_add(skew).unwrap_or(now);
         if let Some(switch) = self.chain.keep_to(latest) {

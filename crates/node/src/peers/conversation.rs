@@ -48,6 +48,7 @@ struct Conversation {
 /// Talks to a peer until one of both ends it.
 pub(super) async fn converse(hub: Arc<Hub>, mut connection: Connection) {
     let (peer, hello) = (connection.id, &connection.hello);
+    hub.places.met(&connection);
     let known = hello.genesis_id == hub.genesis.id;
     let miners = &hub.genesis.config.miners;
     let joined = Input::Joined {
