@@ -1,10 +1,11 @@
-//! Payments through one node until they are in a block of another, calm and beside
-//! strangers: 300 silent connections, and four that send rubbish as fast as they are hung
-//! up on. The strangers are a process of lower priority: what they cost themselves is not
-//! the node's fault.
+//! Payments through a basic node until they are in a block of the one validator, calm and
+//! while strangers knock at the validator: 300 silent connections, and four that send
+//! rubbish as fast as they are hung up on. They are a process of lower priority: what they
+//! cost themselves is not the node's fault. One validator, because with more the end of
+//! each turn, when nobody makes blocks, decides the slowest payments.
 
 use crate::{
-    network::{BenchNet, median},
+    network::{BenchNet, median, newcomer, start},
     support::Node,
 };
 use ccoin_core::{
@@ -30,8 +31,12 @@ const SILENT: usize = 300;
 
 /// Calm and beside strangers, in turn.
 pub(crate) fn all() {
-    let net = BenchNet::found(2, &["--min-bound", "1", "--max-bound", "500"]);
-    let nodes = net.start();
+    let net = BenchNet::found(1, &["--min-bound", "1", "--max-bound", "500"]);
+    let mut nodes = net.start();
+    let place = newcomer();
+    let mut basic = start(&place, "basic", &[&nodes[0]]);
+    basic.ready();
+    nodes.push(basic);
     let load = ["--rate", "300", "--seconds", "15", "--connections", "1"];
     let measure = || {
         let report = net.load(&nodes[1], &load);
