@@ -93,14 +93,15 @@ async fn stay(
     let control = home.layout.control();
     let (order, mut orders) = mpsc::channel::<Asked>(ORDERS);
     tokio::spawn(control::serve(control::open(&control)?, order));
-    let announcement = Announcement::prepare(&environment)?;
+    let announcement = Announcement::prepare(&environment);
+    let mut announcement = announcement.unwrap_or_else(|error| unannounced(&error));
     let mut announced = LiveDevnet {
         report,
         pid: process::id(),
         control,
         started: now(),
     };
-    announce(announcement.as_ref(), &announced)?;
+    announce(&mut announcement, &announced);
     show(new, home, &announced.report, begun.elapsed())?;
     if !new.json {
         tokio::spawn(follower::follow(network.urls(), say));
@@ -130,12 +131,24 @@ async fn stay(
             let _ = outcome.send(obeyed);
         }
         announced.report.nodes = network.entries();
-        announce(announcement.as_ref(), &announced)?;
+        announce(&mut announcement, &announced);
     }
 }
 
-fn announce(to: Option<&Announcement>, live: &LiveDevnet) -> Result<(), DevnetError> {
-    to.map_or(Ok(()), |to| to.write(live))
+/// A file that cannot be written is told once, and then there is none.
+fn announce(to: &mut Option<Announcement>, live: &LiveDevnet) {
+    let written = to.as_ref().map_or(Ok(()), |to| to.write(live));
+    if let Err(error) = written {
+        *to = unannounced(&error);
+    }
+}
+
+/// The network is as good as any, only that nobody finds it without being told.
+fn unannounced(error: &DevnetError) -> Option<Announcement> {
+    complain(format!(
+        "warning: other commands do not find this network, name a node with --url: {error}"
+    ));
+    None
 }
 
 fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> {
@@ -148,10 +161,6 @@ fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> 
         let message = "--traffic needs accounts, and this network has none";
         return Err(Failure::new(ExitCode::Usage, message).into());
     }
-    let complain = |line: String| {
-        // When stderr is closed nobody wants to know.
-        let _ = writeln!(io::stderr(), "{line}");
-    };
     let (urls, genesis_id) = (network.urls(), network.genesis_id);
     tokio::spawn(traffic::send(rate, keys, urls, genesis_id, complain));
     Ok(())
@@ -191,10 +200,15 @@ fn write_ready_file(file: &Path, line: &str) -> Result<(), DevnetError> {
 /// What happens while it runs: programs that read JSON find it on stderr.
 fn tell(new: &NewDevnet, line: String) {
     if new.json {
-        let _ = writeln!(io::stderr(), "{line}");
+        complain(line);
     } else {
         say(line);
     }
+}
+
+/// When stderr is closed nobody wants to know.
+fn complain(line: String) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// When stdout is closed nobody wants to know; the network goes on.

@@ -1,0 +1,115 @@
+//! `ccoin devnet` where something is in its way: files that cannot be written, a start
+//! that was interrupted, a node that does not come back, an end that somebody delays.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Child, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+use support::{Place, genesis, send_signal, wait_for};
+
+/// A small network; killed when dropped.
+struct Devnet {
+    process: Child,
+    report: Value,
+    /// What it says on stderr.
+    lines: mpsc::Receiver<String>,
+}
+
+impl Devnet {
+    /// Starts one with temporary directories inside of `place`; it may not be ready for long.
+    fn spawn(place: &Place, options: &[&str]) -> Self {
+        let mut command = place.command("ccoin", &["devnet", "--json"]);
+        command.args(["--validators", "1", "--basics", "1"]);
+        let temporary = place.path("tmp");
+        fs::create_dir_all(&temporary).unwrap();
+        command.args(options).env("TMPDIR", temporary);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (line, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let mut all = stderr.lines().map_while(Result::ok);
+            all.all(|said| line.send(said).is_ok())
+        });
+        let report = Value::Null;
+        Self {
+            process,
+            report,
+            lines,
+        }
+    }
+
+    /// Starts one and waits for its line of JSON.
+    fn start(place: &Place, options: &[&str]) -> Self {
+        let mut devnet = Self::spawn(place, options);
+        let mut line = String::new();
+        let mut stdout = BufReader::new(devnet.process.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        devnet.process.stdout = Some(stdout.into_inner());
+        let report = serde_json::from_str(&line);
+        devnet.report = report.unwrap_or_else(|_| panic!("{line:?}: {}", devnet.said()));
+        devnet
+    }
+
+    /// Everything on stderr; it has ended.
+    fn said(&mut self) -> String {
+        self.lines.iter().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Sends a signal and waits for the end: how it ended and after how long.
+    fn end(&mut self, signal: &str) -> (ExitStatus, Duration) {
+        let since = Instant::now();
+        send_signal(signal, self.process.id());
+        let status = wait_for("the end of the network", || {
+            self.process.try_wait().unwrap()
+        });
+        (status, since.elapsed())
+    }
+
+    fn end_well(mut self) -> String {
+        let (status, _) = self.end("INT");
+        let said = self.said();
+        assert_eq!(status.code(), Some(0), "{said}");
+        said
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn place() -> Place {
+    Place::new(&genesis(&json!({}), 500, &[]))
+}
+
+/// Its own file is not what a network lives of.
+#[test]
+fn a_network_that_cannot_be_announced_runs_nevertheless() {
+    let place = place();
+    fs::write(place.path(".ccoin"), "in the way").unwrap();
+    let devnet = Devnet::start(&place, &["--accounts", "0"]);
+    let said = devnet.end_well();
+    assert!(said.contains(".ccoin/devnet"), "{said}");
+
+    // The directory is lost while it runs: the next change is not written down.
+    fs::remove_file(place.path(".ccoin")).unwrap();
+    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    fs::remove_dir_all(place.path(".ccoin/devnet")).unwrap();
+    let pid = devnet.report["nodes"][1]["pid"].as_u64().unwrap();
+    send_signal("KILL", u32::try_from(pid).unwrap());
+    let warned = devnet.lines.iter().find(|line| line.contains("warning"));
+    assert!(warned.unwrap().contains("--url"));
+    assert!(devnet.process.try_wait().unwrap().is_none());
+    devnet.end_well();
+}
