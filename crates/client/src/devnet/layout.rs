@@ -33,13 +33,14 @@ impl Layout {
         &self.0
     }
 
-    /// Is there nothing but the lock of this process?
+    /// Is there nothing but the lock of a process of ours?
     ///
     /// # Errors
     /// [`DevnetError::File`] with what the system says.
     pub(super) fn is_empty(&self) -> Result<bool, DevnetError> {
         for entry in fs::read_dir(&self.0).map_err(file_error(&self.0))? {
-            if entry.map_err(file_error(&self.0))?.path() != self.lock() {
+            let path = entry.map_err(file_error(&self.0))?.path();
+            if path != self.lock() || !is_lock(&path) {
                 return Ok(false);
             }
         }
@@ -103,7 +104,7 @@ impl Home {
         };
         let root = fs::canonicalize(&root).map_err(file_error(&root))?;
         let layout = Layout(root);
-        if !layout.lock().exists() && !layout.manifest().exists() && !layout.is_empty()? {
+        if !layout.manifest().exists() && !layout.is_empty()? {
             return Err(DevnetError::Stranger(layout.0));
         }
         let lock = take_lock(&layout)?;
@@ -155,6 +156,15 @@ fn temporary_directory() -> Result<PathBuf, DevnetError> {
     }
 }
 
+/// Somebody else may call a file so, too: ours holds a number or, for a moment, nothing.
+fn is_lock(path: &Path) -> bool {
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    let text = File::open(path).and_then(|file| read_text(file, MAX_LOCK));
+    text.is_ok_and(|text| text.is_empty() || text.trim_end().parse::<u32>().is_ok())
+}
+
 fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
     let path = layout.lock();
     let mut file = OpenOptions::new()
@@ -188,6 +198,27 @@ fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_lock_of_somebody_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join("lock");
+        for text in ["of the front door", "4 bars\n"] {
+            fs::write(&lock, text).unwrap();
+            let error = Home::open(Some(dir.path())).unwrap_err();
+            assert!(matches!(error, DevnetError::Stranger(_)), "{error}");
+            assert_eq!(fs::read_to_string(&lock).unwrap(), text);
+        }
+        fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &lock).unwrap();
+        Home::open(Some(dir.path())).unwrap_err();
+        assert!(!dir.path().join("elsewhere").exists());
+        // One of a process that ended before it made anything.
+        fs::remove_file(&lock).unwrap();
+        fs::write(&lock, "7\n").unwrap();
+        let home = Home::open(Some(dir.path())).unwrap();
+        assert!(home.layout.is_empty().unwrap());
+    }
 
     #[test]
     fn one_process_at_a_time_and_only_the_temporary_one_is_removed() {
