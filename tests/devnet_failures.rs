@@ -113,3 +113,30 @@ fn a_network_that_cannot_be_announced_runs_nevertheless() {
     assert!(devnet.process.try_wait().unwrap().is_none());
     devnet.end_well();
 }
+
+/// However the making of a network ends, the next one in its directory is made.
+#[test]
+fn a_founding_that_came_to_nothing_starts_over() {
+    let place = place();
+    let options = ["--data-dir", "net", "--accounts", "2"];
+    let alice = place.path("net/accounts/alice");
+    for signal in ["KILL", "INT"] {
+        let mut devnet = Devnet::spawn(&place, &options);
+        let config = alice.join("ccoin.json");
+        wait_for("the making of a key", || config.exists().then_some(()));
+        devnet.end(signal);
+        assert!(!place.path("net/devnet.json").exists());
+        fs::rename(config, place.path("old.json")).unwrap();
+    }
+    fs::write(place.path("net/notes.txt"), "mine").unwrap();
+    let old = fs::read_to_string(place.path("old.json")).unwrap();
+    let devnet = Devnet::start(&place, &options);
+    assert_eq!(devnet.report["accounts"].as_array().unwrap().len(), 2);
+    assert_ne!(fs::read_to_string(alice.join("ccoin.json")).unwrap(), old);
+    let genesis_id = devnet.report["genesis_id"].clone();
+    devnet.end_well();
+    assert!(place.path("net/notes.txt").exists());
+    let devnet = Devnet::start(&place, &options);
+    assert_eq!(devnet.report["genesis_id"], genesis_id);
+    devnet.end_well();
+}

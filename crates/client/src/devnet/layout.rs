@@ -10,6 +10,7 @@ use std::process;
 use ccoin_home::read_text;
 
 use super::DevnetError;
+use super::unfinished::is_marked;
 
 /// Longest content that is read from the lock file, in bytes.
 const MAX_LOCK: usize = 64;
@@ -37,7 +38,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`DevnetError::File`] with what the system says.
-    pub(super) fn is_empty(&self) -> Result<bool, DevnetError> {
+    fn is_empty(&self) -> Result<bool, DevnetError> {
         for entry in fs::read_dir(&self.0).map_err(file_error(&self.0))? {
             let path = entry.map_err(file_error(&self.0))?.path();
             if path != self.lock() || !is_lock(&path) {
@@ -54,6 +55,23 @@ impl Layout {
     /// What network it is.
     pub(super) fn manifest(&self) -> PathBuf {
         self.0.join("devnet.json")
+    }
+
+    /// The mark of a network that is being made.
+    pub(super) fn unfinished(&self) -> PathBuf {
+        self.0.join("devnet.unfinished")
+    }
+
+    /// Is a network here, or on its way, or may there be one?
+    ///
+    /// # Errors
+    /// [`DevnetError::Stranger`] if there is something else.
+    pub(super) fn check(&self) -> Result<(), DevnetError> {
+        let known = self.manifest().exists() || is_marked(self);
+        if known || self.is_empty()? {
+            return Ok(());
+        }
+        Err(DevnetError::Stranger(self.0.clone()))
     }
 
     /// The genesis configuration.
@@ -104,9 +122,7 @@ impl Home {
         };
         let root = fs::canonicalize(&root).map_err(file_error(&root))?;
         let layout = Layout(root);
-        if !layout.manifest().exists() && !layout.is_empty()? {
-            return Err(DevnetError::Stranger(layout.0));
-        }
+        layout.check()?;
         let lock = take_lock(&layout)?;
         Ok(Self {
             layout,

@@ -76,10 +76,7 @@ impl Manifest {
         let text = match File::open(&path) {
             Ok(file) => read_text(file, MAX_BYTES).map_err(file_error(&path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return match layout.is_empty()? {
-                    true => Ok(None),
-                    false => Err(DevnetError::Stranger(layout.root().to_owned())),
-                };
+                return layout.check().map(|()| None);
             }
             Err(source) => return Err(DevnetError::File { path, source }),
         };

@@ -18,6 +18,7 @@ mod registry;
 pub(crate) mod report;
 mod run;
 mod traffic;
+mod unfinished;
 
 use std::path::PathBuf;
 use std::time::Duration;

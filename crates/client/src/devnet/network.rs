@@ -19,7 +19,7 @@ use super::process::{Death, Process, STOPPING};
 use super::programs::Programs;
 use super::registry::{self, Registry};
 use super::report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
-use super::{DevnetError, NewDevnet, NodeType};
+use super::{DevnetError, NewDevnet, NodeType, unfinished};
 use crate::{Connection, NodeUrl};
 
 /// A network, running or on its way.
@@ -57,6 +57,9 @@ impl Network {
         if let Some(known) = &known {
             known.check(new, layout.root())?;
         }
+        if known.is_none() {
+            unfinished::begin(&layout)?;
+        }
         let registry = Registry::spawn(&programs.discovery, &layout, deaths.clone())?;
         let manifest = match known {
             Some(known) => known,
@@ -67,6 +70,7 @@ impl Network {
                 mine(&programs, &layout, keys, shape).await?
             }
         };
+        unfinished::end(&layout)?;
         let mut nodes = Vec::new();
         for (node_type, addresses) in [
             (NodeType::Validator, &manifest.validators),
