@@ -140,3 +140,16 @@ fn a_founding_that_came_to_nothing_starts_over() {
     assert_eq!(devnet.report["genesis_id"], genesis_id);
     devnet.end_well();
 }
+
+/// The address of a unix socket has room for about 100 bytes, a path for 4,096.
+#[test]
+fn a_long_path_is_no_obstacle() {
+    let place = place();
+    let dir = format!("{}/net", "d".repeat(150));
+    let devnet = Devnet::start(&place, &["--accounts", "0", "--data-dir", &dir]);
+    let stopped = place.ok("ccoin", &["devnet", "stop", "basic-1"]);
+    assert_eq!(stopped, "basic-1 is stopped\n");
+    devnet.end_well();
+    let devnet = Devnet::start(&place, &["--data-dir", &dir]);
+    devnet.end_well();
+}

@@ -2,8 +2,9 @@
 //! directory, which is for its owner alone.
 
 use std::fmt;
-use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::str::FromStr;
@@ -96,16 +97,41 @@ pub(super) struct Asked {
     pub(super) outcome: oneshot::Sender<Outcome>,
 }
 
+/// Longest path of a socket that every system takes, in bytes.
+const MAX_PATH: usize = 100;
+
+/// Does something with the path of a socket; a long one is told in a short way, as the
+/// name in a directory that is open here.
+fn at<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return act(path);
+    };
+    if path.as_os_str().len() <= MAX_PATH {
+        return act(path);
+    }
+    let dir = File::open(dir)?;
+    let short = Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string());
+    act(&short.join(name))
+}
+
+/// Opens a connection to the process that takes orders there.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+    at(path, |path| UnixStream::connect(path))
+}
+
 /// Opens the socket; one of a process that was killed is replaced.
 ///
 /// # Errors
-/// [`DevnetError::File`], also for a path that is too long for a socket.
+/// [`DevnetError::File`] with what the system says.
 pub(super) fn open(path: &Path) -> Result<UnixListener, DevnetError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(file_error(path)(error)),
         _ => {}
     }
-    UnixListener::bind(path).map_err(file_error(path))
+    at(path, |path| UnixListener::bind(path)).map_err(file_error(path))
 }
 
 /// Takes orders until nobody obeys any more.
@@ -155,14 +181,14 @@ pub fn tell(live: &LiveDevnet, order: &Order) -> Result<String, DevnetError> {
         reason,
     };
     let ask = || {
-        let mut stream = UnixStream::connect(&live.control)?;
+        let mut stream = connect(&live.control)?;
         stream.set_read_timeout(Some(OBEYING))?;
         stream.write_all(format!("{order}\n").as_bytes())?;
         let mut answer = String::new();
         BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
         Ok(answer)
     };
-    let answer = ask().map_err(|error: std::io::Error| mute(error.to_string()))?;
+    let answer = ask().map_err(|error: io::Error| mute(error.to_string()))?;
     match answer.trim_end().split_once(' ') {
         Some(("ok", done)) => Ok(done.to_owned()),
         Some(("no", reason)) => Err(DevnetError::Refused(reason.to_owned())),
@@ -191,6 +217,20 @@ mod tests {
             "STOP x",
         ] {
             assert!(text.parse::<Order>().is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_may_be_longer_than_the_address_of_a_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("d".repeat(200));
+        fs::create_dir(&deep).unwrap();
+        for path in [dir.path().join("control"), deep.join("control")] {
+            connect(&path).unwrap_err();
+            let _listener = open(&path).unwrap();
+            connect(&path).unwrap();
+            // One that is left behind is replaced.
+            open(&path).unwrap();
         }
     }
 

@@ -4,7 +4,6 @@
 use std::env;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -13,6 +12,7 @@ use ccoin_home::{read_text, replace_file};
 use serde::{Deserialize, Serialize};
 
 use super::DevnetError;
+use super::control::connect;
 use super::layout::file_error;
 use super::report::DevnetReport;
 use crate::NodeUrl;
@@ -64,7 +64,7 @@ impl LiveDevnet {
 
     /// Its number may belong to another process by now, its socket to a later network.
     fn is_alive(&self) -> bool {
-        runs_program(self.pid) && UnixStream::connect(&self.control).is_ok()
+        runs_program(self.pid) && connect(&self.control).is_ok()
     }
 }
 
