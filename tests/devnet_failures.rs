@@ -153,3 +153,31 @@ fn a_long_path_is_no_obstacle() {
     let devnet = Devnet::start(&place, &["--data-dir", &dir]);
     devnet.end_well();
 }
+
+/// What cannot work is refused before anything is made, or started.
+#[test]
+fn traffic_without_accounts_is_refused_at_once() {
+    let place = place();
+    let refused = |options: &[&str]| {
+        let mut command = place.command("ccoin", &["devnet", "--traffic", "9"]);
+        let command = command.args(options).env("TMPDIR", place.path("tmp"));
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("--traffic") && output.stdout.is_empty(),
+            "{said}"
+        );
+        assert!(!said.contains("making keys"), "{said}");
+    };
+    fs::create_dir(place.path("tmp")).unwrap();
+    refused(&["--accounts", "0"]);
+    assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
+    refused(&["--accounts", "0", "--data-dir", "net"]);
+    assert!(!place.path("net/validator-1").exists());
+    Devnet::start(&place, &["--accounts", "0", "--data-dir", "net"]).end_well();
+    let log = fs::read_to_string(place.path("net/discovery/log")).unwrap();
+    refused(&["--data-dir", "net"]);
+    let after = fs::read_to_string(place.path("net/discovery/log")).unwrap();
+    assert_eq!(after, log, "nothing was started");
+}

@@ -57,6 +57,11 @@ impl Network {
         if let Some(known) = &known {
             known.check(new, layout.root())?;
         }
+        let shape = Shape::of(new);
+        let payers = known.as_ref().map(|known| known.accounts.len());
+        if new.traffic.is_some() && payers.unwrap_or(shape.accounts.into()) == 0 {
+            return Err(DevnetError::NoPayers);
+        }
         if known.is_none() {
             unfinished::begin(&layout)?;
         }
@@ -64,7 +69,7 @@ impl Network {
         let manifest = match known {
             Some(known) => known,
             None => {
-                let (shape, place) = (Shape::of(new), layout.clone());
+                let place = layout.clone();
                 let making = tokio::task::spawn_blocking(move || make_accounts(&place, shape));
                 let keys = making.await.expect("making keys does not panic")?;
                 mine(&programs, &layout, keys, shape).await?

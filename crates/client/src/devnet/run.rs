@@ -37,7 +37,7 @@ pub fn run(new: &NewDevnet) -> Result<(), Failure> {
     runtime.shutdown_timeout(Duration::from_secs(1));
     match ending {
         // What went wrong is told in its logs.
-        Err(error) if !matches!(error, DevnetError::Interrupted) => Err(error.into()),
+        Err(error) if !error.leaves_nothing() => Err(error.into()),
         ending => {
             home.close()?;
             Ok(ending?)
@@ -157,10 +157,6 @@ fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> 
     };
     let keys: Result<Vec<_>, _> = network.accounts().map(|dir| load_key(dir, None)).collect();
     let keys = keys.map_err(|error| DevnetError::Failed(error.into()))?;
-    if keys.is_empty() {
-        let message = "--traffic needs accounts, and this network has none";
-        return Err(Failure::new(ExitCode::Usage, message).into());
-    }
     let (urls, genesis_id) = (network.urls(), network.genesis_id);
     tokio::spawn(traffic::send(rate, keys, urls, genesis_id, complain));
     Ok(())
