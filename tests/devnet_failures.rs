@@ -181,3 +181,28 @@ fn traffic_without_accounts_is_refused_at_once() {
     let after = fs::read_to_string(place.path("net/discovery/log")).unwrap();
     assert_eq!(after, log, "nothing was started");
 }
+
+/// Whoever waits for the file must not find the one of yesterday.
+#[test]
+fn the_ready_file_is_there_while_the_network_is_ready() {
+    let place = place();
+    let file = place.path("ready.json");
+    fs::write(&file, "of yesterday").unwrap();
+    let ready = ["--ready-file", "ready.json"];
+    let refused = place.run(
+        "ccoin",
+        &["devnet", "--data-dir", "ccoin.json", ready[0], ready[1]],
+    );
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(!file.exists(), "nothing is ready");
+
+    fs::write(&file, "of yesterday").unwrap();
+    let devnet = Devnet::start(&place, &["--accounts", "0", ready[0], ready[1]]);
+    let written = fs::read_to_string(&file).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&written).unwrap(),
+        devnet.report
+    );
+    devnet.end_well();
+    assert!(!file.exists());
+}

@@ -14,6 +14,7 @@ mod network;
 mod node;
 mod process;
 mod programs;
+mod ready_file;
 mod registry;
 pub(crate) mod report;
 mod run;
@@ -50,7 +51,7 @@ pub struct NewDevnet {
     pub data_dir: Option<PathBuf>,
     /// Print one line of JSON when ready, and nothing else.
     pub json: bool,
-    /// Write that line here, too.
+    /// Write that line here, too; the file is there while the network is ready.
     pub ready_file: Option<PathBuf>,
 }
 

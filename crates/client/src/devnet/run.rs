@@ -2,20 +2,20 @@
 //! process of it outlives this one.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::process;
 use std::time::{Duration, Instant};
 
-use ccoin_home::{ExitCode, Failure, environment, load_key, replace_file};
+use ccoin_home::{ExitCode, Failure, environment, load_key};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::control::{self, Asked, ORDERS};
-use super::layout::{Home, file_error};
+use super::layout::Home;
 use super::live::{Announcement, LiveDevnet};
 use super::network::Network;
 use super::process::{DEATHS, Death, last_line};
 use super::programs::Programs;
+use super::ready_file::ReadyFile;
 use super::report::DevnetReport;
 use super::{DevnetError, NewDevnet, follower, traffic};
 use crate::signed_txn::now;
@@ -25,6 +25,7 @@ use crate::signed_txn::now;
 /// # Errors
 /// [`Failure`] if it cannot be made or started; its processes have ended then.
 pub fn run(new: &NewDevnet) -> Result<(), Failure> {
+    let ready = ReadyFile::prepare(new.ready_file.as_deref())?;
     let programs = Programs::find()?;
     let home = Home::open(new.data_dir.as_deref())?;
     // One thread: it waits nearly always, and the cores are for the nodes.
@@ -32,7 +33,7 @@ pub fn run(new: &NewDevnet) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-    let ending = runtime.block_on(live(programs, &home, new));
+    let ending = runtime.block_on(live(programs, &home, new, ready));
     // Keys may still be in the making.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match ending {
@@ -45,7 +46,12 @@ pub fn run(new: &NewDevnet) -> Result<(), Failure> {
     }
 }
 
-async fn live(programs: Programs, home: &Home, new: &NewDevnet) -> Result<(), DevnetError> {
+async fn live(
+    programs: Programs,
+    home: &Home,
+    new: &NewDevnet,
+    ready: ReadyFile,
+) -> Result<(), DevnetError> {
     let begun = Instant::now();
     let mut signals = Signals::new()?;
     let (death, mut deaths) = mpsc::channel(DEATHS);
@@ -60,7 +66,7 @@ async fn live(programs: Programs, home: &Home, new: &NewDevnet) -> Result<(), De
         started = network.start() => started,
     };
     let ending = match started {
-        Ok(()) => stay(&mut network, home, new, &mut signals, deaths, begun).await,
+        Ok(()) => stay(&mut network, home, new, ready, &mut signals, deaths, begun).await,
         Err(error) => Err(error),
     };
     tokio::select! {
@@ -85,6 +91,7 @@ async fn stay(
     network: &mut Network,
     home: &Home,
     new: &NewDevnet,
+    ready: ReadyFile,
     signals: &mut Signals,
     mut deaths: mpsc::Receiver<Death>,
     begun: Instant,
@@ -102,7 +109,7 @@ async fn stay(
         started: now(),
     };
     announce(&mut announcement, &announced);
-    show(new, home, &announced.report, begun.elapsed())?;
+    show(new, home, &ready, &announced.report, begun.elapsed())?;
     if !new.json {
         tokio::spawn(follower::follow(network.urls(), say));
     }
@@ -166,13 +173,12 @@ fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> 
 fn show(
     new: &NewDevnet,
     home: &Home,
+    ready: &ReadyFile,
     report: &DevnetReport,
     took: Duration,
 ) -> Result<(), DevnetError> {
     let line = serde_json::to_string(report).expect("texts and numbers can always be written");
-    if let Some(file) = &new.ready_file {
-        write_ready_file(file, &line)?;
-    }
+    ready.write(&line)?;
     if new.json {
         say(line);
         return Ok(());
@@ -187,10 +193,6 @@ fn show(
         took.as_secs_f64()
     ));
     Ok(())
-}
-
-fn write_ready_file(file: &Path, line: &str) -> Result<(), DevnetError> {
-    replace_file(file, format!("{line}\n").as_bytes(), 0o644).map_err(file_error(file))
 }
 
 /// What happens while it runs: programs that read JSON find it on stderr.
