@@ -206,3 +206,27 @@ fn the_ready_file_is_there_while_the_network_is_ready() {
     devnet.end_well();
     assert!(!file.exists());
 }
+
+/// Whoever gives an order learns as much as whoever looks at the network.
+#[test]
+fn a_start_that_fails_says_why() {
+    let place = place();
+    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    place.ok("ccoin", &["devnet", "stop", "basic-1"]);
+    let dir = devnet.report["data_dir"].as_str().unwrap();
+    let config = format!("{dir}/basic-1/ccoin.json");
+    let good = fs::read_to_string(&config).unwrap();
+    fs::write(&config, "{").unwrap();
+    let output = place.run("ccoin", &["devnet", "start", "basic-1"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let log = format!("log: {dir}/basic-1/log");
+    let words = ["ended before it was ready", "ccoin.json:", &log];
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in {said}");
+    }
+    fs::write(&config, good).unwrap();
+    place.ok("ccoin", &["devnet", "start", "basic-1"]);
+    assert!(devnet.process.try_wait().unwrap().is_none());
+    devnet.end_well();
+}

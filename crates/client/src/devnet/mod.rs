@@ -12,6 +12,7 @@ mod live;
 mod manifest;
 mod network;
 mod node;
+mod order;
 mod process;
 mod programs;
 mod ready_file;
@@ -24,10 +25,11 @@ mod unfinished;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use control::{Order, Verb, tell};
+pub use control::tell;
 pub use error::DevnetError;
 pub use founding::block_time;
 pub use live::LiveDevnet;
+pub use order::{Order, Verb};
 pub use report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
 pub use run::run;
 

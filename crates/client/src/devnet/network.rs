@@ -10,11 +10,11 @@ use ccoin_home::DataDir;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::control::{Order, Outcome, Verb};
 use super::founding::{data_dir, make_accounts, mine, name};
 use super::layout::{Home, Layout};
 use super::manifest::{Manifest, NAMES, Shape};
 use super::node::{Node, fresh_log};
+use super::order::{Order, Outcome, Verb};
 use super::process::{Death, Process, STOPPING};
 use super::programs::Programs;
 use super::registry::{self, Registry};
