@@ -6,13 +6,17 @@ mod support;
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     process::{Child, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 use support::{Place, genesis, send_signal, wait_for};
+
+/// Whoever presses Ctrl-C waits no longer.
+const SOON: Duration = Duration::from_secs(2);
 
 /// A small network; killed when dropped.
 struct Devnet {
@@ -229,4 +233,39 @@ fn a_start_that_fails_says_why() {
     place.ok("ccoin", &["devnet", "start", "basic-1"]);
     assert!(devnet.process.try_wait().unwrap().is_none());
     devnet.end_well();
+}
+
+/// A request that is never finished, and being read already.
+fn half_open(node: &Value) -> TcpStream {
+    let place = node["http"].as_str().unwrap().strip_prefix("http://");
+    let mut stream = TcpStream::connect(place.unwrap()).unwrap();
+    let head = "POST /v1/txns HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n";
+    write!(
+        stream,
+        "{head}Content-Length: 99\r\nExpect: 100-continue\r\n\r\n"
+    )
+    .unwrap();
+    let mut go_on = [0; 12];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100");
+    stream.write_all(b"{").unwrap();
+    stream
+}
+
+#[test]
+fn nobody_delays_the_end() {
+    let place = place();
+    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    let nodes = devnet.report["nodes"].as_array().unwrap();
+    let _open: Vec<TcpStream> = nodes.iter().map(half_open).collect();
+    let (status, took) = devnet.end("INT");
+    assert_eq!(status.code(), Some(0), "{}", devnet.said());
+    assert!(took <= SOON, "an open request: {took:?}");
+
+    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    let discovery = devnet.report["discovery"]["pid"].as_u64().unwrap();
+    send_signal("STOP", u32::try_from(discovery).unwrap());
+    let (status, took) = devnet.end("INT");
+    assert_eq!(status.code(), Some(0), "{}", devnet.said());
+    assert!(took <= SOON, "a hung discovery service: {took:?}");
 }

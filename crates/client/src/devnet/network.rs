@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ccoin_core::{Address, Amount, BlockId};
 use ccoin_home::DataDir;
@@ -21,6 +21,9 @@ use super::registry::{self, Registry};
 use super::report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
 use super::{DevnetError, NewDevnet, NodeType, unfinished};
 use crate::{Connection, NodeUrl};
+
+/// How long discovery may take to end after the last node.
+const LAST: Duration = Duration::from_millis(500);
 
 /// A network, running or on its way.
 #[derive(Debug)]
@@ -199,7 +202,8 @@ impl Network {
         self.layout.member(name).join("log")
     }
 
-    /// Ends all nodes at once, then discovery, so that they can say goodbye to it.
+    /// Ends all nodes at once, then discovery, so that they can say goodbye to it; all of
+    /// them by the same time.
     pub(super) async fn stop(&mut self) {
         let mut processes: Vec<_> = self
             .nodes
@@ -211,7 +215,9 @@ impl Network {
         for process in processes {
             process.stop_by(deadline).await;
         }
-        self.registry.process.stop().await;
+        // It has nothing to do any more; one that hangs is not worth the rest of the time.
+        let deadline = deadline.min(Instant::now() + LAST);
+        self.registry.process.stop_by(deadline).await;
     }
 
     /// The APIs of all nodes.
