@@ -97,6 +97,18 @@ fn place() -> Place {
     Place::new(&genesis(&json!({}), 500, &[]))
 }
 
+/// A process that has ended and was not waited for is gone, too.
+fn wait_until_gone(pid: &Value) {
+    let stat = format!("/proc/{pid}/stat");
+    wait_for("the end of a child", || {
+        let stat = fs::read_to_string(&stat).unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        matches!(state, None | Some('Z' | 'X')).then_some(())
+    });
+}
+
 /// Its own file is not what a network lives of.
 #[test]
 fn a_network_that_cannot_be_announced_runs_nevertheless() {
@@ -268,4 +280,42 @@ fn nobody_delays_the_end() {
     let (status, took) = devnet.end("INT");
     assert_eq!(status.code(), Some(0), "{}", devnet.said());
     assert!(took <= SOON, "a hung discovery service: {took:?}");
+}
+
+/// Nobody can clean up after a kill -9 but the next one that comes along.
+#[test]
+fn keys_of_a_network_that_was_killed_do_not_stay() {
+    let place = place();
+    let entries = |dir: &str| fs::read_dir(place.path(dir)).unwrap().count();
+    let mut early = Devnet::spawn(&place, &[]);
+    wait_for("its directory", || (entries("tmp") == 1).then_some(()));
+    let discovery = wait_for("its first process", || {
+        let mut dirs = fs::read_dir(place.path("tmp")).unwrap();
+        let ready = dirs.next().unwrap().unwrap().path().join("discovery/ready");
+        let pid = fs::read_to_string(ready).ok()?;
+        pid.ends_with('\n')
+            .then(|| json!(pid.trim_end().parse::<u32>().unwrap()))
+    });
+    early.end("KILL");
+    wait_until_gone(&discovery);
+    // This one makes its directories elsewhere, so that only its announcement tells.
+    let mut late = Devnet::start(&place, &["--accounts", "0"]);
+    assert_eq!(entries("tmp"), 1, "the early one has gone");
+    late.end("KILL");
+    wait_until_gone(&late.report["discovery"]["pid"]);
+    let nodes = late.report["nodes"].as_array().unwrap().iter();
+    nodes.for_each(|node| wait_until_gone(&node["pid"]));
+    fs::rename(place.path("tmp"), place.path("before")).unwrap();
+    let announced = place.path(&format!(".ccoin/devnet/{}.json", late.process.id()));
+    let text = fs::read_to_string(&announced).unwrap();
+    fs::write(
+        &announced,
+        text.replace("/tmp/ccoin-devnet", "/before/ccoin-devnet"),
+    )
+    .unwrap();
+    let last = Devnet::start(&place, &["--accounts", "0"]);
+    assert!(!announced.exists());
+    assert_eq!((entries("before"), entries("tmp")), (0, 1));
+    last.end_well();
+    assert_eq!((entries("tmp"), entries(".ccoin/devnet")), (0, 0));
 }

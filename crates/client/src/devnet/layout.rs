@@ -10,13 +10,11 @@ use std::process;
 use ccoin_home::read_text;
 
 use super::DevnetError;
+use super::temporary::{self, WORD};
 use super::unfinished::is_marked;
 
 /// Longest content that is read from the lock file, in bytes.
-const MAX_LOCK: usize = 64;
-
-/// Names of temporary directories that are tried.
-const ATTEMPTS: u32 = 1_000;
+pub(super) const MAX_LOCK: usize = 64;
 
 /// An error of the file system at `path`.
 pub(super) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> DevnetError {
@@ -29,6 +27,11 @@ pub(super) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> DevnetError {
 pub(super) struct Layout(PathBuf);
 
 impl Layout {
+    /// Of this directory.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self(root)
+    }
+
     /// The directory itself, absolute.
     pub(super) fn root(&self) -> &Path {
         &self.0
@@ -48,7 +51,8 @@ impl Layout {
         Ok(true)
     }
 
-    fn lock(&self) -> PathBuf {
+    /// Held by the process that uses the directory, and written by it.
+    pub(super) fn lock(&self) -> PathBuf {
         self.0.join("lock")
     }
 
@@ -118,12 +122,12 @@ impl Home {
                     .map_err(file_error(dir))?;
                 dir.to_owned()
             }
-            None => temporary_directory()?,
+            None => temporary::make()?,
         };
         let root = fs::canonicalize(&root).map_err(file_error(&root))?;
         let layout = Layout(root);
         layout.check()?;
-        let lock = take_lock(&layout)?;
+        let lock = take_lock(&layout, dir.is_none())?;
         Ok(Self {
             layout,
             temporary: dir.is_none(),
@@ -150,26 +154,10 @@ impl Home {
 }
 
 /// Directories for the owner alone: there are keys in them.
-fn private() -> DirBuilder {
+pub(super) fn private() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     builder
-}
-
-/// A directory that did not exist, so that nobody else has prepared it.
-fn temporary_directory() -> Result<PathBuf, DevnetError> {
-    let parent = std::env::temp_dir();
-    let mut attempt = 0;
-    loop {
-        let path = parent.join(format!("ccoin-devnet-{}-{attempt}", process::id()));
-        match private().create(&path) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
-                attempt += 1;
-            }
-            Err(source) => return Err(DevnetError::File { path, source }),
-        }
-    }
 }
 
 /// Somebody else may call a file so, too: ours holds a number or, for a moment, nothing.
@@ -178,10 +166,19 @@ fn is_lock(path: &Path) -> bool {
         return false;
     }
     let text = File::open(path).and_then(|file| read_text(file, MAX_LOCK));
-    text.is_ok_and(|text| text.is_empty() || text.trim_end().parse::<u32>().is_ok())
+    text.is_ok_and(|text| text.is_empty() || process_in(&text).is_some())
 }
 
-fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
+/// Who has written a lock.
+fn process_in(text: &str) -> Option<u32> {
+    let (pid, rest) = text
+        .trim_end()
+        .split_once(' ')
+        .unwrap_or((text.trim_end(), ""));
+    pid.parse().ok().filter(|_| matches!(rest, "" | WORD))
+}
+
+fn take_lock(layout: &Layout, is_temporary: bool) -> Result<File, DevnetError> {
     let path = layout.lock();
     let mut file = OpenOptions::new()
         .read(true)
@@ -195,17 +192,21 @@ fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let text = read_text(&file, MAX_LOCK).unwrap_or_default();
-            let pid = text.trim().parse::<u32>();
+            let pid = process_in(&text).map(|pid| pid.to_string());
             return Err(DevnetError::InUse {
                 dir: layout.0.clone(),
-                pid: pid.map_or("unknown".to_owned(), |pid| pid.to_string()),
+                pid: pid.unwrap_or("unknown".to_owned()),
             });
         }
         Err(TryLockError::Error(source)) => return Err(DevnetError::File { path, source }),
     }
+    let text = match is_temporary {
+        true => format!("{} {WORD}\n", process::id()),
+        false => format!("{}\n", process::id()),
+    };
     file.set_len(0)
         .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", process::id()))
+        .and_then(|()| file.write_all(text.as_bytes()))
         .map_err(file_error(&path))?;
     Ok(file)
 }

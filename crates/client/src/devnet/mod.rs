@@ -19,6 +19,7 @@ mod ready_file;
 mod registry;
 pub(crate) mod report;
 mod run;
+mod temporary;
 mod traffic;
 mod unfinished;
 

@@ -17,7 +17,7 @@ use super::process::{DEATHS, Death, last_line};
 use super::programs::Programs;
 use super::ready_file::ReadyFile;
 use super::report::DevnetReport;
-use super::{DevnetError, NewDevnet, follower, traffic};
+use super::{DevnetError, NewDevnet, follower, temporary, traffic};
 use crate::signed_txn::now;
 
 /// Runs a network until a signal ends it.
@@ -28,6 +28,7 @@ pub fn run(new: &NewDevnet) -> Result<(), Failure> {
     let ready = ReadyFile::prepare(new.ready_file.as_deref())?;
     let programs = Programs::find()?;
     let home = Home::open(new.data_dir.as_deref())?;
+    temporary::sweep();
     // One thread: it waits nearly always, and the cores are for the nodes.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
