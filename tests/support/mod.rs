@@ -6,6 +6,8 @@
 
 mod caller;
 mod client;
+#[cfg(target_os = "linux")]
+mod hosts;
 mod net;
 mod place;
 mod stranger;
@@ -15,6 +17,9 @@ pub(crate) use caller::{Caller, hello};
 use ccoin_core::BlockId;
 #[allow(unused_imports, reason = "not every test file signs")]
 pub(crate) use client::{Answer, Sender, request};
+#[cfg(target_os = "linux")]
+#[allow(unused_imports, reason = "not every test file needs several hosts")]
+pub(crate) use hosts::{Hosts, skip};
 #[allow(unused_imports, reason = "not every test file has a network")]
 pub(crate) use net::{Discovery, Net};
 pub(crate) use place::{Place, genesis};

@@ -62,11 +62,13 @@ impl Net {
         } else {
             "basic"
         };
-        let mut all = vec!["-t", node_type, "-h", "127.0.0.1"];
+        let mut all = vec!["-t", node_type];
         all.extend(peers.iter().flat_map(|peer| ["--peer", peer]));
         all.extend(options);
-        if !options.contains(&"-p") {
-            all.extend(["-p", "0"]);
+        for (option, value) in [("-h", "127.0.0.1"), ("-p", "0")] {
+            if !options.contains(&option) {
+                all.extend([option, value]);
+            }
         }
         let place = &self.places[index];
         Node::spawn(&mut place.command("cnode", &all), &place.data(""))

@@ -18,8 +18,9 @@ const CONNECTIONS: usize = 256;
 /// Longest time for a request's headers.
 const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Longest time for open requests after the end was announced.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Longest time for open requests after the end was announced: one that does not send its
+/// body keeps everybody waiting who wants the node to end.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves until `stop`, then lets open requests finish for a moment.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {

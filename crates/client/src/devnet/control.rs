@@ -1,12 +1,11 @@
-//! Orders to a running network: one line in, one line back, over a unix socket in its
-//! directory, which is for its owner alone.
+//! Orders to a running network: one line in, one line of JSON back, over a unix socket in
+//! its directory, which is for its owner alone.
 
-use std::fmt;
-use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -16,12 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::DevnetError;
 use super::layout::file_error;
 use super::live::LiveDevnet;
+use super::order::{Answer, Order, Outcome};
 
 /// Longest order, in bytes.
 const MAX_ORDER: u64 = 128;
 
-/// Longest answer, in bytes.
-const MAX_ANSWER: u64 = 4 << 10;
+/// Longest answer, in bytes: a failure names files, and says what a log says.
+const MAX_ANSWER: u64 = 64 << 10;
 
 /// How long somebody who connects may take to give an order.
 const SPEAKING: Duration = Duration::from_secs(2);
@@ -32,63 +32,6 @@ const OBEYING: Duration = Duration::from_secs(75);
 /// Orders that wait: one is obeyed at a time, and its sender waits for the answer.
 pub(super) const ORDERS: usize = 1;
 
-/// What to do with a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// End it in order.
-    Stop,
-    /// Start it again.
-    Start,
-    /// End it at once, as a power cut would.
-    Kill,
-}
-
-impl Verb {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Start => "start",
-            Self::Kill => "kill",
-        }
-    }
-}
-
-/// What to do with which node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// What.
-    pub verb: Verb,
-    /// The name of the node.
-    pub node: String,
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb.word(), self.node)
-    }
-}
-
-impl FromStr for Order {
-    type Err = DevnetError;
-
-    fn from_str(text: &str) -> Result<Self, DevnetError> {
-        let wrong = || DevnetError::Order(text.chars().take(60).collect());
-        let (verb, node) = text.split_once(' ').ok_or_else(wrong)?;
-        let verbs = [Verb::Stop, Verb::Start, Verb::Kill];
-        let verb = verbs.into_iter().find(|known| known.word() == verb);
-        let verb = verb.ok_or_else(wrong)?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if node.is_empty() || !node.chars().all(plain) {
-            return Err(wrong());
-        }
-        let node = node.to_owned();
-        Ok(Self { verb, node })
-    }
-}
-
-/// What was done, or why it was not.
-pub(super) type Outcome = Result<String, DevnetError>;
-
 /// An order and who waits for its outcome.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -96,16 +39,41 @@ pub(super) struct Asked {
     pub(super) outcome: oneshot::Sender<Outcome>,
 }
 
+/// Longest path of a socket that every system takes, in bytes.
+const MAX_PATH: usize = 100;
+
+/// Does something with the path of a socket; a long one is told in a short way, as the
+/// name in a directory that is open here.
+fn at<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return act(path);
+    };
+    if path.as_os_str().len() <= MAX_PATH {
+        return act(path);
+    }
+    let dir = File::open(dir)?;
+    let short = Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string());
+    act(&short.join(name))
+}
+
+/// Opens a connection to the process that takes orders there.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+    at(path, |path| UnixStream::connect(path))
+}
+
 /// Opens the socket; one of a process that was killed is replaced.
 ///
 /// # Errors
-/// [`DevnetError::File`], also for a path that is too long for a socket.
+/// [`DevnetError::File`] with what the system says.
 pub(super) fn open(path: &Path) -> Result<UnixListener, DevnetError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(file_error(path)(error)),
         _ => {}
     }
-    UnixListener::bind(path).map_err(file_error(path))
+    at(path, |path| UnixListener::bind(path)).map_err(file_error(path))
 }
 
 /// Takes orders until nobody obeys any more.
@@ -128,12 +96,10 @@ pub(super) async fn serve(listener: UnixListener, orders: mpsc::Sender<Asked>) {
             Ok(order) => obeyed(order, &orders).await,
             Err(error) => Err(error),
         };
-        let answer = match outcome {
-            Ok(done) => format!("ok {done}\n"),
-            Err(error) => format!("no {}\n", error.to_string().replace('\n', " ")),
-        };
         // Its sender may be gone.
-        let _ = output.write_all(answer.as_bytes()).await;
+        let _ = output
+            .write_all(Answer::of(outcome).line().as_bytes())
+            .await;
     }
 }
 
@@ -148,49 +114,46 @@ async fn obeyed(order: Order, orders: &mpsc::Sender<Asked>) -> Outcome {
 /// Gives an order to a running network and waits until it is done.
 ///
 /// # Errors
-/// [`DevnetError::Refused`] with the reason, [`DevnetError::Mute`] without an answer.
+/// [`DevnetError::Failed`] as it failed there, [`DevnetError::Mute`] without an answer.
 pub fn tell(live: &LiveDevnet, order: &Order) -> Result<String, DevnetError> {
     let mute = |reason: String| DevnetError::Mute {
         pid: live.pid,
         reason,
     };
     let ask = || {
-        let mut stream = UnixStream::connect(&live.control)?;
+        let mut stream = connect(&live.control)?;
         stream.set_read_timeout(Some(OBEYING))?;
         stream.write_all(format!("{order}\n").as_bytes())?;
         let mut answer = String::new();
         BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
         Ok(answer)
     };
-    let answer = ask().map_err(|error: std::io::Error| mute(error.to_string()))?;
-    match answer.trim_end().split_once(' ') {
-        Some(("ok", done)) => Ok(done.to_owned()),
-        Some(("no", reason)) => Err(DevnetError::Refused(reason.to_owned())),
-        _ => Err(mute(format!("it said {:?}", answer.trim_end()))),
+    let answer = ask().map_err(|error: io::Error| mute(error.to_string()))?;
+    match serde_json::from_str::<Answer>(&answer) {
+        Ok(answer) => answer.outcome(),
+        Err(_) => Err(mute(format!("it said {:?}", answer.trim_end()))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::devnet::order::Verb;
     use crate::devnet::report::tests::example;
     use ccoin_core::Timestamp;
+    use ccoin_home::{ExitCode, Failure};
 
-    #[test]
-    fn an_order_is_a_verb_and_a_name() {
-        for text in ["stop validator-1", "start basic-2", "kill x"] {
-            assert_eq!(text.parse::<Order>().unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            "stop",
-            "stop ",
-            "halt x",
-            "stop a b",
-            "stop ../x",
-            "STOP x",
-        ] {
-            assert!(text.parse::<Order>().is_err(), "{text}");
+    #[tokio::test]
+    async fn a_path_may_be_longer_than_the_address_of_a_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("d".repeat(200));
+        fs::create_dir(&deep).unwrap();
+        for path in [dir.path().join("control"), deep.join("control")] {
+            connect(&path).unwrap_err();
+            let _listener = open(&path).unwrap();
+            connect(&path).unwrap();
+            // One that is left behind is replaced.
+            open(&path).unwrap();
         }
     }
 
@@ -205,7 +168,13 @@ mod tests {
             while let Some(asked) = orders.recv().await {
                 let outcome = match asked.order.verb {
                     Verb::Stop => Ok(format!("{} is stopped", asked.order.node)),
-                    _ => Err(DevnetError::Refused("not\nthat".to_owned())),
+                    Verb::Kill => Err(DevnetError::Refused("not that".to_owned())),
+                    Verb::Start => Err(DevnetError::Ended {
+                        name: asked.order.node,
+                        how: "exit status: 3".to_owned(),
+                        log: "/d/log".into(),
+                        said: "error: no".to_owned(),
+                    }),
                 };
                 asked.outcome.send(outcome).unwrap();
             }
@@ -222,13 +191,21 @@ mod tests {
             endless.write_all(&[b'x'; 1 << 10]).unwrap();
             let order = |text: &str| text.parse::<Order>().unwrap();
             assert_eq!(tell(&live, &order("stop a")).unwrap(), "a is stopped");
-            let error = tell(&live, &order("kill a")).unwrap_err();
-            assert_eq!(error.to_string(), "not that");
+            let failed = |text: &str| Failure::from(tell(&live, &order(text)).unwrap_err());
+            assert_eq!(
+                failed("kill a"),
+                Failure::new(ExitCode::Refused, "not that")
+            );
+            let message = "a ended before it was ready: exit status: 3";
+            let failure = Failure::new(ExitCode::Unexpected, message);
+            let failure = failure.hint("error: no").hint("log: /d/log");
+            assert_eq!(failed("start a"), failure);
             let wrong = Order {
                 verb: Verb::Stop,
                 node: "a b".to_owned(),
             };
-            assert!(matches!(tell(&live, &wrong), Err(DevnetError::Refused(_))));
+            let error = Failure::from(tell(&live, &wrong).unwrap_err());
+            assert_eq!(error.code, ExitCode::Usage);
             let gone = LiveDevnet {
                 control: "/nowhere".into(),
                 ..live

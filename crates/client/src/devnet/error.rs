@@ -54,6 +54,9 @@ pub enum DevnetError {
         /// What the options say.
         expected: String,
     },
+    /// Nobody can send transfers.
+    #[error("--traffic needs accounts, and this network has none")]
+    NoPayers,
     /// Block 1 was not made.
     #[error("initc ended with {how}: {said}")]
     Initc {
@@ -129,6 +132,13 @@ pub enum DevnetError {
     Failed(#[from] Failure),
 }
 
+impl DevnetError {
+    /// Is there nothing that anybody would want to look at?
+    pub(super) fn leaves_nothing(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::NoPayers)
+    }
+}
+
 impl From<DevnetError> for Failure {
     fn from(error: DevnetError) -> Self {
         let of = |code| Self::new(code, error.to_string());
@@ -145,6 +155,9 @@ impl From<DevnetError> for Failure {
                 .hint("nothing was changed; name another directory with --data-dir"),
             DevnetError::Different { .. } => of(ExitCode::Usage)
                 .hint("leave the option out to continue it, or name another --data-dir"),
+            DevnetError::NoPayers => {
+                of(ExitCode::Usage).hint("leave --traffic out, or make a network with --accounts N")
+            }
             DevnetError::Initc { .. } | DevnetError::Spawn { .. } => of(ExitCode::Unexpected),
             DevnetError::Ended {
                 log: file, said, ..

@@ -1,5 +1,6 @@
 //! Makes a new network in its directory: keys on all cores, the genesis configuration,
-//! block 1 in the data directory of the first validator. What exists is never touched.
+//! block 1 in the data directory of the first validator. What exists is never touched:
+//! `unfinished` has made room.
 
 use std::fs;
 use std::path::Path;

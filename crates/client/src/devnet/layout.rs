@@ -10,12 +10,11 @@ use std::process;
 use ccoin_home::read_text;
 
 use super::DevnetError;
+use super::temporary::{self, WORD};
+use super::unfinished::is_marked;
 
 /// Longest content that is read from the lock file, in bytes.
-const MAX_LOCK: usize = 64;
-
-/// Names of temporary directories that are tried.
-const ATTEMPTS: u32 = 1_000;
+pub(super) const MAX_LOCK: usize = 64;
 
 /// An error of the file system at `path`.
 pub(super) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> DevnetError {
@@ -28,31 +27,55 @@ pub(super) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> DevnetError {
 pub(super) struct Layout(PathBuf);
 
 impl Layout {
+    /// Of this directory.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self(root)
+    }
+
     /// The directory itself, absolute.
     pub(super) fn root(&self) -> &Path {
         &self.0
     }
 
-    /// Is there nothing but the lock of this process?
+    /// Is there nothing but the lock of a process of ours?
     ///
     /// # Errors
     /// [`DevnetError::File`] with what the system says.
-    pub(super) fn is_empty(&self) -> Result<bool, DevnetError> {
+    fn is_empty(&self) -> Result<bool, DevnetError> {
         for entry in fs::read_dir(&self.0).map_err(file_error(&self.0))? {
-            if entry.map_err(file_error(&self.0))?.path() != self.lock() {
+            let path = entry.map_err(file_error(&self.0))?.path();
+            if path != self.lock() || !is_lock(&path) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    fn lock(&self) -> PathBuf {
+    /// Held by the process that uses the directory, and written by it.
+    pub(super) fn lock(&self) -> PathBuf {
         self.0.join("lock")
     }
 
     /// What network it is.
     pub(super) fn manifest(&self) -> PathBuf {
         self.0.join("devnet.json")
+    }
+
+    /// The mark of a network that is being made.
+    pub(super) fn unfinished(&self) -> PathBuf {
+        self.0.join("devnet.unfinished")
+    }
+
+    /// Is a network here, or on its way, or may there be one?
+    ///
+    /// # Errors
+    /// [`DevnetError::Stranger`] if there is something else.
+    pub(super) fn check(&self) -> Result<(), DevnetError> {
+        let known = self.manifest().exists() || is_marked(self);
+        if known || self.is_empty()? {
+            return Ok(());
+        }
+        Err(DevnetError::Stranger(self.0.clone()))
     }
 
     /// The genesis configuration.
@@ -99,14 +122,12 @@ impl Home {
                     .map_err(file_error(dir))?;
                 dir.to_owned()
             }
-            None => temporary_directory()?,
+            None => temporary::make()?,
         };
         let root = fs::canonicalize(&root).map_err(file_error(&root))?;
         let layout = Layout(root);
-        if !layout.lock().exists() && !layout.manifest().exists() && !layout.is_empty()? {
-            return Err(DevnetError::Stranger(layout.0));
-        }
-        let lock = take_lock(&layout)?;
+        layout.check()?;
+        let lock = take_lock(&layout, dir.is_none())?;
         Ok(Self {
             layout,
             temporary: dir.is_none(),
@@ -133,29 +154,31 @@ impl Home {
 }
 
 /// Directories for the owner alone: there are keys in them.
-fn private() -> DirBuilder {
+pub(super) fn private() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     builder
 }
 
-/// A directory that did not exist, so that nobody else has prepared it.
-fn temporary_directory() -> Result<PathBuf, DevnetError> {
-    let parent = std::env::temp_dir();
-    let mut attempt = 0;
-    loop {
-        let path = parent.join(format!("ccoin-devnet-{}-{attempt}", process::id()));
-        match private().create(&path) {
-            Ok(()) => return Ok(path),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
-                attempt += 1;
-            }
-            Err(source) => return Err(DevnetError::File { path, source }),
-        }
+/// Somebody else may call a file so, too: ours holds a number or, for a moment, nothing.
+fn is_lock(path: &Path) -> bool {
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return false;
     }
+    let text = File::open(path).and_then(|file| read_text(file, MAX_LOCK));
+    text.is_ok_and(|text| text.is_empty() || process_in(&text).is_some())
 }
 
-fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
+/// Who has written a lock.
+fn process_in(text: &str) -> Option<u32> {
+    let (pid, rest) = text
+        .trim_end()
+        .split_once(' ')
+        .unwrap_or((text.trim_end(), ""));
+    pid.parse().ok().filter(|_| matches!(rest, "" | WORD))
+}
+
+fn take_lock(layout: &Layout, is_temporary: bool) -> Result<File, DevnetError> {
     let path = layout.lock();
     let mut file = OpenOptions::new()
         .read(true)
@@ -169,17 +192,21 @@ fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let text = read_text(&file, MAX_LOCK).unwrap_or_default();
-            let pid = text.trim().parse::<u32>();
+            let pid = process_in(&text).map(|pid| pid.to_string());
             return Err(DevnetError::InUse {
                 dir: layout.0.clone(),
-                pid: pid.map_or("unknown".to_owned(), |pid| pid.to_string()),
+                pid: pid.unwrap_or("unknown".to_owned()),
             });
         }
         Err(TryLockError::Error(source)) => return Err(DevnetError::File { path, source }),
     }
+    let text = match is_temporary {
+        true => format!("{} {WORD}\n", process::id()),
+        false => format!("{}\n", process::id()),
+    };
     file.set_len(0)
         .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", process::id()))
+        .and_then(|()| file.write_all(text.as_bytes()))
         .map_err(file_error(&path))?;
     Ok(file)
 }
@@ -188,6 +215,27 @@ fn take_lock(layout: &Layout) -> Result<File, DevnetError> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_lock_of_somebody_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join("lock");
+        for text in ["of the front door", "4 bars\n"] {
+            fs::write(&lock, text).unwrap();
+            let error = Home::open(Some(dir.path())).unwrap_err();
+            assert!(matches!(error, DevnetError::Stranger(_)), "{error}");
+            assert_eq!(fs::read_to_string(&lock).unwrap(), text);
+        }
+        fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &lock).unwrap();
+        Home::open(Some(dir.path())).unwrap_err();
+        assert!(!dir.path().join("elsewhere").exists());
+        // One of a process that ended before it made anything.
+        fs::remove_file(&lock).unwrap();
+        fs::write(&lock, "7\n").unwrap();
+        let home = Home::open(Some(dir.path())).unwrap();
+        assert!(home.layout.is_empty().unwrap());
+    }
 
     #[test]
     fn one_process_at_a_time_and_only_the_temporary_one_is_removed() {

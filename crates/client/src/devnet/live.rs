@@ -4,7 +4,6 @@
 use std::env;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -13,8 +12,10 @@ use ccoin_home::{read_text, replace_file};
 use serde::{Deserialize, Serialize};
 
 use super::DevnetError;
+use super::control::connect;
 use super::layout::file_error;
 use super::report::DevnetReport;
+use super::temporary::remove_abandoned;
 use crate::NodeUrl;
 
 /// Longest file that is read, in bytes: 60 entries have about 20,000.
@@ -64,7 +65,7 @@ impl LiveDevnet {
 
     /// Its number may belong to another process by now, its socket to a later network.
     fn is_alive(&self) -> bool {
-        runs_program(self.pid) && UnixStream::connect(&self.control).is_ok()
+        runs_program(self.pid) && connect(&self.control).is_ok()
     }
 }
 
@@ -73,7 +74,8 @@ impl LiveDevnet {
 pub(super) struct Announcement(PathBuf);
 
 impl Announcement {
-    /// Where it is going to be; removes those of networks that are gone.
+    /// Where it is going to be; removes those of networks that are gone, and with them
+    /// the directories that nobody was going to keep.
     ///
     /// # Errors
     /// [`DevnetError::File`] if the directory cannot be made.
@@ -89,7 +91,8 @@ impl Announcement {
             .create(&dir)
             .map_err(file_error(&dir))?;
         for file in files(&dir) {
-            if LiveDevnet::read(&file).is_some_and(|live| !live.is_alive()) {
+            let gone = LiveDevnet::read(&file).filter(|live| !live.is_alive());
+            if gone.is_some_and(|live| remove_abandoned(&live.report.data_dir)) {
                 // Somebody else may have removed it.
                 let _ = fs::remove_file(&file);
             }

@@ -76,10 +76,7 @@ impl Manifest {
         let text = match File::open(&path) {
             Ok(file) => read_text(file, MAX_BYTES).map_err(file_error(&path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return match layout.is_empty()? {
-                    true => Ok(None),
-                    false => Err(DevnetError::Stranger(layout.root().to_owned())),
-                };
+                return layout.check().map(|()| None);
             }
             Err(source) => return Err(DevnetError::File { path, source }),
         };
@@ -192,12 +189,9 @@ mod tests {
         let error = Home::open(Some(dir.path())).unwrap_err();
         assert!(matches!(error, DevnetError::Stranger(_)), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        // A network that was not finished is no network either.
         fs::write(dir.path().join("lock"), "").unwrap();
-        let home = Home::open(Some(dir.path())).unwrap();
-        assert!(matches!(
-            Manifest::read(&home.layout),
-            Err(DevnetError::Stranger(_))
-        ));
+        let error = Home::open(Some(dir.path())).unwrap_err();
+        assert!(matches!(error, DevnetError::Stranger(_)), "{error}");
+        assert_eq!(fs::read(dir.path().join("lock")).unwrap(), b"");
     }
 }

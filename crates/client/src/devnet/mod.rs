@@ -12,20 +12,25 @@ mod live;
 mod manifest;
 mod network;
 mod node;
+mod order;
 mod process;
 mod programs;
+mod ready_file;
 mod registry;
 pub(crate) mod report;
 mod run;
+mod temporary;
 mod traffic;
+mod unfinished;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use control::{Order, Verb, tell};
+pub use control::tell;
 pub use error::DevnetError;
 pub use founding::block_time;
 pub use live::LiveDevnet;
+pub use order::{Order, Verb};
 pub use report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
 pub use run::run;
 
@@ -49,7 +54,7 @@ pub struct NewDevnet {
     pub data_dir: Option<PathBuf>,
     /// Print one line of JSON when ready, and nothing else.
     pub json: bool,
-    /// Write that line here, too.
+    /// Write that line here, too; the file is there while the network is ready.
     pub ready_file: Option<PathBuf>,
 }
 

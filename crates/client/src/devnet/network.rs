@@ -3,24 +3,27 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ccoin_core::{Address, Amount, BlockId};
 use ccoin_home::DataDir;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::control::{Order, Outcome, Verb};
 use super::founding::{data_dir, make_accounts, mine, name};
 use super::layout::{Home, Layout};
 use super::manifest::{Manifest, NAMES, Shape};
 use super::node::{Node, fresh_log};
+use super::order::{Order, Outcome, Verb};
 use super::process::{Death, Process, STOPPING};
 use super::programs::Programs;
 use super::registry::{self, Registry};
 use super::report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
-use super::{DevnetError, NewDevnet, NodeType};
+use super::{DevnetError, NewDevnet, NodeType, unfinished};
 use crate::{Connection, NodeUrl};
+
+/// How long discovery may take to end after the last node.
+const LAST: Duration = Duration::from_millis(500);
 
 /// A network, running or on its way.
 #[derive(Debug)]
@@ -57,16 +60,25 @@ impl Network {
         if let Some(known) = &known {
             known.check(new, layout.root())?;
         }
+        let shape = Shape::of(new);
+        let payers = known.as_ref().map(|known| known.accounts.len());
+        if new.traffic.is_some() && payers.unwrap_or(shape.accounts.into()) == 0 {
+            return Err(DevnetError::NoPayers);
+        }
+        if known.is_none() {
+            unfinished::begin(&layout)?;
+        }
         let registry = Registry::spawn(&programs.discovery, &layout, deaths.clone())?;
         let manifest = match known {
             Some(known) => known,
             None => {
-                let (shape, place) = (Shape::of(new), layout.clone());
+                let place = layout.clone();
                 let making = tokio::task::spawn_blocking(move || make_accounts(&place, shape));
                 let keys = making.await.expect("making keys does not panic")?;
                 mine(&programs, &layout, keys, shape).await?
             }
         };
+        unfinished::end(&layout)?;
         let mut nodes = Vec::new();
         for (node_type, addresses) in [
             (NodeType::Validator, &manifest.validators),
@@ -190,7 +202,8 @@ impl Network {
         self.layout.member(name).join("log")
     }
 
-    /// Ends all nodes at once, then discovery, so that they can say goodbye to it.
+    /// Ends all nodes at once, then discovery, so that they can say goodbye to it; all of
+    /// them by the same time.
     pub(super) async fn stop(&mut self) {
         let mut processes: Vec<_> = self
             .nodes
@@ -202,7 +215,9 @@ impl Network {
         for process in processes {
             process.stop_by(deadline).await;
         }
-        self.registry.process.stop().await;
+        // It has nothing to do any more; one that hangs is not worth the rest of the time.
+        let deadline = deadline.min(Instant::now() + LAST);
+        self.registry.process.stop_by(deadline).await;
     }
 
     /// The APIs of all nodes.

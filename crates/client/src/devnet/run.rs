@@ -2,22 +2,22 @@
 //! process of it outlives this one.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::process;
 use std::time::{Duration, Instant};
 
-use ccoin_home::{ExitCode, Failure, environment, load_key, replace_file};
+use ccoin_home::{ExitCode, Failure, environment, load_key};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::control::{self, Asked, ORDERS};
-use super::layout::{Home, file_error};
+use super::layout::Home;
 use super::live::{Announcement, LiveDevnet};
 use super::network::Network;
 use super::process::{DEATHS, Death, last_line};
 use super::programs::Programs;
+use super::ready_file::ReadyFile;
 use super::report::DevnetReport;
-use super::{DevnetError, NewDevnet, follower, traffic};
+use super::{DevnetError, NewDevnet, follower, temporary, traffic};
 use crate::signed_txn::now;
 
 /// Runs a network until a signal ends it.
@@ -25,19 +25,21 @@ use crate::signed_txn::now;
 /// # Errors
 /// [`Failure`] if it cannot be made or started; its processes have ended then.
 pub fn run(new: &NewDevnet) -> Result<(), Failure> {
+    let ready = ReadyFile::prepare(new.ready_file.as_deref())?;
     let programs = Programs::find()?;
     let home = Home::open(new.data_dir.as_deref())?;
+    temporary::sweep();
     // One thread: it waits nearly always, and the cores are for the nodes.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-    let ending = runtime.block_on(live(programs, &home, new));
+    let ending = runtime.block_on(live(programs, &home, new, ready));
     // Keys may still be in the making.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match ending {
         // What went wrong is told in its logs.
-        Err(error) if !matches!(error, DevnetError::Interrupted) => Err(error.into()),
+        Err(error) if !error.leaves_nothing() => Err(error.into()),
         ending => {
             home.close()?;
             Ok(ending?)
@@ -45,7 +47,12 @@ pub fn run(new: &NewDevnet) -> Result<(), Failure> {
     }
 }
 
-async fn live(programs: Programs, home: &Home, new: &NewDevnet) -> Result<(), DevnetError> {
+async fn live(
+    programs: Programs,
+    home: &Home,
+    new: &NewDevnet,
+    ready: ReadyFile,
+) -> Result<(), DevnetError> {
     let begun = Instant::now();
     let mut signals = Signals::new()?;
     let (death, mut deaths) = mpsc::channel(DEATHS);
@@ -60,7 +67,7 @@ async fn live(programs: Programs, home: &Home, new: &NewDevnet) -> Result<(), De
         started = network.start() => started,
     };
     let ending = match started {
-        Ok(()) => stay(&mut network, home, new, &mut signals, deaths, begun).await,
+        Ok(()) => stay(&mut network, home, new, ready, &mut signals, deaths, begun).await,
         Err(error) => Err(error),
     };
     tokio::select! {
@@ -85,6 +92,7 @@ async fn stay(
     network: &mut Network,
     home: &Home,
     new: &NewDevnet,
+    ready: ReadyFile,
     signals: &mut Signals,
     mut deaths: mpsc::Receiver<Death>,
     begun: Instant,
@@ -93,15 +101,16 @@ async fn stay(
     let control = home.layout.control();
     let (order, mut orders) = mpsc::channel::<Asked>(ORDERS);
     tokio::spawn(control::serve(control::open(&control)?, order));
-    let announcement = Announcement::prepare(&environment)?;
+    let announcement = Announcement::prepare(&environment);
+    let mut announcement = announcement.unwrap_or_else(|error| unannounced(&error));
     let mut announced = LiveDevnet {
         report,
         pid: process::id(),
         control,
         started: now(),
     };
-    announce(announcement.as_ref(), &announced)?;
-    show(new, home, &announced.report, begun.elapsed())?;
+    announce(&mut announcement, &announced);
+    show(new, home, &ready, &announced.report, begun.elapsed())?;
     if !new.json {
         tokio::spawn(follower::follow(network.urls(), say));
     }
@@ -130,12 +139,24 @@ async fn stay(
             let _ = outcome.send(obeyed);
         }
         announced.report.nodes = network.entries();
-        announce(announcement.as_ref(), &announced)?;
+        announce(&mut announcement, &announced);
     }
 }
 
-fn announce(to: Option<&Announcement>, live: &LiveDevnet) -> Result<(), DevnetError> {
-    to.map_or(Ok(()), |to| to.write(live))
+/// A file that cannot be written is told once, and then there is none.
+fn announce(to: &mut Option<Announcement>, live: &LiveDevnet) {
+    let written = to.as_ref().map_or(Ok(()), |to| to.write(live));
+    if let Err(error) = written {
+        *to = unannounced(&error);
+    }
+}
+
+/// The network is as good as any, only that nobody finds it without being told.
+fn unannounced(error: &DevnetError) -> Option<Announcement> {
+    complain(format!(
+        "warning: other commands do not find this network, name a node with --url: {error}"
+    ));
+    None
 }
 
 fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> {
@@ -144,14 +165,6 @@ fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> 
     };
     let keys: Result<Vec<_>, _> = network.accounts().map(|dir| load_key(dir, None)).collect();
     let keys = keys.map_err(|error| DevnetError::Failed(error.into()))?;
-    if keys.is_empty() {
-        let message = "--traffic needs accounts, and this network has none";
-        return Err(Failure::new(ExitCode::Usage, message).into());
-    }
-    let complain = |line: String| {
-        // When stderr is closed nobody wants to know.
-        let _ = writeln!(io::stderr(), "{line}");
-    };
     let (urls, genesis_id) = (network.urls(), network.genesis_id);
     tokio::spawn(traffic::send(rate, keys, urls, genesis_id, complain));
     Ok(())
@@ -161,13 +174,12 @@ fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> 
 fn show(
     new: &NewDevnet,
     home: &Home,
+    ready: &ReadyFile,
     report: &DevnetReport,
     took: Duration,
 ) -> Result<(), DevnetError> {
     let line = serde_json::to_string(report).expect("texts and numbers can always be written");
-    if let Some(file) = &new.ready_file {
-        write_ready_file(file, &line)?;
-    }
+    ready.write(&line)?;
     if new.json {
         say(line);
         return Ok(());
@@ -184,17 +196,18 @@ fn show(
     Ok(())
 }
 
-fn write_ready_file(file: &Path, line: &str) -> Result<(), DevnetError> {
-    replace_file(file, format!("{line}\n").as_bytes(), 0o644).map_err(file_error(file))
-}
-
 /// What happens while it runs: programs that read JSON find it on stderr.
 fn tell(new: &NewDevnet, line: String) {
     if new.json {
-        let _ = writeln!(io::stderr(), "{line}");
+        complain(line);
     } else {
         say(line);
     }
+}
+
+/// When stderr is closed nobody wants to know.
+fn complain(line: String) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// When stdout is closed nobody wants to know; the network goes on.
