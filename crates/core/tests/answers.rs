@@ -4,7 +4,6 @@ mod fixtures;
 
 use ccoin_core::{
     Height,
-    genesis::Genesis,
     machine::{Effect, Input, PeerId},
     message::BlockRequest,
     rules::Applied,
@@ -14,18 +13,6 @@ use std::sync::Arc;
 
 /// When everybody's blocks are old.
 const LATER: u64 = 1_000_000;
-
-fn network() -> Arc<Genesis> {
-    Network {
-        miners: 1,
-        min_bound: 1,
-        max_bound: 50,
-        allow_empty: false,
-        difficulty: 0,
-        ..Network::default()
-    }
-    .found()
-}
 
 fn join(shell: &mut Shell, peer: PeerId, claimed: u64) {
     let height = Height::new(claimed).expect("within the range");
@@ -63,7 +50,7 @@ fn asked(shell: &mut Shell, of: PeerId) -> Vec<BlockRequest> {
 
 #[test]
 fn a_height_above_ones_own_is_a_reason_to_ask() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let mut shell = Shell::in_world(&genesis, None);
     join(&mut shell, 1, 0);
     for (claimed, asks) in [(1, 0), (2, 1)] {
@@ -76,7 +63,7 @@ fn a_height_above_ones_own_is_a_reason_to_ask() {
 /// Answers end at 2 MiB: how many blocks that is, shows in the answer.
 #[test]
 fn as_many_blocks_are_asked_for_as_answers_hold() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 100, 50);
     let mut shell = Shell::in_world(&genesis, None);
     join(&mut shell, 1, 1_000);
@@ -91,7 +78,7 @@ fn as_many_blocks_are_asked_for_as_answers_hold() {
 /// It has nothing there, so it is not asked again and again while others have.
 #[test]
 fn who_has_nothing_ahead_is_not_asked_for_more_of_it() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let mut shell = Shell::in_world(&genesis, None);
     join(&mut shell, 1, 1_000);
     join(&mut shell, 2, 1_000);
@@ -102,7 +89,7 @@ fn who_has_nothing_ahead_is_not_asked_for_more_of_it() {
 
 #[test]
 fn what_lacks_a_parent_after_the_last_answer_is_forgotten() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 2, 50);
     let mut shell = Shell::in_world(&genesis, None);
     join(&mut shell, 1, 0);
@@ -118,7 +105,7 @@ fn what_lacks_a_parent_after_the_last_answer_is_forgotten() {
 #[test]
 fn parts_of_another_branch_are_forgotten() {
     for length in [256, 200] {
-        let genesis = network();
+        let genesis = Network::ready(1).found();
         let root = Arc::new(genesis.applied());
         let (one, other) = (
             branch(&genesis, &root, 600, 50),
@@ -141,7 +128,7 @@ fn parts_of_another_branch_are_forgotten() {
 /// An answer ahead that is the last of its sender says nothing about what waits.
 #[test]
 fn the_end_of_a_chain_that_comes_early_waits() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 400, 50);
     let mut shell = Shell::in_world(&genesis, None);
     join(&mut shell, 1, 401);

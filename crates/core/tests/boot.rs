@@ -3,31 +3,12 @@
 
 mod fixtures;
 
-use ccoin_core::{
-    Height,
-    genesis::Genesis,
-    machine::{Effect, Input, NodeState},
+use ccoin_core::machine::{Effect, Input, NodeState};
+use fixtures::{
+    Network, child, ghost, give_from, height, miner, peer::Lie, shell::Shell, world::World,
 };
-use fixtures::{Network, child, ghost, give_from, miner, peer::Lie, shell::Shell, world::World};
-use std::sync::Arc;
 
 const SLOT: u64 = 2_000;
-
-fn network(miners: usize) -> Arc<Genesis> {
-    Network {
-        miners,
-        min_bound: 1,
-        max_bound: 50,
-        allow_empty: false,
-        difficulty: 0,
-        ..Network::default()
-    }
-    .found()
-}
-
-fn height(number: u64) -> Height {
-    Height::new(number).expect("within the range")
-}
 
 fn join(shell: &mut Shell, after: u64, peer: u64, validator: bool, claimed: u64) {
     let height = height(claimed);
@@ -54,13 +35,13 @@ fn ready_at(shell: &mut Shell, from: u64, end: u64) -> Option<u64> {
 
 #[test]
 fn the_only_validator_is_ready_at_once() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     assert_eq!(ready_at(&mut Shell::new(&genesis, 0), 100, 200), Some(100));
 }
 
 #[test]
 fn without_validators_a_node_is_ready_after_a_slot() {
-    let genesis = network(2);
+    let genesis = Network::ready(2).found();
     let mut shell = Shell::new(&genesis, 0);
     shell.tick(100);
     join(&mut shell, 200, 7, false, 1);
@@ -70,7 +51,7 @@ fn without_validators_a_node_is_ready_after_a_slot() {
 
 #[test]
 fn a_validators_answer_makes_a_node_ready() {
-    let genesis = network(2);
+    let genesis = Network::ready(2).found();
     let mut shell = Shell::new(&genesis, 0);
     shell.tick(100);
     join(&mut shell, 200, 7, true, 1);
@@ -92,7 +73,7 @@ fn a_validators_answer_makes_a_node_ready() {
 #[test]
 fn a_validator_that_is_ahead_is_waited_for() {
     for (miners, turns) in [(2, 3), (3, 3), (4, 4)] {
-        let genesis = network(miners);
+        let genesis = Network::ready(miners).found();
         let mut shell = Shell::new(&genesis, 0);
         shell.tick(100);
         join(&mut shell, 200, 7, true, 2);
@@ -116,7 +97,7 @@ fn a_validator_that_is_ahead_is_waited_for() {
 /// A node that is awake for its ticks alone leaves boot as early as a restless one.
 #[test]
 fn a_sleeping_node_wakes_to_leave_boot() {
-    let genesis = network(2);
+    let genesis = Network::ready(2).found();
     let mut shell = Shell::in_world(&genesis, None);
     shell.tick(100);
     join(&mut shell, 150, 7, false, 2);
@@ -139,7 +120,7 @@ fn a_sleeping_node_wakes_to_leave_boot() {
 
 #[test]
 fn a_claimed_height_never_stops_a_ready_node() {
-    let genesis = network(2);
+    let genesis = Network::ready(2).found();
     let mut world = World::mesh(&genesis, 2, 3);
     world.run_until(5_000);
     world.nodes[2].lie = Some(Lie::Claims(1 << 50));
@@ -157,7 +138,7 @@ fn a_claimed_height_never_stops_a_ready_node() {
 /// What was asked before the sleep tells nothing about what came meanwhile.
 #[test]
 fn an_answer_from_before_a_sleep_does_not_end_boot() {
-    let genesis = network(2);
+    let genesis = Network::ready(2).found();
     let mut shell = Shell::new(&genesis, 0);
     shell.tick(100);
     join(&mut shell, 200, 7, true, 1);
@@ -172,7 +153,7 @@ fn an_answer_from_before_a_sleep_does_not_end_boot() {
 #[test]
 fn a_leader_that_has_slept_makes_nothing_on_its_old_head() {
     for late in (0..1_600).step_by(100) {
-        let genesis = network(2);
+        let genesis = Network::ready(2).found();
         let mut world = World::mesh(&genesis, 2, 2);
         world.run_until(3_500);
         world.hang(0);
@@ -191,7 +172,7 @@ fn a_leader_that_has_slept_makes_nothing_on_its_old_head() {
 #[test]
 fn catching_up_is_told() {
     for (claimed, times) in [(1, 0), (257, 0), (258, 2), (1 << 40, 2)] {
-        let mut shell = Shell::new(&network(2), 0);
+        let mut shell = Shell::new(&Network::ready(2).found(), 0);
         shell.tick(100);
         join(&mut shell, 200, 7, true, claimed);
         (210..4_000).step_by(10).for_each(|after| shell.tick(after));

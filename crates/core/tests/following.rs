@@ -4,15 +4,14 @@
 mod fixtures;
 
 use ccoin_core::{
-    BlockId, Height,
+    BlockId,
     block::SealedBlock,
     chain::WINDOW_BLOCKS,
-    genesis::Genesis,
     machine::{Effect, Input},
     message::BlockRequest,
 };
 use fixtures::{
-    Network, branch, child, ghost, give_from, miner,
+    Network, branch, child, ghost, give_from, height, miner,
     peer::{Lie, answer},
     shell::Shell,
     world::World,
@@ -21,22 +20,6 @@ use std::sync::Arc;
 
 /// A moment long after the last block.
 const LATER: u64 = 1_000_000;
-
-fn network(miners: usize) -> Arc<Genesis> {
-    Network {
-        miners,
-        min_bound: 1,
-        max_bound: 50,
-        allow_empty: false,
-        difficulty: 0,
-        ..Network::default()
-    }
-    .found()
-}
-
-fn height(number: u64) -> Height {
-    Height::new(number).unwrap()
-}
 
 fn own(shell: &Shell) -> u64 {
     shell.machine.chain().head().block.header().number.get()
@@ -64,7 +47,7 @@ fn asks(shell: &mut Shell) -> Vec<(u64, BlockRequest)> {
 /// It is behind, so what it has is old; later it is ahead and is asked like anybody.
 #[test]
 fn a_peer_that_was_far_behind_is_followed_when_it_is_ahead() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let most = WINDOW_BLOCKS + 100;
     let all = branch(&genesis, &Arc::new(genesis.applied()), most as u64 + 3, 50);
     let mut shell = Shell::in_world(&genesis, None);
@@ -102,7 +85,7 @@ fn a_peer_that_was_far_behind_is_followed_when_it_is_ahead() {
 /// asked along the locator says just in time that it has nothing.
 #[test]
 fn several_liars_cannot_stall_a_sync() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 600, 50);
     let top = chain.len() as u64 + 1;
     for liars in 0..=3 {
@@ -152,7 +135,7 @@ fn several_liars_cannot_stall_a_sync() {
 /// More blocks in fewer slots are not better, and asking again does not change that.
 #[test]
 fn a_branch_that_is_longer_and_worse_is_not_asked_for_again_and_again() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
     let (mine, other) = (
         branch(&genesis, &root, 3, 2_000),
@@ -179,7 +162,7 @@ fn a_branch_that_is_longer_and_worse_is_not_asked_for_again_and_again() {
 /// An honest node whose index had not caught up says nothing once, and is honest again.
 #[test]
 fn who_could_not_answer_once_is_asked_again() {
-    let genesis = network(2);
+    let genesis = Network::ready(2).found();
     let mut tip = Arc::new(genesis.applied());
     let mut blocks = Vec::new();
     for number in 1..=300u64 {
@@ -209,7 +192,7 @@ fn who_could_not_answer_once_is_asked_again() {
 /// A good header with a body of somebody's own says nothing about the block or its miner.
 #[test]
 fn a_foreign_body_behind_a_good_header_is_its_senders_fault() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let mut shell = Shell::in_world(&genesis, None);
     shell.tick(0);
     let txn = give_from(&genesis, &ghost(5), 1);

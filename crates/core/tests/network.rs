@@ -3,28 +3,14 @@
 
 mod fixtures;
 
-use ccoin_core::genesis::Genesis;
 use fixtures::{Network, world::World};
-use std::sync::Arc;
 
 const SLOT: u64 = 2_000;
-
-fn network(miners: usize) -> Arc<Genesis> {
-    Network {
-        miners,
-        min_bound: 1,
-        max_bound: 50,
-        allow_empty: false,
-        difficulty: 0,
-        ..Network::default()
-    }
-    .found()
-}
 
 /// Every node relays what it has from one neighbour to the other.
 #[test]
 fn a_line_of_five_is_one_network() {
-    let genesis = network(2);
+    let genesis = Network::ready(2).found();
     let mut world = World::new(&genesis, 2, 5);
     // The validators stand at the ends.
     for (a, b) in [(0, 2), (2, 3), (3, 4), (4, 1)] {
@@ -43,7 +29,7 @@ fn a_partition_forks_for_ever() {
     for seconds in [1, 2, 5, 10, 20, 29, 31, 40, 60] {
         for later in [false, true] {
             for miners in [2, 3, 4] {
-                let genesis = network(miners);
+                let genesis = Network::ready(miners).found();
                 let mut world = World::mesh(&genesis, miners, miners);
                 world.run_until(5_000);
                 world.part(|node| node % 2 == 0);
@@ -68,7 +54,7 @@ fn a_partition_forks_for_ever() {
 #[test]
 fn a_node_started_before_the_others_never_syncs() {
     for (order, old) in [([0, 1, 2], false), ([2, 1, 0], false), ([1, 2, 0], true)] {
-        let genesis = network(2);
+        let genesis = Network::ready(2).found();
         let mut world = World::new(&genesis, 2, 3);
         (0..3).for_each(|b| (0..b).for_each(|a| world.link(a, b, 20)));
         if old {
@@ -113,7 +99,7 @@ fn a_hung_leader_freezes_the_chain() {
             (true, 9_000),
             (true, 40_000),
         ] {
-            let genesis = network(2);
+            let genesis = Network::ready(2).found();
             let mut world = World::mesh(&genesis, 2, 3);
             world.run_until(moment - 3);
             world.pay(2, 1);
@@ -149,7 +135,7 @@ fn a_hung_leader_freezes_the_chain() {
 #[test]
 fn a_node_whose_last_block_nobody_saw_comes_back() {
     for busy in [false, true] {
-        let genesis = network(2);
+        let genesis = Network::ready(2).found();
         let mut world = World::mesh(&genesis, 2, 3);
         world.run_until(12_100);
         world.part(|node| node == 0);
@@ -170,7 +156,7 @@ fn a_node_whose_last_block_nobody_saw_comes_back() {
 /// A user's node may have nobody to tell for a while: nothing that was accepted is lost.
 #[test]
 fn transactions_answered_with_no_peer_are_dropped() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let mut world = World::mesh(&genesis, 1, 2);
     world.run_until(3_000);
     world.kill(0);

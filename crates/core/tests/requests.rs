@@ -4,7 +4,7 @@
 mod fixtures;
 
 use ccoin_core::{
-    BlockId, Height,
+    BlockId,
     chain::{Chain, WINDOW_BLOCKS},
     genesis::Genesis,
     machine::{Effect, Input},
@@ -12,31 +12,15 @@ use ccoin_core::{
     rules::Applied,
     sync::fetch::Fetch,
 };
-use fixtures::{Network, at, branch, peer::answer, shell::Shell};
+use fixtures::{Network, at, branch, height, peer::answer, shell::Shell};
 use std::sync::Arc;
 
 /// When everybody's blocks are old.
 const LATER: u64 = 1_000_000;
 
-fn network() -> Arc<Genesis> {
-    Network {
-        miners: 1,
-        min_bound: 1,
-        max_bound: 50,
-        allow_empty: false,
-        difficulty: 0,
-        ..Network::default()
-    }
-    .found()
-}
-
-fn height(number: u64) -> Height {
-    Height::new(number).expect("within the range")
-}
-
 /// What an idle network of so many peers with so many blocks is asked for.
 fn planned(peers: u64, claimed: u64, waiting_bytes: usize) -> Vec<(u64, BlockRequest)> {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let chain = Chain::new(Arc::new(genesis.applied()), None, &genesis);
     let mut fetch = Fetch::default();
     (0..peers).for_each(|peer| fetch.joined(peer, false, height(claimed)));
@@ -76,7 +60,7 @@ fn what_waits_for_execution_is_bounded() {
 /// The leader is slow; the other peer is asked for no more than 4,096 blocks beyond the head.
 #[test]
 fn nobody_is_asked_too_far_ahead() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let chain = Chain::new(Arc::new(genesis.applied()), None, &genesis);
     let pattern = branch(&genesis, &Arc::new(genesis.applied()), 1, 50)[0]
         .block
@@ -142,7 +126,7 @@ fn meet(
 /// The better branch is longer than three answers, and only its last block makes it better.
 #[test]
 fn a_side_branch_is_followed_to_its_end() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
     let own = branch(&genesis, &root, 900, 50);
     let other = branch(&genesis, &root, 901, 51);
@@ -159,7 +143,7 @@ fn a_side_branch_is_followed_to_its_end() {
 /// A handful of pairs reaches from the head to block 1, densely at first.
 #[test]
 fn a_locator_reaches_back_in_growing_steps() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let own = branch(&genesis, &Arc::new(genesis.applied()), 900, 50);
     let (requests, _) = meet(&genesis, LATER, &own, &own);
     let numbers: Vec<_> = requests[0]
@@ -175,7 +159,7 @@ fn a_locator_reaches_back_in_growing_steps() {
 
 #[test]
 fn a_branch_from_below_the_window_is_told_and_left_alone_for_a_minute() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
     let most = WINDOW_BLOCKS as u64;
     let own = branch(&genesis, &root, most + 10, 50);
@@ -202,7 +186,7 @@ fn a_branch_from_below_the_window_is_told_and_left_alone_for_a_minute() {
 /// more to come; nothing is shown twice.
 #[test]
 fn a_new_head_is_shown_once() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
     let chain = branch(&genesis, &root, 600, 50);
     let (requests, shell) = meet(&genesis, LATER, &[], &chain);
@@ -245,7 +229,7 @@ fn a_new_head_is_shown_once() {
 /// To a clock that is a minute behind, the next block of a quiet network is far ahead.
 #[test]
 fn blocks_of_the_far_future_are_not_asked_for_again_and_again() {
-    let genesis = network();
+    let genesis = Network::ready(1).found();
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 2, 60_000);
     let (requests, shell) = meet(&genesis, 1_000, &[], &chain);
     assert_eq!(requests.len(), 1);

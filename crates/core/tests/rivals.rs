@@ -5,19 +5,6 @@ mod fixtures;
 
 use ccoin_core::{block::SealedBlock, genesis::Genesis, machine::Input};
 use fixtures::{Network, child, ghost, give_from, miner, shell::STRANGER, world::World};
-use std::sync::Arc;
-
-fn network() -> Arc<Genesis> {
-    Network {
-        miners: 2,
-        min_bound: 1,
-        max_bound: 50,
-        allow_empty: false,
-        difficulty: 0,
-        ..Network::default()
-    }
-    .found()
-}
 
 /// Blocks of miner 0 for one turn; the last is the best.
 fn rivals(genesis: &Genesis) -> Vec<SealedBlock> {
@@ -43,7 +30,7 @@ fn show(world: &mut World, node: usize, block: &SealedBlock) {
 
 #[test]
 fn the_third_block_of_a_turn_is_not_kept() {
-    let genesis = network();
+    let genesis = Network::ready(2).found();
     let mut world = World::mesh(&genesis, 0, 1);
     world.run_until(5_500);
     let rivals = rivals(&genesis);
@@ -65,7 +52,7 @@ fn the_third_block_of_a_turn_is_not_kept() {
 /// Two nodes keep two of the three, not the same, and the next miner goes on from the third.
 #[test]
 fn a_miner_with_three_blocks_does_not_part_the_others() {
-    let genesis = network();
+    let genesis = Network::ready(2).found();
     let mut world = World::new(&genesis, 2, 3);
     world.link(1, 2, 20);
     world.run_until(100);

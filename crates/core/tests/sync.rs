@@ -12,23 +12,11 @@ const BLOCKS: u64 = 2_000;
 /// When the node without blocks starts, in ms.
 const START: u64 = 110_000;
 
-fn network() -> Arc<Genesis> {
-    Network {
-        miners: 2,
-        min_bound: 1,
-        max_bound: 50,
-        allow_empty: false,
-        difficulty: 0,
-        ..Network::default()
-    }
-    .found()
-}
-
 /// The network and its chain, made once.
 fn chain() -> &'static (Arc<Genesis>, Vec<SealedBlock>) {
     static CHAIN: OnceLock<(Arc<Genesis>, Vec<SealedBlock>)> = OnceLock::new();
     CHAIN.get_or_init(|| {
-        let genesis = network();
+        let genesis = Network::ready(2).found();
         let mut tip = Arc::new(genesis.applied());
         let mut blocks = Vec::new();
         for number in 1..=BLOCKS {
