@@ -5,108 +5,27 @@ mod support;
 
 use serde_json::Value;
 use std::{
-    fs,
-    io::{BufRead as _, BufReader, Read},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
-    time::{Duration, Instant},
+    fs, net::SocketAddr, path::Path, process::Command, sync::mpsc::RecvTimeoutError, time::Duration,
 };
-use support::{PATIENCE, Place, genesis, request, send_signal, wait_for};
+use support::{
+    Devnet, PATIENCE, Place, genesis, lives, request, send_signal, wait_for, wait_until_gone,
+};
 
 /// How many of each; more processes need more time on a small machine.
 const VALIDATORS: usize = 2;
 const BASICS: usize = 1;
 const ACCOUNTS: usize = 2;
 
-/// How long a whole network may take to be ready.
-const READY: Duration = Duration::from_secs(60);
-
-/// A running network; killed when dropped.
-struct Devnet {
-    process: Child,
-    report: Value,
-    /// What else it prints, line by line, on stdout and on stderr.
-    printed: mpsc::Receiver<String>,
-    said: mpsc::Receiver<String>,
-}
-
-/// Reads lines as they come, so that nobody waits for them for ever.
-fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (line, lines) = mpsc::channel();
-    let from = BufReader::new(from);
-    thread::spawn(move || {
-        from.lines()
-            .map_while(Result::ok)
-            .all(|read| line.send(read).is_ok())
-    });
-    lines
-}
-
-impl Devnet {
-    /// Starts one and waits for its line of JSON.
-    fn start(place: &Place, options: &[&str]) -> Self {
-        let counts = [VALIDATORS, BASICS, ACCOUNTS].map(|count| count.to_string());
-        let counts = [
-            ["--validators", &counts[0]],
-            ["--basics", &counts[1]],
-            ["--accounts", &counts[2]],
-        ];
-        let mut command = place.command("ccoin", &["devnet", "--json"]);
-        command.args(counts.concat()).args(options);
-        let mut process = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let printed = lines(process.stdout.take().unwrap());
-        let said = lines(process.stderr.take().unwrap());
-        let line = printed.recv_timeout(READY).unwrap_or_default();
-        let Ok(report) = serde_json::from_str(&line) else {
-            process.kill().unwrap();
-            panic!("{line:?}: {}", said.iter().collect::<Vec<_>>().join("\n"));
-        };
-        Self {
-            process,
-            report,
-            printed,
-            said,
-        }
-    }
-
-    fn nodes(&self) -> &[Value] {
-        self.report["nodes"].as_array().unwrap()
-    }
-
-    /// The numbers of all child processes.
-    fn pids(&self) -> Vec<u64> {
-        let nodes = self.nodes().iter();
-        let discovery = &self.report["discovery"];
-        nodes
-            .chain([discovery])
-            .map(|member| member["pid"].as_u64().unwrap())
-            .collect()
-    }
-
-    /// Sends a signal and waits for the end: how it ended and after how long.
-    fn end(&mut self, signal: &str) -> (ExitStatus, Duration) {
-        let since = Instant::now();
-        send_signal(signal, self.process.id());
-        let status = wait_for("the end of the network", || {
-            self.process.try_wait().unwrap()
-        });
-        (status, since.elapsed())
-    }
-}
-
-impl Drop for Devnet {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// Starts one and waits until it is ready.
+fn start(place: &Place, options: &[&str]) -> Devnet {
+    let counts = [VALIDATORS, BASICS, ACCOUNTS].map(|count| count.to_string());
+    let counts = [
+        ["--validators", &counts[0]],
+        ["--basics", &counts[1]],
+        ["--accounts", &counts[2]],
+    ];
+    let mut command = place.command("ccoin", &["devnet", "--json"]);
+    Devnet::start(command.args(counts.concat()).args(options))
 }
 
 fn place() -> Place {
@@ -124,25 +43,12 @@ fn get(url: &Value, path: &str) -> Value {
     answer.json()
 }
 
-/// A process that has ended and was not waited for is gone, too.
-fn lives(pid: u64) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").map(|(_, rest)| rest.chars().next());
-    !matches!(state, None | Some(Some('Z' | 'X')))
-}
-
-fn wait_until_gone(pids: &[u64]) {
-    wait_for("the end of all children", || {
-        pids.iter().all(|pid| !lives(*pid)).then_some(())
-    });
-}
-
 #[test]
 fn the_line_is_true_and_an_interrupt_leaves_nothing() {
     let place = place();
     let ready_file = place.path("ready.json");
     let options = ["--traffic", "40", "--ready-file", "ready.json"];
-    let mut devnet = Devnet::start(&place, &options);
+    let mut devnet = start(&place, &options);
     let written = fs::read_to_string(ready_file).unwrap();
     let report = devnet.report.clone();
     assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), report);
@@ -212,7 +118,7 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
 fn a_killed_parent_takes_its_children_along_and_the_network_continues() {
     let place = place();
     let options = ["--data-dir", "net"];
-    let mut devnet = Devnet::start(&place, &options);
+    let mut devnet = start(&place, &options);
     let report = devnet.report.clone();
     let pids = devnet.pids();
     let explorer = &report["explorer"];
@@ -236,7 +142,7 @@ fn a_killed_parent_takes_its_children_along_and_the_network_continues() {
         "{said}"
     );
 
-    let mut devnet = Devnet::start(&place, &options);
+    let mut devnet = start(&place, &options);
     assert_eq!(devnet.report["genesis_id"], report["genesis_id"]);
     let keys = |report: &Value| -> Vec<Value> {
         let members = ["nodes", "accounts"].map(|list| report[list].as_array().unwrap().clone());
@@ -259,7 +165,7 @@ fn nodes_stop_and_start_when_they_are_told() {
     let place = place();
     let none = place.run("ccoin", &["devnet", "stop", "validator-1"]);
     assert_eq!(none.status.code(), Some(4));
-    let mut devnet = Devnet::start(&place, &[]);
+    let mut devnet = start(&place, &[]);
     let last = devnet.nodes().last().unwrap().clone();
     let (name, pid) = (
         last["name"].as_str().unwrap(),

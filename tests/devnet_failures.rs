@@ -6,107 +6,44 @@ mod support;
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::TcpStream,
-    process::{Child, ExitStatus, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
-use support::{Place, genesis, send_signal, wait_for};
+use support::{Devnet, Place, genesis, send_signal, wait_for, wait_until_gone};
 
 /// Whoever presses Ctrl-C waits no longer.
 const SOON: Duration = Duration::from_secs(2);
 
-/// A small network; killed when dropped.
-struct Devnet {
-    process: Child,
-    report: Value,
-    /// What it says on stderr.
-    lines: mpsc::Receiver<String>,
+/// A small network with temporary directories inside of `place`.
+fn command(place: &Place, options: &[&str]) -> Command {
+    let temporary = place.path("tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    let mut command = place.command("ccoin", &["devnet", "--json"]);
+    command.args(["--validators", "1", "--basics", "1"]);
+    command.args(options).env("TMPDIR", temporary);
+    command
 }
 
-impl Devnet {
-    /// Starts one with temporary directories inside of `place`; it may not be ready for long.
-    fn spawn(place: &Place, options: &[&str]) -> Self {
-        let mut command = place.command("ccoin", &["devnet", "--json"]);
-        command.args(["--validators", "1", "--basics", "1"]);
-        let temporary = place.path("tmp");
-        fs::create_dir_all(&temporary).unwrap();
-        command.args(options).env("TMPDIR", temporary);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let (line, lines) = mpsc::channel();
-        thread::spawn(move || {
-            let mut all = stderr.lines().map_while(Result::ok);
-            all.all(|said| line.send(said).is_ok())
-        });
-        let report = Value::Null;
-        Self {
-            process,
-            report,
-            lines,
-        }
-    }
-
-    /// Starts one and waits for its line of JSON.
-    fn start(place: &Place, options: &[&str]) -> Self {
-        let mut devnet = Self::spawn(place, options);
-        let mut line = String::new();
-        let mut stdout = BufReader::new(devnet.process.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        devnet.process.stdout = Some(stdout.into_inner());
-        let report = serde_json::from_str(&line);
-        devnet.report = report.unwrap_or_else(|_| panic!("{line:?}: {}", devnet.said()));
-        devnet
-    }
-
-    /// Everything on stderr; it has ended.
-    fn said(&mut self) -> String {
-        self.lines.iter().collect::<Vec<_>>().join("\n")
-    }
-
-    /// Sends a signal and waits for the end: how it ended and after how long.
-    fn end(&mut self, signal: &str) -> (ExitStatus, Duration) {
-        let since = Instant::now();
-        send_signal(signal, self.process.id());
-        let status = wait_for("the end of the network", || {
-            self.process.try_wait().unwrap()
-        });
-        (status, since.elapsed())
-    }
-
-    fn end_well(mut self) -> String {
-        let (status, _) = self.end("INT");
-        let said = self.said();
-        assert_eq!(status.code(), Some(0), "{said}");
-        said
-    }
+fn spawn(place: &Place, options: &[&str]) -> Devnet {
+    Devnet::spawn(&mut command(place, options))
 }
 
-impl Drop for Devnet {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn start(place: &Place, options: &[&str]) -> Devnet {
+    Devnet::start(&mut command(place, options))
+}
+
+/// Everything on stderr of one that ends well.
+fn end_well(mut devnet: Devnet) -> String {
+    let (status, _) = devnet.end("INT");
+    let said = devnet.all_said();
+    assert_eq!(status.code(), Some(0), "{said}");
+    said
 }
 
 fn place() -> Place {
     Place::new(&genesis(&json!({}), 500, &[]))
-}
-
-/// A process that has ended and was not waited for is gone, too.
-fn wait_until_gone(pid: &Value) {
-    let stat = format!("/proc/{pid}/stat");
-    wait_for("the end of a child", || {
-        let stat = fs::read_to_string(&stat).unwrap_or_default();
-        let state = stat
-            .rsplit_once(") ")
-            .and_then(|(_, rest)| rest.chars().next());
-        matches!(state, None | Some('Z' | 'X')).then_some(())
-    });
 }
 
 /// Its own file is not what a network lives of.
@@ -114,20 +51,20 @@ fn wait_until_gone(pid: &Value) {
 fn a_network_that_cannot_be_announced_runs_nevertheless() {
     let place = place();
     fs::write(place.path(".ccoin"), "in the way").unwrap();
-    let devnet = Devnet::start(&place, &["--accounts", "0"]);
-    let said = devnet.end_well();
+    let devnet = start(&place, &["--accounts", "0"]);
+    let said = end_well(devnet);
     assert!(said.contains(".ccoin/devnet"), "{said}");
 
     // The directory is lost while it runs: the next change is not written down.
     fs::remove_file(place.path(".ccoin")).unwrap();
-    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    let mut devnet = start(&place, &["--accounts", "0"]);
     fs::remove_dir_all(place.path(".ccoin/devnet")).unwrap();
     let pid = devnet.report["nodes"][1]["pid"].as_u64().unwrap();
     send_signal("KILL", u32::try_from(pid).unwrap());
-    let warned = devnet.lines.iter().find(|line| line.contains("warning"));
+    let warned = devnet.said.iter().find(|line| line.contains("warning"));
     assert!(warned.unwrap().contains("--url"));
     assert!(devnet.process.try_wait().unwrap().is_none());
-    devnet.end_well();
+    end_well(devnet);
 }
 
 /// However the making of a network ends, the next one in its directory is made.
@@ -137,7 +74,7 @@ fn a_founding_that_came_to_nothing_starts_over() {
     let options = ["--data-dir", "net", "--accounts", "2"];
     let alice = place.path("net/accounts/alice");
     for signal in ["KILL", "INT"] {
-        let mut devnet = Devnet::spawn(&place, &options);
+        let mut devnet = spawn(&place, &options);
         let config = alice.join("ccoin.json");
         wait_for("the making of a key", || config.exists().then_some(()));
         devnet.end(signal);
@@ -146,15 +83,15 @@ fn a_founding_that_came_to_nothing_starts_over() {
     }
     fs::write(place.path("net/notes.txt"), "mine").unwrap();
     let old = fs::read_to_string(place.path("old.json")).unwrap();
-    let devnet = Devnet::start(&place, &options);
+    let devnet = start(&place, &options);
     assert_eq!(devnet.report["accounts"].as_array().unwrap().len(), 2);
     assert_ne!(fs::read_to_string(alice.join("ccoin.json")).unwrap(), old);
     let genesis_id = devnet.report["genesis_id"].clone();
-    devnet.end_well();
+    end_well(devnet);
     assert!(place.path("net/notes.txt").exists());
-    let devnet = Devnet::start(&place, &options);
+    let devnet = start(&place, &options);
     assert_eq!(devnet.report["genesis_id"], genesis_id);
-    devnet.end_well();
+    end_well(devnet);
 }
 
 /// The address of a unix socket has room for about 100 bytes, a path for 4,096.
@@ -162,12 +99,12 @@ fn a_founding_that_came_to_nothing_starts_over() {
 fn a_long_path_is_no_obstacle() {
     let place = place();
     let dir = format!("{}/net", "d".repeat(150));
-    let devnet = Devnet::start(&place, &["--accounts", "0", "--data-dir", &dir]);
+    let devnet = start(&place, &["--accounts", "0", "--data-dir", &dir]);
     let stopped = place.ok("ccoin", &["devnet", "stop", "basic-1"]);
     assert_eq!(stopped, "basic-1 is stopped\n");
-    devnet.end_well();
-    let devnet = Devnet::start(&place, &["--data-dir", &dir]);
-    devnet.end_well();
+    end_well(devnet);
+    let devnet = start(&place, &["--data-dir", &dir]);
+    end_well(devnet);
 }
 
 /// What cannot work is refused before anything is made, or started.
@@ -191,7 +128,7 @@ fn traffic_without_accounts_is_refused_at_once() {
     assert_eq!(fs::read_dir(place.path("tmp")).unwrap().count(), 0);
     refused(&["--accounts", "0", "--data-dir", "net"]);
     assert!(!place.path("net/validator-1").exists());
-    Devnet::start(&place, &["--accounts", "0", "--data-dir", "net"]).end_well();
+    end_well(start(&place, &["--accounts", "0", "--data-dir", "net"]));
     let log = fs::read_to_string(place.path("net/discovery/log")).unwrap();
     refused(&["--data-dir", "net"]);
     let after = fs::read_to_string(place.path("net/discovery/log")).unwrap();
@@ -213,13 +150,13 @@ fn the_ready_file_is_there_while_the_network_is_ready() {
     assert!(!file.exists(), "nothing is ready");
 
     fs::write(&file, "of yesterday").unwrap();
-    let devnet = Devnet::start(&place, &["--accounts", "0", ready[0], ready[1]]);
+    let devnet = start(&place, &["--accounts", "0", ready[0], ready[1]]);
     let written = fs::read_to_string(&file).unwrap();
     assert_eq!(
         serde_json::from_str::<Value>(&written).unwrap(),
         devnet.report
     );
-    devnet.end_well();
+    end_well(devnet);
     assert!(!file.exists());
 }
 
@@ -227,7 +164,7 @@ fn the_ready_file_is_there_while_the_network_is_ready() {
 #[test]
 fn a_start_that_fails_says_why() {
     let place = place();
-    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    let mut devnet = start(&place, &["--accounts", "0"]);
     place.ok("ccoin", &["devnet", "stop", "basic-1"]);
     let dir = devnet.report["data_dir"].as_str().unwrap();
     let config = format!("{dir}/basic-1/ccoin.json");
@@ -244,7 +181,7 @@ fn a_start_that_fails_says_why() {
     fs::write(&config, good).unwrap();
     place.ok("ccoin", &["devnet", "start", "basic-1"]);
     assert!(devnet.process.try_wait().unwrap().is_none());
-    devnet.end_well();
+    end_well(devnet);
 }
 
 /// A request that is never finished, and being read already.
@@ -267,18 +204,18 @@ fn half_open(node: &Value) -> TcpStream {
 #[test]
 fn nobody_delays_the_end() {
     let place = place();
-    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    let mut devnet = start(&place, &["--accounts", "0"]);
     let nodes = devnet.report["nodes"].as_array().unwrap();
     let _open: Vec<TcpStream> = nodes.iter().map(half_open).collect();
     let (status, took) = devnet.end("INT");
-    assert_eq!(status.code(), Some(0), "{}", devnet.said());
+    assert_eq!(status.code(), Some(0), "{}", devnet.all_said());
     assert!(took <= SOON, "an open request: {took:?}");
 
-    let mut devnet = Devnet::start(&place, &["--accounts", "0"]);
+    let mut devnet = start(&place, &["--accounts", "0"]);
     let discovery = devnet.report["discovery"]["pid"].as_u64().unwrap();
     send_signal("STOP", u32::try_from(discovery).unwrap());
     let (status, took) = devnet.end("INT");
-    assert_eq!(status.code(), Some(0), "{}", devnet.said());
+    assert_eq!(status.code(), Some(0), "{}", devnet.all_said());
     assert!(took <= SOON, "a hung discovery service: {took:?}");
 }
 
@@ -287,24 +224,21 @@ fn nobody_delays_the_end() {
 fn keys_of_a_network_that_was_killed_do_not_stay() {
     let place = place();
     let entries = |dir: &str| fs::read_dir(place.path(dir)).unwrap().count();
-    let mut early = Devnet::spawn(&place, &[]);
+    let mut early = spawn(&place, &[]);
     wait_for("its directory", || (entries("tmp") == 1).then_some(()));
-    let discovery = wait_for("its first process", || {
+    let discovery: u64 = wait_for("its first process", || {
         let mut dirs = fs::read_dir(place.path("tmp")).unwrap();
         let ready = dirs.next().unwrap().unwrap().path().join("discovery/ready");
         let pid = fs::read_to_string(ready).ok()?;
-        pid.ends_with('\n')
-            .then(|| json!(pid.trim_end().parse::<u32>().unwrap()))
+        pid.ends_with('\n').then(|| pid.trim_end().parse().unwrap())
     });
     early.end("KILL");
-    wait_until_gone(&discovery);
+    wait_until_gone(&[discovery]);
     // This one makes its directories elsewhere, so that only its announcement tells.
-    let mut late = Devnet::start(&place, &["--accounts", "0"]);
+    let mut late = start(&place, &["--accounts", "0"]);
     assert_eq!(entries("tmp"), 1, "the early one has gone");
     late.end("KILL");
-    wait_until_gone(&late.report["discovery"]["pid"]);
-    let nodes = late.report["nodes"].as_array().unwrap().iter();
-    nodes.for_each(|node| wait_until_gone(&node["pid"]));
+    wait_until_gone(&late.pids());
     fs::rename(place.path("tmp"), place.path("before")).unwrap();
     let announced = place.path(&format!(".ccoin/devnet/{}.json", late.process.id()));
     let text = fs::read_to_string(&announced).unwrap();
@@ -313,9 +247,9 @@ fn keys_of_a_network_that_was_killed_do_not_stay() {
         text.replace("/tmp/ccoin-devnet", "/before/ccoin-devnet"),
     )
     .unwrap();
-    let last = Devnet::start(&place, &["--accounts", "0"]);
+    let last = start(&place, &["--accounts", "0"]);
     assert!(!announced.exists());
     assert_eq!((entries("before"), entries("tmp")), (0, 1));
-    last.end_well();
+    end_well(last);
     assert_eq!((entries("tmp"), entries(".ccoin/devnet")), (0, 0));
 }

@@ -6,6 +6,7 @@
 
 mod caller;
 mod client;
+mod devnet;
 #[cfg(target_os = "linux")]
 mod hosts;
 mod net;
@@ -17,6 +18,8 @@ pub(crate) use caller::{Caller, hello};
 use ccoin_core::BlockId;
 #[allow(unused_imports, reason = "not every test file signs")]
 pub(crate) use client::{Answer, Sender, request};
+#[allow(unused_imports, reason = "not every test file has a local network")]
+pub(crate) use devnet::{Devnet, lives, wait_until_gone};
 #[cfg(target_os = "linux")]
 #[allow(unused_imports, reason = "not every test file needs several hosts")]
 pub(crate) use hosts::{Hosts, skip};
