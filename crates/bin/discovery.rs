@@ -4,7 +4,7 @@
 mod signals;
 
 use ccoin_discovery::{Service, Store};
-use ccoin_home::{DaemonOptions, ExitCode, Failure, LogSink, environment, run};
+use ccoin_home::{DaemonOptions, ExitCode, Failure, LogSink, environment, panics, run};
 use clap::{ArgAction, Parser};
 use signals::{Signals, Told};
 use std::{
@@ -51,8 +51,7 @@ struct Options {
 
 fn main() -> ProcessExitCode {
     let options = Options::parse();
-    // A panic ends one connection; the message must not be lost.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    panics::end_the_process();
     let mut code = ExitCode::Done.into();
     let outcome = run(|| {
         match options.daemon.enter()? {

@@ -10,15 +10,14 @@ mod service;
 #[path = "../signals.rs"]
 mod signals;
 
-use ccoin_home::{DaemonOptions, ExitCode, Failure, run};
+use ccoin_home::{DaemonOptions, ExitCode, Failure, panics, run};
 use clap::Parser as _;
 use options::Options;
 use std::process::ExitCode as ProcessExitCode;
 
 fn main() -> ProcessExitCode {
     let options = Options::parse();
-    // A panic in any thread ends the node; the message must not be lost.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    panics::end_the_process();
     let mut code = ExitCode::Done.into();
     let work = || -> anyhow::Result<()> {
         if options.check {

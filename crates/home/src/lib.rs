@@ -17,6 +17,7 @@ mod key_files;
 mod key_lock;
 mod logging;
 mod node_file;
+pub mod panics;
 mod passphrase;
 mod token;
 mod votes;
