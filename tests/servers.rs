@@ -93,3 +93,23 @@ fn a_log_that_cannot_be_written_stops_nobody() {
         }
     }
 }
+
+#[test]
+fn a_refused_second_start_leaves_the_files_of_the_first_one() {
+    let place = Place::network(&quiet());
+    for command in &mut servers(&place) {
+        command.args(["--pidfile", "pid"]).stderr(Stdio::null());
+        let mut first = Server::spawn(command);
+        first.ready(&place);
+        let pid = format!("{}\n", first.0.id());
+        let mut second = Server::spawn(command);
+        assert_eq!(second.code(), Some(8), "{command:?}");
+        for file in ["ready", "pid"] {
+            let text = fs::read_to_string(place.path(file));
+            assert_eq!(text.unwrap(), pid, "{command:?} {file}");
+        }
+        first.signal("TERM");
+        assert_eq!(first.code(), Some(0), "{command:?}");
+        assert!(!place.path("pid").exists(), "{command:?}");
+    }
+}

@@ -69,7 +69,7 @@ fn main() -> ProcessExitCode {
 
 fn start(options: &Options) -> Result<(), Failure> {
     let data_dir = data_dir(options)?;
-    let (log, _pid_file) = options.daemon.begin("discovery")?;
+    let log = options.daemon.start_log("discovery")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -86,6 +86,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let mut signals = Signals::new(&options.daemon)?;
     let (listener, port) = listen(&options.host, options.port)?;
     let store = Store::open(data_dir)?;
+    let _pid_file = options.daemon.write_pid()?;
     let service = Arc::new(Service::new(store.load()));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));

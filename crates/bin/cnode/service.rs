@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 /// Runs a node until it is told to end.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let found = find(options)?;
-    let (log, _pid_file) = options.daemon.begin("cnode")?;
+    let log = options.daemon.start_log("cnode")?;
     found
         .config
         .warnings
@@ -66,6 +66,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         http,
         http_address,
     } = ports::bind(options, &found.config)?;
+    let _pid_file = options.daemon.write_pid()?;
     let links = Links::new(options, &found, peers)?;
     tracing::info!("ChainNode starting on {}", peers_address.port());
     let reload = Reload::new(log, &dir, &options.config, &links)?;
