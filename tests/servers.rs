@@ -6,10 +6,11 @@ mod support;
 use serde_json::json;
 use std::{
     fs::{self, OpenOptions},
-    net::SocketAddr,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     process::{Child, Command, Stdio},
 };
-use support::{Place, genesis, request, send_signal, wait_for};
+use support::{Place, genesis, send_signal, wait_for};
 
 fn quiet() -> String {
     genesis(&json!({"interval": 600}), 500, &[])
@@ -61,13 +62,6 @@ fn servers(place: &Place) -> [Command; 2] {
     ]
 }
 
-/// Where a node's API listens.
-fn http(place: &Place) -> SocketAddr {
-    let text = fs::read_to_string(place.data("node.json")).unwrap();
-    let file: serde_json::Value = serde_json::from_str(&text).unwrap();
-    file["http"].as_str().unwrap().parse().unwrap()
-}
-
 #[test]
 fn a_log_that_cannot_be_written_stops_nobody() {
     let place = Place::network(&quiet());
@@ -111,5 +105,35 @@ fn a_refused_second_start_leaves_the_files_of_the_first_one() {
         first.signal("TERM");
         assert_eq!(first.code(), Some(0), "{command:?}");
         assert!(!place.path("pid").exists(), "{command:?}");
+    }
+}
+
+#[test]
+fn a_parent_that_goes_is_one_wish_to_end() {
+    let place = Place::network(&quiet());
+    for command in &mut servers(&place) {
+        command.arg("--until-stdin-closes").stdin(Stdio::piped());
+        command.stderr(Stdio::piped());
+        let mut server = Server::spawn(command);
+        server.ready(&place);
+        let mut log = BufReader::new(server.0.stderr.take().unwrap()).lines();
+        let listens = |line: &String| line.contains(" port=") || line.contains("on port: ");
+        let line = log.find_map(|line| line.ok().filter(listens)).unwrap();
+        let port = line
+            .split(['=', ' '])
+            .filter_map(|word| word.parse().ok())
+            .next_back();
+        // An open request that the end waits for.
+        let mut open = TcpStream::connect(("127.0.0.1", port.unwrap())).unwrap();
+        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+        write!(
+            open,
+            "{head}Content-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+        )
+        .unwrap();
+        open.read_exact(&mut [0; 8]).unwrap();
+        server.signal("TERM");
+        drop(server.0.stdin.take());
+        assert_eq!(server.code(), Some(0), "{command:?}");
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Signals {
     interrupt: Signal,
     hangup: Signal,
     orphaned: mpsc::Receiver<()>,
+    /// The end came by a signal.
+    signalled: bool,
 }
 
 impl Signals {
@@ -39,23 +41,30 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
             orphaned,
+            signalled: false,
         })
     }
 
     pub(crate) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => Told::End,
-            _ = self.interrupt.recv() => Told::End,
-            // Once only: the second end of an impatient user does not come from here.
-            Some(()) = self.orphaned.recv() => Told::End,
-            _ = self.hangup.recv() => Told::Reload,
+            _ = self.terminate.recv() => self.signalled = true,
+            _ = self.interrupt.recv() => self.signalled = true,
+            Some(()) = self.orphaned.recv() => {}
+            _ = self.hangup.recv() => return Told::Reload,
         }
+        Told::End
     }
 
-    /// From now on a signal to end ends at once: whoever is impatient asks a second time.
+    /// From now on a second signal to end ends at once: whoever is impatient asks again. A
+    /// parent that goes closes standard input as well, before or after its signal.
     pub(crate) fn end_at_once(mut self) {
         tokio::spawn(async move {
-            while self.next().await != Told::End {}
+            for _ in usize::from(self.signalled)..2 {
+                tokio::select! {
+                    _ = self.terminate.recv() => {}
+                    _ = self.interrupt.recv() => {}
+                }
+            }
             std::process::exit(ExitCode::Interrupted as i32);
         });
     }
