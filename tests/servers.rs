@@ -8,9 +8,10 @@ use std::{
     fs::{self, OpenOptions},
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    os::unix::net::UnixDatagram,
     process::{Child, Command, Stdio},
 };
-use support::{Place, genesis, send_signal, wait_for};
+use support::{Node, Place, genesis, send_signal, wait_for};
 
 fn quiet() -> String {
     genesis(&json!({"interval": 600}), 500, &[])
@@ -106,6 +107,62 @@ fn a_refused_second_start_leaves_the_files_of_the_first_one() {
         assert_eq!(first.code(), Some(0), "{command:?}");
         assert!(!place.path("pid").exists(), "{command:?}");
     }
+}
+
+#[test]
+fn a_ready_file_of_an_earlier_run_says_nothing() {
+    let mut place = Place::new(&quiet());
+    place.make_account_only();
+    fs::write(place.path("ready"), "1\n").unwrap();
+    let mut waiting = place.spawn(&["--ready-file", "ready"]);
+    waiting.http_port();
+    assert!(!place.path("ready").exists(), "it is not ready");
+    assert_eq!(waiting.stop().0, Some(0));
+
+    let place = Place::network(&quiet());
+    for command in &mut servers(&place) {
+        fs::write(place.path("ready"), "1\n").unwrap();
+        let mut server = Server::spawn(command.stderr(Stdio::null()));
+        server.ready(&place);
+        server.signal("TERM");
+        assert_eq!(server.code(), Some(0), "{command:?}");
+        assert!(!place.path("ready").exists(), "{command:?}");
+    }
+}
+
+/// What a server tells systemd, up to and with this line.
+fn told_systemd(socket: &UnixDatagram, last: &str) -> Vec<String> {
+    socket.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    let mut lines = Vec::new();
+    while lines.last().is_none_or(|line| line != last) {
+        let mut bytes = [0; 512];
+        let length = socket.recv(&mut bytes).expect(last);
+        let text = String::from_utf8_lossy(&bytes[..length]);
+        lines.extend(text.lines().map(str::to_owned));
+    }
+    lines
+}
+
+#[test]
+fn systemd_hears_from_a_node_that_waits_for_block_1() {
+    let mut place = Place::new(&quiet());
+    place.make_account_only();
+    let socket = UnixDatagram::bind(place.path("systemd")).unwrap();
+    let mut command = place.command("cnode", &["-p", "0", "-h", "127.0.0.1"]);
+    command.env("NOTIFY_SOCKET", place.path("systemd"));
+    let period = ("WATCHDOG_USEC", "50000");
+    let mut waiting = Node::spawn(command.env(period.0, period.1), &place.data(""));
+    told_systemd(&socket, "READY=1");
+    // Again and again.
+    for _ in 0..3 {
+        told_systemd(&socket, "WATCHDOG=1");
+    }
+    waiting.signal("TERM");
+    told_systemd(&socket, "STOPPING=1");
+    assert_eq!(waiting.ended().code(), Some(0));
+    let log = waiting.rest();
+    let states = ["from=g to=s", "from=s to=d"].map(|state| log.find(state));
+    assert!(states[0].is_some() && states[0] < states[1], "{log}");
 }
 
 #[test]

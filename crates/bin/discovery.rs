@@ -4,7 +4,9 @@
 mod signals;
 
 use ccoin_discovery::{Service, Store};
-use ccoin_home::{DaemonOptions, ExitCode, Failure, LogSink, environment, panics, run};
+use ccoin_home::{
+    DaemonOptions, ExitCode, Failure, LogSink, ProcessFile, environment, panics, run,
+};
 use clap::{ArgAction, Parser};
 use signals::{Signals, Told};
 use std::{
@@ -39,7 +41,7 @@ struct Options {
     /// Where the registry is kept over a restart, default ~/.ccoin/discovery
     #[arg(long, value_name = "DIR", env = "CCOIN_DISCOVERY_DATA_DIR")]
     data_dir: Option<PathBuf>,
-    /// Write FILE when the service is ready
+    /// Write the process id to FILE when the service is ready; removed at the end
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     #[command(flatten)]
@@ -84,9 +86,12 @@ fn start(options: &Options) -> Result<(), Failure> {
 
 async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), Failure> {
     let mut signals = Signals::new(&options.daemon)?;
+    signals::feed_watchdog();
     let (listener, port) = listen(&options.host, options.port)?;
     let store = Store::open(data_dir)?;
     let _pid_file = options.daemon.write_pid()?;
+    let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
+    ready_file.clear()?;
     let service = Arc::new(Service::new(store.load()));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));
@@ -95,8 +100,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let keeping = tokio::spawn(ccoin_discovery::keep(store, service, written.clone()));
     let host = &options.host;
     tracing::info!("Discovery Service listens on port={port} and host={host}");
-    let ready_file = options.ready_file.clone();
-    let telling = tokio::spawn(async move { signals::tell_ready(ready_file.as_deref()).await });
+    signals::tell_ready(&ready_file);
     while signals.next().await == Told::Reload {
         match log.reopen() {
             Ok(()) => tracing::info!("log reopened"),
@@ -104,8 +108,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
         }
     }
     signals.end_at_once();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    telling.abort();
+    signals::tell_stopping();
     stop.cancel();
     let served = serving.await;
     // After the last request, so that the file holds what was answered.

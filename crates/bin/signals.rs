@@ -1,7 +1,7 @@
 //! The signals that a server listens to, and what it tells those who wait for it.
 
-use ccoin_home::{DaemonOptions, ExitCode, Failure, announce_ready};
-use std::path::Path;
+use ccoin_home::{DaemonOptions, ExitCode, Failure, ProcessFile, announce_ready};
+use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
@@ -70,21 +70,42 @@ impl Signals {
     }
 }
 
-/// Tells everybody who waits that the server works: a file, a parent, systemd; the last
-/// one again and again if it wants to know.
-pub(crate) async fn tell_ready(ready_file: Option<&Path>) {
-    if let Some(path) = ready_file
-        && let Err(error) = std::fs::write(path, format!("{}\n", std::process::id()))
-    {
-        tracing::error!("cannot write {}: {error}", path.display());
-    }
-    announce_ready();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+/// Tells systemd that the process lives, if it wants to know, from now to the end of the
+/// runtime. A node may wait for days before it is ready.
+pub(crate) fn feed_watchdog() {
     let Some(period) = sd_notify::watchdog_enabled() else {
         return;
     };
-    loop {
-        tokio::time::sleep(period / 2).await;
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    tokio::spawn(async move {
+        loop {
+            tell_systemd(NotifyState::Watchdog);
+            tokio::time::sleep(period / 2).await;
+        }
+    });
+}
+
+/// Tells everybody who waits that the server works: a file, a parent, systemd.
+pub(crate) fn tell_ready(ready_file: &ProcessFile) {
+    if let Err(error) = ready_file.write() {
+        tracing::error!("{error}");
     }
+    tell_started("ready");
+}
+
+/// Tells a parent and systemd that the start is over, and how it stands.
+pub(crate) fn tell_started(status: &str) {
+    announce_ready();
+    tell_systemd(NotifyState::Status(status));
+    tell_systemd(NotifyState::Ready);
+}
+
+/// Tells systemd that the end has begun.
+pub(crate) fn tell_stopping() {
+    tell_systemd(NotifyState::Stopping);
+}
+
+/// Without systemd it does nothing.
+fn tell_systemd(state: NotifyState<'_>) {
+    // A manager that does not listen any more is no reason to end.
+    let _ = sd_notify::notify(&[state]);
 }

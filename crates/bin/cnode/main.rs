@@ -2,6 +2,7 @@
 //! API, and ends both in order.
 
 mod check;
+mod joining;
 mod links;
 mod options;
 mod ports;

@@ -67,7 +67,8 @@ pub(crate) struct Options {
     /// Throw the index away and build it from the block log
     #[arg(long)]
     pub(crate) reindex: bool,
-    /// Write FILE when the node is ready
+    /// Write the process id to FILE when the node is ready: it has caught up with the
+    /// chain; removed at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
     /// Decrypt the key with the first line of FILE

@@ -28,7 +28,8 @@ pub struct DaemonOptions {
     /// Stay in the foreground (this is the default)
     #[arg(short, long, conflicts_with = "daemon")]
     pub nodaemon: bool,
-    /// Run in the background; returns when the server is ready
+    /// Run in the background; returns when the server is ready, or when a node without a
+    /// chain looks for one: later failures stand in the log
     #[arg(long)]
     pub daemon: bool,
     /// Write the process id to FILE
