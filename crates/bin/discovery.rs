@@ -56,7 +56,8 @@ fn main() -> ProcessExitCode {
     panics::end_the_process();
     let mut code = ExitCode::Done.into();
     let outcome = run(|| {
-        match options.daemon.enter()? {
+        options.daemon.enter_directory()?;
+        match options.daemon.detach()? {
             Some(detached) => code = detached,
             None => start(&options)?,
         }

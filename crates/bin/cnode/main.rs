@@ -11,7 +11,7 @@ mod service;
 #[path = "../signals.rs"]
 mod signals;
 
-use ccoin_home::{DaemonOptions, ExitCode, Failure, panics, run};
+use ccoin_home::{ExitCode, Failure, panics, run};
 use clap::Parser as _;
 use options::Options;
 use std::process::ExitCode as ProcessExitCode;
@@ -21,10 +21,11 @@ fn main() -> ProcessExitCode {
     panics::end_the_process();
     let mut code = ExitCode::Done.into();
     let work = || -> anyhow::Result<()> {
+        options.daemon.enter_directory()?;
         if options.check {
             return Ok(check::check(&options)?);
         }
-        match DaemonOptions::enter(&options.daemon)? {
+        match options.daemon.detach()? {
             Some(detached) => code = detached,
             None => service::run(&options)?,
         }

@@ -50,21 +50,27 @@ pub struct DaemonOptions {
 }
 
 impl DaemonOptions {
-    /// Enters the run directory. With `--daemon`, starts the detached copy and
-    /// returns its exit code: the caller has nothing left to do.
+    /// Enters the run directory: what other options name is meant to be in it.
     ///
     /// # Errors
-    /// [`Failure`] if the directory or the copy is unusable.
-    pub fn enter(&self) -> Result<Option<ProcessExitCode>, Failure> {
+    /// [`Failure`] if it cannot be entered.
+    pub fn enter_directory(&self) -> Result<(), Failure> {
         // The copy inherits the directory: entering a relative one again would go astray.
-        if let Some(dir) = self.rundir.as_ref().filter(|_| !is_detached()) {
-            env::set_current_dir(dir).map_err(|error| {
-                Failure::new(
-                    ExitCode::BadConfig,
-                    format!("cannot enter {}: {error}", dir.display()),
-                )
-            })?;
-        }
+        let Some(dir) = self.rundir.as_ref().filter(|_| !is_detached()) else {
+            return Ok(());
+        };
+        env::set_current_dir(dir).map_err(|error| {
+            let message = format!("cannot enter {}: {error}", dir.display());
+            Failure::new(ExitCode::BadConfig, message)
+        })
+    }
+
+    /// With `--daemon`, starts the detached copy and returns its exit code once it is ready
+    /// or has ended: the caller has nothing left to do.
+    ///
+    /// # Errors
+    /// [`Failure`] if there is no copy.
+    pub fn detach(&self) -> Result<Option<ProcessExitCode>, Failure> {
         if self.daemon && !is_detached() {
             detach().map(Some)
         } else {
