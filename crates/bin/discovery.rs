@@ -147,7 +147,7 @@ fn listen(host: &str, port: u16) -> Result<(TcpListener, u16), Failure> {
         .hint("is a discovery service running already? one is enough for many networks")
         .hint(format!(
             "try: discovery -p {} ...   and set discovery_service.port of every ccoin.json",
-            port.wrapping_add(1)
+            port.checked_add(1).unwrap_or(4444)
         )),
         _ => Failure::new(
             ExitCode::BadConfig,

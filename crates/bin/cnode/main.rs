@@ -11,7 +11,7 @@ mod service;
 #[path = "../signals.rs"]
 mod signals;
 
-use ccoin_home::{ExitCode, Failure, panics, run};
+use ccoin_home::{ExitCode, panics, run};
 use clap::Parser as _;
 use options::Options;
 use std::process::ExitCode as ProcessExitCode;
@@ -37,12 +37,4 @@ fn main() -> ProcessExitCode {
     } else {
         outcome
     }
-}
-
-/// The failure of an address that cannot be listened on.
-fn taken(port: u16, host: &str, what: &str) -> Failure {
-    Failure::new(
-        ExitCode::Busy,
-        format!("port {port} on {host} is taken ({what})"),
-    )
 }
