@@ -52,7 +52,7 @@ struct Options {
 }
 
 fn main() -> ProcessExitCode {
-    let options = Options::parse();
+    let options: Options = ccoin_home::options();
     panics::end_the_process();
     let mut code = ExitCode::Done.into();
     let outcome = run(|| {

@@ -12,12 +12,11 @@ mod service;
 mod signals;
 
 use ccoin_home::{ExitCode, panics, run};
-use clap::Parser as _;
 use options::Options;
 use std::process::ExitCode as ProcessExitCode;
 
 fn main() -> ProcessExitCode {
-    let options = Options::parse();
+    let options: Options = ccoin_home::options();
     panics::end_the_process();
     let mut code = ExitCode::Done.into();
     let work = || -> anyhow::Result<()> {

@@ -21,6 +21,7 @@ pub mod panics;
 mod passphrase;
 mod process_file;
 mod token;
+mod usage;
 mod votes;
 
 pub use account::{CreatedAccount, NewAccount, create_account};
@@ -37,4 +38,5 @@ pub use node_file::NodeFile;
 pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
 pub use process_file::ProcessFile;
 pub use token::{ApiToken, TokenError};
+pub use usage::options;
 pub use votes::{VoteFile, VoteFileError, VoteRecord};
