@@ -194,3 +194,21 @@ fn a_parent_that_goes_is_one_wish_to_end() {
         assert_eq!(server.code(), Some(0), "{command:?}");
     }
 }
+
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let place = Place::network(&quiet());
+    for command in &mut servers(&place) {
+        let mut server = Node::spawn(command.env("RUST_LOG", ""), &place.data(""));
+        server.line(" INFO ");
+        assert_eq!(server.stop().0, Some(0), "{command:?}");
+    }
+    let mut command = place.command("discovery", &["-p", "0", "-h", "127.0.0.1"]);
+    let mut homeless = Node::spawn(command.env("HOME", ""), &place.path(""));
+    assert_eq!(homeless.ended().code(), Some(2));
+    let said = homeless.rest();
+    assert!(
+        said.contains("HOME is not set") && said.contains("--data-dir"),
+        "{said}"
+    );
+}

@@ -123,8 +123,9 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
 }
 
 fn data_dir(options: &Options) -> Result<PathBuf, Failure> {
-    let default = || environment("HOME").map(|home| Path::new(&home).join(".ccoin/discovery"));
-    let dir = options.data_dir.clone().or_else(default).ok_or_else(|| {
+    let home = environment("HOME").filter(|home| !home.is_empty());
+    let default = home.map(|home| Path::new(&home).join(".ccoin/discovery"));
+    let dir = options.data_dir.clone().or(default).ok_or_else(|| {
         Failure::new(
             ExitCode::Usage,
             "no place for the registry: HOME is not set",

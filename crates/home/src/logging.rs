@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::{ExitCode, Failure};
+use crate::{ExitCode, Failure, environment};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -55,7 +55,9 @@ impl LogSink {
             }
         };
         let sink = Self(Arc::new(destination));
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let wanted = environment(EnvFilter::DEFAULT_ENV).filter(|text| !text.trim().is_empty());
+        let filter = wanted.and_then(|text| EnvFilter::try_new(text).ok());
+        let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
         let logging = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(false)
