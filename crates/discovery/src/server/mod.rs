@@ -1,5 +1,8 @@
 //! The HTTP side: routes, and an accept loop with bounded connections. Connections are
 //! short here: one request each, and a deadline for the whole.
+//!
+//! What is no HTTP never reaches a route: the library answers a garbled request line or
+//! header with 400, too long ones with 414 or 431, all without a body, and closes.
 
 mod metrics;
 mod page;
@@ -15,6 +18,7 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use http_body_util::LengthLimitError;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -34,6 +38,9 @@ const CONNECTIONS: usize = 256;
 
 /// Longest time for a request's headers.
 const HEADER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest time for a request's body.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest time for a connection, the answer included.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(15);
@@ -85,9 +92,17 @@ async fn command(
     if request.body().size_hint().lower() > BODY_LIMIT as u64 {
         return Err(too_large());
     }
-    let body = to_bytes(request.into_body(), BODY_LIMIT).await;
-    // It was too long without saying so, or broke off: then nobody hears this.
-    let body = body.map_err(|_| too_large())?;
+    let body = to_bytes(request.into_body(), BODY_LIMIT);
+    let body = tokio::time::timeout(BODY_PATIENCE, body).await;
+    let body = body.map_err(|_| {
+        let patience = BODY_PATIENCE.as_secs();
+        Problem::bad_json(format!("the body did not arrive within {patience} s"))
+    })?;
+    let body = body.map_err(|error| match error.into_inner().downcast() {
+        // It was too long without saying so.
+        Ok::<Box<LengthLimitError>, _>(_) => too_large(),
+        Err(error) => Problem::bad_json(format!("the body broke off: {error}")),
+    })?;
     match request::parse(&body)? {
         Asked::Signed(command, record) => {
             service.apply(command, *record, vantage)?;
