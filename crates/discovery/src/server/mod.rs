@@ -8,6 +8,7 @@ mod metrics;
 mod page;
 mod problem;
 mod request;
+mod shares;
 
 use crate::{Filter, Member, Service, Vantage, service::Counters};
 use axum::{
@@ -25,6 +26,7 @@ use hyper_util::{
 };
 use problem::Problem;
 use request::Asked;
+use shares::Shares;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -161,6 +163,7 @@ async fn finish(State(service): State<Arc<Service>>, response: Response<Body>) -
 /// Serves until `stop`, then lets open requests finish for a moment.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let shares = Shares::default();
     let connections = TaskTracker::new();
     loop {
         let next = async {
@@ -174,6 +177,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         match accepted {
             Ok((stream, caller)) => {
+                let Some(share) = shares.take(caller.ip()) else {
+                    tracing::debug!("{caller} has its share of connections");
+                    continue;
+                };
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(async move {
                     let talk = talk(stream, router, stop);
@@ -183,7 +190,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                     {
                         tracing::debug!("{caller} took too long");
                     }
-                    drop(place);
+                    drop((place, share));
                 });
             }
             Err(error) => {
