@@ -24,9 +24,14 @@ impl NodeType {
     }
 }
 
+/// What nobody would guess from the options.
+const WITHOUT_CHAIN: &str = "A node without a chain may wait for days until a peer offers one. \
+    For --daemon and for systemd it has started as soon as it looks for one; --ready-file and \
+    /readyz tell when it works.";
+
 /// Run a node
 #[derive(Debug, Parser)]
-#[command(name = "cnode", version, disable_help_flag = true)]
+#[command(name = "cnode", version, disable_help_flag = true, after_help = WITHOUT_CHAIN)]
 pub(crate) struct Options {
     /// Configuration of the node
     #[arg(

@@ -28,11 +28,11 @@ pub struct DaemonOptions {
     /// Stay in the foreground (this is the default)
     #[arg(short, long, conflicts_with = "daemon")]
     pub nodaemon: bool,
-    /// Run in the background; returns when the server is ready, or when a node without a
-    /// chain looks for one: later failures stand in the log
+    /// Run in the background; returns when the server is ready: what fails later stands in
+    /// the log
     #[arg(long)]
     pub daemon: bool,
-    /// Write the process id to FILE
+    /// Write the process id to FILE; removed at the end
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
     /// Log to FILE instead of stderr; with --daemon default: PROGRAM.log
