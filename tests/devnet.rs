@@ -6,23 +6,43 @@ mod support;
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read},
     net::SocketAddr,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
-use support::{Place, genesis, request, send_signal, wait_for};
+use support::{PATIENCE, Place, genesis, request, send_signal, wait_for};
 
 /// How many of each; more processes need more time on a small machine.
 const VALIDATORS: usize = 2;
 const BASICS: usize = 1;
 const ACCOUNTS: usize = 2;
 
+/// How long a whole network may take to be ready.
+const READY: Duration = Duration::from_secs(60);
+
 /// A running network; killed when dropped.
 struct Devnet {
     process: Child,
     report: Value,
+    /// What else it prints, line by line, on stdout and on stderr.
+    printed: mpsc::Receiver<String>,
+    said: mpsc::Receiver<String>,
+}
+
+/// Reads lines as they come, so that nobody waits for them for ever.
+fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (line, lines) = mpsc::channel();
+    let from = BufReader::new(from);
+    thread::spawn(move || {
+        from.lines()
+            .map_while(Result::ok)
+            .all(|read| line.send(read).is_ok())
+    });
+    lines
 }
 
 impl Devnet {
@@ -41,15 +61,19 @@ impl Devnet {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        process.stdout = Some(stdout.into_inner());
+        let printed = lines(process.stdout.take().unwrap());
+        let said = lines(process.stderr.take().unwrap());
+        let line = printed.recv_timeout(READY).unwrap_or_default();
         let Ok(report) = serde_json::from_str(&line) else {
-            let output = process.wait_with_output().unwrap();
-            panic!("{line:?}: {}", String::from_utf8_lossy(&output.stderr));
+            process.kill().unwrap();
+            panic!("{line:?}: {}", said.iter().collect::<Vec<_>>().join("\n"));
         };
-        Self { process, report }
+        Self {
+            process,
+            report,
+            printed,
+            said,
+        }
     }
 
     fn nodes(&self) -> &[Value] {
@@ -176,10 +200,12 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
         fs::read_dir(place.path(".ccoin/devnet")).unwrap().count(),
         0
     );
-    let mut rest = String::new();
-    let mut stdout = devnet.process.stdout.take().unwrap();
-    std::io::Read::read_to_string(&mut stdout, &mut rest).unwrap();
-    assert_eq!(rest, "", "one line and nothing else");
+    let more = devnet.printed.recv_timeout(PATIENCE);
+    assert_eq!(
+        more,
+        Err(RecvTimeoutError::Disconnected),
+        "one line and nothing else"
+    );
 }
 
 #[test]
@@ -273,9 +299,11 @@ fn nodes_stop_and_start_when_they_are_told() {
 
     // One that dies by itself is told, and the network goes on.
     send_signal("KILL", u32::try_from(now.unwrap()).unwrap());
-    let mut stderr = BufReader::new(devnet.process.stderr.take().unwrap()).lines();
     let died = format!("{name} ended: signal: 9");
-    assert!(stderr.any(|line| line.unwrap().starts_with(&died)));
+    wait_for("the news of its death", || {
+        let line = devnet.said.recv_timeout(PATIENCE).unwrap();
+        line.starts_with(&died).then_some(())
+    });
     assert_eq!(order("start", name).status.code(), Some(0));
     assert_eq!(devnet.end("INT").0.code(), Some(0));
 }

@@ -102,6 +102,29 @@ fn members_are_there_after_a_restart() {
     );
 }
 
+/// A node whose own view of its place is of no use to others.
+#[test]
+fn an_advertised_place_is_listed_until_the_node_stops() {
+    let place = Place::network(&genesis(&json!({}), 500, &[]));
+    let mut service = support::Discovery::start(&place, 0);
+    let port = service.port;
+    place.set_discovery(port);
+    let mut node = place.start(&["--advertise", "ledger.example.org:4999"]);
+    let listed = [(place.address.clone(), "ledger.example.org".to_owned(), 4999)];
+    wait_for("the record", || (service.members() == listed).then_some(()));
+    // It is on disk soon, and the end of the service is not in order.
+    let file = place.path("discovery/records.json");
+    wait_for("the record on disk", || {
+        let text = fs::read_to_string(&file).ok()?;
+        text.contains("ledger.example.org").then_some(())
+    });
+    service.kill();
+    let service = support::Discovery::start(&place, port);
+    assert_eq!(service.members(), listed);
+    assert_eq!(node.stop().0, Some(0));
+    assert_eq!(service.members(), []);
+}
+
 #[test]
 fn signals_and_the_log_file() {
     let place = place();

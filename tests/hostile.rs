@@ -1,36 +1,45 @@
-//! Strangers at the port for peers: whoever says nothing, rubbish or too much is gone
-//! soon, costs little, and nobody else notices.
+//! Strangers at the port for peers: whoever says nothing, rubbish, too much or the name of
+//! another network is gone soon, costs little, and nobody else notices.
 
 mod support;
 
+use ccoin_core::{
+    BlockId,
+    message::{ByeReason, Message},
+};
+use ccoin_crypto::SecretKey;
 use serde_json::json;
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
+    hash::{BuildHasher as _, RandomState},
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
-use support::{Net, Node, wait_for};
+use support::{Caller, Net, Node, hello, wait_for};
 
-/// Bytes that a process has in memory.
-fn resident(node: &Node) -> u64 {
+/// Silent connections that are kept open: more than a node lets wait.
+const SILENT: usize = 300;
+
+/// Those of them that are opened again at a time, and the pause behind that.
+const REOPENED: usize = 4;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How long all of them come at once, at least.
+const SIEGE: Duration = Duration::from_secs(5);
+
+/// Long before the 10 s that a handshake may take.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// The most bytes that a process has ever had in memory.
+fn peak(node: &Node) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
     let line = status
         .lines()
-        .find(|line| line.starts_with("VmRSS"))
+        .find(|line| line.starts_with("VmHWM"))
         .unwrap();
     let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kib << 10
-}
-
-/// Waits until the other side has closed.
-fn closed(mut stream: TcpStream) {
-    stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
-    let mut rest = [0; 4_096];
-    // What comes before is its hello or its last word.
-    while stream.read(&mut rest).is_ok_and(|read| read > 0) {}
 }
 
 fn frame(length: u32, rest: &[u8]) -> Vec<u8> {
@@ -40,12 +49,20 @@ fn frame(length: u32, rest: &[u8]) -> Vec<u8> {
 fn pay(node: &Node) -> Duration {
     let since = Instant::now();
     let to = "00000000000000000000000000000000000000aa";
-    let answer = node.pay(&json!({"sendto_address": to, "amount": 1}));
+    let answer = node.pay(&json!({"sendto_address": to, "amount": 0}));
     assert_eq!(answer.status, 200, "{}", answer.body);
     since.elapsed()
 }
 
-/// Random bytes from a seed that is printed.
+/// `CCOIN_SEED`, or another one each time; printed.
+fn seed() -> u64 {
+    let asked = std::env::var("CCOIN_SEED").ok();
+    let asked = asked.and_then(|text| text.parse().ok());
+    let seed = asked.unwrap_or_else(|| RandomState::new().hash_one(0));
+    println!("CCOIN_SEED={seed}");
+    seed
+}
+
 fn random(seed: &mut u64, length: usize) -> Vec<u8> {
     let mut next = || {
         *seed = seed
@@ -56,18 +73,8 @@ fn random(seed: &mut u64, length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-#[test]
-fn strangers_at_the_door_harm_nobody() {
-    let mining = json!({"min_bound": 1, "interval": 2, "max_bound": 500});
-    let mut net = Net::found(&mining, 1_000, 2, 0);
-    net.start_all();
-    let door = net.node(0).p2p();
-    let knock = || TcpStream::connect(&door).unwrap();
-    let before = resident(net.node(0));
-
-    let silent: Vec<TcpStream> = (0..300).map(|_| knock()).collect();
-    let mut seed = u64::from(std::process::id());
-    println!("seed {seed}");
+/// Each of these is known to be wrong as soon as it has come.
+fn rubbish(seed: &mut u64) -> Vec<Vec<u8>> {
     let depth = [frame(4_003, b"HEY"), vec![0x91; 4_000]].concat();
     let lists = frame(
         8,
@@ -85,26 +92,104 @@ fn strangers_at_the_door_harm_nobody() {
         election,
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
     ];
-    rubbish.extend((0..100).map(|round| random(&mut seed, 1 + round * 37)));
-    for bytes in rubbish {
-        let mut stream = knock();
-        // It may have hung up on the first of them.
-        let _ = stream.write_all(&bytes);
-        closed(stream);
-        pay(net.node(0));
+    rubbish.extend((0..100).map(|round| random(seed, 8 + round * 37)));
+    rubbish
+}
+
+/// Keeps `SILENT` connections that say nothing until it is told to stop; hands over
+/// those of the end, and how many were opened.
+fn crowd(door: &str, stop: &mpsc::Receiver<()>) -> (Vec<Caller>, usize) {
+    let mut silent: Vec<Caller> = (0..SILENT).map(|_| Caller::connect(door)).collect();
+    let mut opened = SILENT;
+    while stop.recv_timeout(PAUSE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let ended = silent.iter_mut().filter_map(|caller| {
+            // What was said to it is read before the end is seen.
+            caller.is_closed().then_some(caller)
+        });
+        for caller in ended.take(REOPENED) {
+            *caller = Caller::connect(door);
+            opened += 1;
+        }
     }
-    // Among 64 strangers the oldest had to go; what is left goes when its time is over.
-    silent.into_iter().for_each(closed);
-    let grown = resident(net.node(0)).saturating_sub(before);
-    assert!(grown < 64 << 20, "{grown} bytes for strangers");
-    wait_for("the other miner, still connected", || {
-        let peers = net.node(0).get("/v1/peers")["items"]
-            .as_array()
-            .unwrap()
-            .len();
-        (peers == 1).then_some(())
-    });
+    (silent, opened)
+}
+
+/// Nodes of another network call again and again; how often they were told why not.
+fn foreigners(door: &str, stop: &mpsc::Receiver<()>) -> usize {
+    let key = SecretKey::generate(2048).unwrap();
+    let mut refused = 0;
+    while stop.recv_timeout(PAUSE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let mut caller = Caller::connect(door);
+        caller.say(&Message::Hey(hello(&key, BlockId::new([9; 32]))));
+        // Among so many it may be the oldest, and go for that.
+        if let Some(bye) = caller.last_word() {
+            let reason = bye.reason();
+            assert!(
+                matches!(reason, ByeReason::Network | ByeReason::Full),
+                "{reason:?}"
+            );
+            refused += usize::from(reason == ByeReason::Network);
+        }
+    }
+    refused
+}
+
+#[test]
+fn strangers_at_the_door_harm_nobody() {
+    let mining = json!({"min_bound": 1, "interval": 2, "max_bound": 500});
+    let mut net = Net::found(&mining, 1_000, 2, 0);
+    net.start_all();
+    let doors = [0, 1].map(|index| net.node(index).p2p());
+    let before = [0, 1].map(|index| peak(net.node(index)));
+    let (stop, stopped) = mpsc::channel();
+    let (leave, left) = mpsc::channel();
+    let (crowded, other) = (doors[0].clone(), doors[1].clone());
+    let crowd = thread::spawn(move || crowd(&crowded, &stopped));
+    let foreigners = thread::spawn(move || foreigners(&other, &left));
+
+    let mut seed = seed();
+    let mut slowest = Duration::ZERO;
+    let mut paid = 0;
+    let begin = Instant::now();
+    while begin.elapsed() < SIEGE {
+        for bytes in rubbish(&mut seed) {
+            for (index, door) in doors.iter().enumerate() {
+                let mut caller = Caller::connect(door);
+                let since = Instant::now();
+                caller.write(&bytes);
+                caller.closed();
+                let took = since.elapsed();
+                assert!(took < AT_ONCE, "{took:?}: {bytes:?}");
+                slowest = slowest.max(pay(net.node(index)));
+                paid += 1;
+            }
+        }
+    }
     net.settle();
+    for index in [0, 1] {
+        // Each of its payments, in the eyes of the other.
+        let path = format!("/v1/accounts/{}", net.places[index].address);
+        assert_eq!(net.node(1 - index).get(&path)["nonce"], paid / 2);
+        wait_for("the other miner, still connected", || {
+            (net.node(index).peers() == [net.places[1 - index].address.as_str()]).then_some(())
+        });
+    }
+    println!("the slowest of {paid} payments took {slowest:?}");
+    assert!(slowest < AT_ONCE, "{slowest:?}");
+
+    leave.send(()).unwrap();
+    let refused = foreigners.join().unwrap();
+    stop.send(()).unwrap();
+    let (silent, opened) = crowd.join().unwrap();
+    println!("{opened} silent connections, {refused} of another network");
+    assert!(opened > 2 * SILENT && refused > 10, "too little load");
+    // The last of them go when their time is over.
+    silent.into_iter().for_each(|mut caller| caller.closed());
+    for index in [0, 1] {
+        let grown = peak(net.node(index)) - before[index];
+        println!("{grown} bytes more");
+        assert!(grown < 64 << 20, "{grown} bytes for strangers");
+    }
     for node in net.nodes.iter_mut().flatten() {
         assert_eq!(node.stop().0, Some(0));
         assert!(!node.rest().contains("panicked"));

@@ -3,8 +3,13 @@
 
 mod support;
 
+use ccoin_core::{encoding::decode, message::PeerAddress};
 use serde_json::{Value, json};
-use support::{Discovery, Net, Node, Sender, request, wait_for};
+use std::{fs, net::TcpListener, time::Duration};
+use support::{Discovery, Net, Node, PATIENCE, Sender, request, wait_for, wait_up_to};
+
+/// How often a node is listed anew.
+const RENEWAL: Duration = Duration::from_secs(30);
 
 fn busy() -> Value {
     json!({"min_bound": 1, "interval": 2, "max_bound": 500})
@@ -44,15 +49,120 @@ fn a_node_started_before_the_genesis_holder_never_syncs() {
         assert_eq!(node.stop().0, Some(0));
     }
     for (index, port) in ports.iter().enumerate() {
-        net.start_with(index, &[], &["-p", port]);
+        net.start_at(index, port, &[]);
     }
     net.nodes.iter_mut().flatten().for_each(Node::ready);
-    wait_for("the old peers", || {
-        let two = |node: &Node| node.get("/v1/peers")["items"].as_array().unwrap().len() == 2;
-        net.running().all(two).then_some(())
-    });
+    wait_for_all(&net);
     pay(net.node(2));
     net.settle();
+}
+
+/// Without the service a node finds those that it has met before, wherever it is itself
+/// now; when the service is back, everybody is listed again.
+#[test]
+fn a_network_does_not_outlive_its_discovery_service() {
+    let mut net = Net::found(&busy(), 1_000, 2, 1);
+    let mut discovery = Discovery::start(&net.places[0], 0);
+    let port = discovery.port;
+    net.places
+        .iter()
+        .for_each(|place| place.set_discovery(port));
+    for index in 0..3 {
+        net.start_with(index, &[], &[]);
+        // The next one finds it listed, and calls it.
+        wait_for("a member", || {
+            (discovery.members().len() == index + 1).then_some(())
+        });
+    }
+    net.nodes.iter_mut().flatten().for_each(Node::ready);
+    wait_for_all(&net);
+    let remembered = |net: &Net, index: usize| {
+        let file = net.places[index].data("chain/peers");
+        wait_for("two peers on disk", || {
+            let bytes = fs::read(&file).ok()?;
+            let peers: Vec<PeerAddress> = decode("peers", &bytes).unwrap();
+            (peers.len() == 2).then_some(())
+        });
+    };
+    (0..3).for_each(|index| remembered(&net, index));
+    discovery.kill();
+    // The first was called by the others, the last has called them.
+    for index in [0, 2] {
+        let before = net.node(index).p2p();
+        net.kill(index);
+        net.start_with(index, &[], &[]);
+        assert_ne!(net.node(index).p2p(), before);
+        net.nodes[index].as_mut().unwrap().ready();
+        wait_for_all(&net);
+    }
+    pay(net.node(2));
+    net.settle();
+
+    // It has forgotten everything: what it lists, it was told since.
+    fs::remove_dir_all(net.places[0].path("discovery")).unwrap();
+    let discovery = Discovery::start(&net.places[0], port);
+    let mut places: Vec<_> = net.running().map(listed).collect();
+    places.sort();
+    wait_up_to(RENEWAL + PATIENCE, "all members", || {
+        (discovery.members() == places).then_some(())
+    });
+}
+
+/// How the service lists a node.
+fn listed(node: &Node) -> (String, String, u64) {
+    let place = node.p2p();
+    let (ip, port) = place.rsplit_once(':').unwrap();
+    (node.address.clone(), ip.to_owned(), port.parse().unwrap())
+}
+
+/// Waits until everybody is connected with everybody.
+fn wait_for_all(net: &Net) {
+    let others = net.running().count() - 1;
+    wait_for("all peers", || {
+        let complete = |node: &Node| node.peers().len() == others;
+        net.running().all(complete).then_some(())
+    });
+}
+
+#[test]
+fn a_node_without_a_chain_joins_nobody_but_the_wanted_network() {
+    let mut net = Net::found(&busy(), 1_000, 1, 1);
+    net.start(0);
+    net.nodes[0].as_mut().unwrap().ready();
+    let (wanted, place) = (net.node(0).genesis_id(), net.node(0).p2p());
+    net.start_with(1, &[place], &["--genesis-id", &wanted.to_string()]);
+    let node = net.nodes[1].as_mut().unwrap();
+    node.ready();
+    node.said(&format!("joined the network {wanted} for good"));
+    assert_eq!(node.genesis_id(), wanted);
+    pay(net.node(0));
+    net.settle();
+    assert_eq!(net.node(1).height(), 2);
+}
+
+/// Its place is called again and again, by a node that has nothing else to do.
+#[test]
+fn a_peer_that_comes_later_is_never_found() {
+    let mut net = Net::found(&busy(), 1_000, 1, 1);
+    let port = free_pair();
+    let place = format!("127.0.0.1:{port}");
+    net.start_with(1, core::slice::from_ref(&place), &[]);
+    assert_eq!(net.node(1).get("/v1/status")["state"], "g");
+    net.start_at(0, &port.to_string(), &[]);
+    assert_eq!(net.node(0).p2p(), place);
+    net.nodes.iter_mut().flatten().for_each(Node::ready);
+    pay(net.node(0));
+    net.settle();
+}
+
+/// A port that is free, as the next one is.
+fn free_pair() -> u16 {
+    wait_for("two free ports side by side", || {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        let next = TcpListener::bind(("127.0.0.1", port.checked_add(1)?));
+        next.is_ok().then_some(port)
+    })
 }
 
 #[test]
@@ -118,19 +228,26 @@ fn a_foreign_network_is_refused_by_name() {
     theirs.start_with(0, &[place], &[]);
     theirs.nodes[0].as_mut().unwrap().ready();
     let foreign = theirs.node(0).genesis_id();
-    for net in [&mut ours, &mut theirs] {
-        let node = net.nodes[0].as_mut().unwrap();
-        let text = "genesis";
-        let seen = node.log.iter().find(|line| line.contains(text)).cloned();
-        let line = seen.unwrap_or_else(|| node.line(text));
-        for id in [mine, foreign] {
-            let text = id.to_string();
-            assert!(line.contains(&text[text.len() - 8..]), "{line}");
+    let refusal = |node: &mut Node| {
+        let line = node.said("no connection: ");
+        for part in [
+            "the genesis ids differ",
+            &mine.to_string(),
+            &foreign.to_string(),
+        ] {
+            assert!(line.contains(part), "no {part:?} in {line}");
         }
+        node.log.clear();
+    };
+    for (net, own) in [(&mut ours, mine), (&mut theirs, foreign)] {
+        let node = net.nodes[0].as_mut().unwrap();
+        refusal(node);
         assert_eq!(node.get("/v1/status")["peers"], 0);
-        assert_eq!(node.height(), 1);
+        assert_eq!((node.genesis_id(), node.height()), (own, 1));
+        assert!(!net.places[0].data("chain/peers").exists());
     }
-    // A node without a chain that was given the other id does not take this one either.
+    // A node without a chain that was given the other id does not take this one either,
+    // however often it is offered.
     let newcomer = Net::found(&busy(), 1_000, 1, 1).places.pop().unwrap();
     let wanted = foreign.to_string();
     let (place, options) = (
@@ -138,10 +255,19 @@ fn a_foreign_network_is_refused_by_name() {
         ["-p", "0", "-h", "127.0.0.1", "--genesis-id", &wanted],
     );
     let mut command = newcomer.command("cnode", &options);
-    let mut node = Node::spawn(command.args(["--peer", &place]), &newcomer.data(""));
+    // A cause that comes again and again is told once a minute, else to those who debug.
+    command.args(["--peer", &place]).env("RUST_LOG", "debug");
+    let mut node = Node::spawn(&mut command, &newcomer.data(""));
     node.http_port();
-    node.line("genesis");
-    assert_eq!(node.get("/v1/status")["state"], "g");
-    let answer = request(node.http, "GET", "/readyz", &[], "").unwrap();
-    assert_eq!(answer.status, 503);
+    for _ in 0..2 {
+        refusal(&mut node);
+        assert_eq!(node.get("/v1/status")["state"], "g");
+        let answer = request(node.http, "GET", "/readyz", &[], "").unwrap();
+        assert_eq!(answer.status, 503);
+    }
+    assert_eq!(node.stop().0, Some(0));
+    assert!(!node.rest().contains("asking for its block 1"));
+    let names = fs::read_dir(newcomer.data("chain")).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["lock"], "something was stored");
 }

@@ -4,7 +4,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 use support::{Net, Node, request, wait_for};
 
 const SLOT_MS: u64 = 1_000;
@@ -36,10 +39,13 @@ fn a_thousand_transfers_through_a_basic_node_are_everywhere() {
         pay(net.node(2), 1);
     }
     let height = net.settle();
-    let roots: Vec<Value> = net
-        .running()
-        .map(|node| node.get(&format!("/v1/blocks/{height}"))["hash_state"].clone())
-        .collect();
+    let root = |node: &Node| node.get(&format!("/v1/blocks/{height}"))["hash_state"].clone();
+    let roots: Vec<Value> = net.running().map(root).collect();
+    let digits = |root: &Value| {
+        let text = root.as_str().expect("a root is a string");
+        text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    assert!(digits(&roots[0]), "{roots:?}");
     assert!(roots.windows(2).all(|pair| pair[0] == pair[1]), "{roots:?}");
     for node in net.running() {
         assert_eq!(received(node), 1_000);
@@ -47,29 +53,48 @@ fn a_thousand_transfers_through_a_basic_node_are_everywhere() {
     }
 }
 
-/// The other miner's block comes within two slots and a second, whichever of them leads.
-fn next_block_within(net: &Net, survivor: usize, payer: usize) {
-    let since = Instant::now();
-    let id = pay(net.node(payer), 1);
-    let path = format!("/v1/txns/{id}");
-    wait_for("a block of the other miner", || {
-        // It may not have come here yet.
-        let answer = request(net.node(survivor).http, "GET", &path, &[], "").ok()?;
-        (answer.status == 200 && answer.json()["status"] == "included").then_some(())
+/// Waits until it is the turn of this miner, as another node sees it.
+fn wait_for_turn(net: &Net, miner: usize, observer: usize) {
+    let leader = json!(net.places[miner].address);
+    wait_for("the turn of a miner", || {
+        (net.node(observer).get("/v1/status")["leader"] == leader).then_some(())
     });
+}
+
+/// In which block a transaction is, once this node has it.
+fn block_of(node: &Node, id: &str) -> Value {
+    let number = wait_for("inclusion", || {
+        // It may not have come here yet.
+        let answer = request(node.http, "GET", &format!("/v1/txns/{id}"), &[], "").ok()?;
+        let number = answer.json()["block_number"].as_u64();
+        number.filter(|_| answer.status == 200)
+    });
+    node.get(&format!("/v1/blocks/{number}"))
+}
+
+/// The survivor's block comes within two slots and a second of the blow that ends the
+/// turn of the other.
+fn strike(net: &mut Net, leader: usize, survivor: usize, blow: impl FnOnce(&mut Net, usize)) {
+    wait_for_turn(net, leader, 2);
+    let since = Instant::now();
+    blow(net, leader);
+    let id = pay(net.node(2), 1);
+    let block = block_of(net.node(survivor), &id);
+    let took = since.elapsed();
+    println!("a block {took:?} after the blow");
+    assert_eq!(block["coinbase"], json!(net.places[survivor].address));
     let limit = Duration::from_millis(2 * SLOT_MS + 1_000);
-    assert!(since.elapsed() <= limit, "{:?}", since.elapsed());
+    assert!(took <= limit, "{took:?}");
 }
 
 #[test]
-fn a_killed_miner_is_replaced_and_finds_back() {
+fn a_killed_leader_is_replaced_and_finds_back() {
     let mut net = Net::found(&busy(), SLOT_MS, 2, 1);
     net.start_all();
     for round in 0..6 {
         let (dead, survivor) = (round % 2, 1 - round % 2);
         pay(net.node(2), 1);
-        net.kill(dead);
-        next_block_within(&net, survivor, 2);
+        strike(&mut net, dead, survivor, Net::kill);
         net.start(dead);
         net.nodes[dead].as_mut().unwrap().ready();
         pay(net.node(dead), 1);
@@ -85,13 +110,59 @@ fn a_hung_leader_freezes_the_chain() {
     net.start_all();
     for round in 0..4 {
         let (hung, survivor) = (round % 2, 1 - round % 2);
-        net.node(hung).signal("STOP");
-        next_block_within(&net, survivor, 2);
+        strike(&mut net, hung, survivor, |net, hung| {
+            net.node(hung).signal("STOP");
+        });
         net.node(hung).signal("CONT");
         pay(net.node(hung), 1);
         net.settle();
     }
     net.running().for_each(|node| assert_eq!(received(node), 8));
+}
+
+/// Who has made blocks; nobody has made block 1.
+fn miners(node: &Node) -> BTreeSet<String> {
+    let blocks = node.get("/v1/blocks?limit=100");
+    let blocks = blocks["items"].as_array().unwrap().iter();
+    blocks
+        .filter(|block| block["number"] != 1)
+        .map(|block| block["coinbase"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What the operator of a basic node sees of the two that take turns.
+#[test]
+fn the_log_names_each_new_leader_once() {
+    let mut net = Net::found(&busy(), SLOT_MS, 2, 1);
+    net.start_all();
+    let mut paid = 0;
+    let changes = |blocks: &[String]| blocks.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    let mut coinbases = Vec::new();
+    while changes(&coinbases) < 3 {
+        paid += 1;
+        assert!(paid < 200, "{coinbases:?}");
+        let block = block_of(net.node(2), &pay(net.node(2), 1));
+        net.settle();
+        coinbases.push(block["coinbase"].as_str().unwrap().to_owned());
+    }
+    let node = net.nodes[2].as_mut().unwrap();
+    node.stop();
+    let log = node.rest();
+    // What was told behind each block, from the first of ours on.
+    let told = |block: usize| {
+        let begin = format!("Applied new block {}. ", block + 2);
+        let (_, after) = log.split_once(&begin).expect(&log);
+        let lines = after.lines().skip(1);
+        let lines = lines.take_while(|line| !line.contains("Applied new block"));
+        let lines = lines.filter_map(|line| line.split_once("New leader is "));
+        lines
+            .map(|(_, leader)| leader.to_owned())
+            .collect::<Vec<_>>()
+    };
+    for (block, pair) in coinbases.windows(2).enumerate() {
+        let expected: &[String] = if pair[0] == pair[1] { &[] } else { &pair[1..] };
+        assert_eq!(told(block + 1), expected, "block {}: {log}", block + 3);
+    }
 }
 
 /// Each node may speak with its neighbours only.
@@ -132,17 +203,18 @@ fn a_line_of_five_sees_and_relays_everything() {
         let ends = place == 0 || place == line.len() - 1;
         assert_eq!(peers, if ends { 1 } else { 2 }, "node {place} of the line");
     }
-    let both = net.node(3).get("/v1/blocks?limit=100");
-    let miners: std::collections::BTreeSet<_> = both["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|block| block["coinbase"].to_string())
-        .collect();
-    assert!(
-        miners.len() >= 2,
-        "miners at both ends take turns: {miners:?}"
-    );
+    let mut paid = 50;
+    wait_for("blocks of the miners at both ends", || {
+        if miners(net.node(3)).len() == 2 {
+            return Some(());
+        }
+        paid += 1;
+        block_of(net.node(3), &pay(net.node(3), 1));
+        None
+    });
+    net.settle();
+    net.running()
+        .for_each(|node| assert_eq!(received(node), paid));
 }
 
 /// Both sides go on by themselves; when they meet again one chain has everything.

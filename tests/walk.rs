@@ -20,7 +20,7 @@ fn quick() -> String {
 
 #[test]
 fn the_readme_walk_with_the_shipped_files() {
-    let mut place = Place::new(SHIPPED);
+    let mut place = Place::shipped(SHIPPED);
     let accounts = ["--update-config", "--update-genesis", "genesis.json"];
     let line = place.ok("create-account", &accounts);
     place.address = line

@@ -233,10 +233,10 @@ def apply_block(rules, net, ancestors, state, block, key):
     id_ = check_claim(rules, net, header, block.nonce)
     if key is not None:
         check_block_signature(header.coinbase, id_, block.signature, key)
+    require("hash_txns", hash_txns([txn_id(net, t) for t in block.txns]).hex(), header.hash_txns.hex())
     check_place(rules, header, ancestors[-1])
     require_most("max_bound", rules.max_bound, len(block.txns))
     check_batch_rule(rules, header, len(block.txns), ancestors)
-    require("hash_txns", hash_txns([txn_id(net, t) for t in block.txns]).hex(), header.hash_txns.hex())
     for txn in block.txns:
         state = apply_txn(rules, net, state, txn)
     state = credit(state, header.coinbase, header.reward)

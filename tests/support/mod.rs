@@ -4,11 +4,14 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+mod caller;
 mod client;
 mod net;
 mod place;
 mod stranger;
 
+#[allow(unused_imports, reason = "not every test file speaks as a peer")]
+pub(crate) use caller::{Caller, hello};
 use ccoin_core::BlockId;
 #[allow(unused_imports, reason = "not every test file signs")]
 pub(crate) use client::{Answer, Sender, request};
@@ -31,6 +34,9 @@ pub(crate) use stranger::Stranger;
 
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The line that tells the port of the API.
+const LISTENS: &str = "HTTP API ENDPOINT Started got up and listening on port: ";
 
 /// Comes back with the first value that `look` finds; fails after `PATIENCE`.
 pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
@@ -94,11 +100,25 @@ impl Node {
 
     /// Waits until it has said where its API listens.
     pub(crate) fn http_port(&mut self) {
-        let text = "HTTP API ENDPOINT Started got up and listening on port: ";
-        let seen = self.log.iter().find(|line| line.contains(text)).cloned();
-        let line = seen.unwrap_or_else(|| self.line(text));
+        let line = self.said(LISTENS);
         self.http
             .set_port(line.rsplit_once(' ').unwrap().1.parse().unwrap());
+    }
+
+    /// Waits until its API is up; false: it has ended because a port is taken.
+    pub(crate) fn has_ports(&mut self) -> bool {
+        while !self.log.iter().any(|line| line.contains(LISTENS)) {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.log.push(line),
+                Err(_) => {
+                    let code = self.ended().code();
+                    assert_eq!(code, Some(8), "{}", self.log.join("\n"));
+                    return false;
+                }
+            }
+        }
+        self.http_port();
+        true
     }
 
     /// Waits until `/readyz` says 200.
@@ -115,13 +135,22 @@ impl Node {
     /// Host and port for peers.
     pub(crate) fn p2p(&self) -> String {
         let file = self.data_dir.join("node.json");
-        let text = wait_for("node.json", || fs::read_to_string(&file).ok());
-        let file: Value = serde_json::from_str(&text).unwrap();
-        file["p2p"].as_str().unwrap().to_owned()
+        // The file of a process that was killed may still be there.
+        let own = wait_for("its own node.json", || {
+            let file: Value = serde_json::from_slice(&fs::read(&file).ok()?).ok()?;
+            (file["pid"] == self.pid()).then_some(file)
+        });
+        own["p2p"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The first line that contains `text`, now or later.
+    pub(crate) fn said(&mut self, text: &str) -> String {
+        let seen = self.log.iter().find(|line| line.contains(text)).cloned();
+        seen.unwrap_or_else(|| self.line(text))
     }
 
     /// The next line that contains `text`.
@@ -168,6 +197,15 @@ impl Node {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// The addresses of its peers, in order.
+    pub(crate) fn peers(&self) -> Vec<String> {
+        let items = self.get("/v1/peers")["items"].take();
+        let address = |peer: &Value| peer["address"].as_str().unwrap().to_owned();
+        let mut peers: Vec<String> = items.as_array().unwrap().iter().map(address).collect();
+        peers.sort();
+        peers
     }
 
     /// JSON of a path that must be there.

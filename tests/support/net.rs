@@ -1,7 +1,7 @@
 //! A network of several nodes, each at a place of its own: the first validator founds
 //! it, everybody else gets block 1 from peers.
 
-use super::{Node, Place, genesis, wait_for};
+use super::{Node, Place, genesis, request, wait_for};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -51,6 +51,12 @@ impl Net {
 
     /// Starts a node that calls these, and waits until its API is up.
     pub(crate) fn start_with(&mut self, index: usize, peers: &[String], options: &[&str]) {
+        let mut node = self.spawn(index, peers, options);
+        node.http_port();
+        self.nodes[index] = Some(node);
+    }
+
+    fn spawn(&self, index: usize, peers: &[String], options: &[&str]) -> Node {
         let node_type = if index < self.validators {
             "validator"
         } else {
@@ -63,8 +69,16 @@ impl Net {
             all.extend(["-p", "0"]);
         }
         let place = &self.places[index];
-        let mut node = Node::spawn(&mut place.command("cnode", &all), &place.data(""));
-        node.http_port();
+        Node::spawn(&mut place.command("cnode", &all), &place.data(""))
+    }
+
+    /// Starts a node at a port that was free a moment ago; whoever has taken it for a
+    /// short call gives it back.
+    pub(crate) fn start_at(&mut self, index: usize, port: &str, peers: &[String]) {
+        let node = wait_for(&format!("port {port} and the next one"), || {
+            let mut node = self.spawn(index, peers, &["-p", port]);
+            node.has_ports().then_some(node)
+        });
         self.nodes[index] = Some(node);
     }
 
@@ -167,5 +181,20 @@ impl Discovery {
 
     pub(crate) fn kill(&mut self) {
         self.node.kill();
+    }
+
+    /// What it lists: id, ip and port of each member, in the order of the ids.
+    pub(crate) fn members(&self) -> Vec<(String, String, u64)> {
+        let at = ([127, 0, 0, 1], self.port).into();
+        let all = json!({"command": "get_all"}).to_string();
+        let listed = request(at, "POST", "/", &[], &all).unwrap().json();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let member = |member: &Value| {
+            let port = member["port"].as_u64().unwrap();
+            (text(&member["id"]), text(&member["ip"]), port)
+        };
+        let mut members: Vec<_> = listed.as_array().unwrap().iter().map(member).collect();
+        members.sort();
+        members
     }
 }

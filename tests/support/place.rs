@@ -11,34 +11,59 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use tokio::net::TcpSocket;
 
 /// A directory that is HOME and working directory of everything started in it.
 pub(crate) struct Place {
     dir: tempfile::TempDir,
     /// Of the configured account, once there is one.
     pub(crate) address: String,
+    /// Where no discovery service answers as long as this is kept: bound, not listening.
+    nobody: Option<TcpSocket>,
 }
 
+/// The port of the discovery service in the shipped configuration.
+const SHIPPED_DISCOVERY: &str = "\"port\": 4444";
+
 impl Place {
-    /// Sets the discovery service of the shipped configuration.
-    pub(crate) fn set_discovery(&self, port: u16) {
-        let file = self.path("ccoin.json");
-        let text = fs::read_to_string(&file).unwrap();
-        assert!(text.contains("4444"), "{text}");
-        fs::write(&file, text.replace("4444", &port.to_string())).unwrap();
+    /// The shipped configuration as it is and this genesis configuration, no account yet.
+    pub(crate) fn shipped(genesis: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let shipped = include_str!("../../ccoin.json");
+        fs::write(dir.path().join("ccoin.json"), shipped).unwrap();
+        fs::write(dir.path().join("genesis.json"), genesis).unwrap();
+        let (address, nobody) = (String::new(), None);
+        Self {
+            dir,
+            address,
+            nobody,
+        }
     }
 
-    /// The shipped configuration and this genesis configuration, no account yet.
+    /// The same without anybody at the place of the discovery service, whatever else
+    /// runs on this machine.
     pub(crate) fn new(genesis: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let address = String::new();
-        fs::write(
-            dir.path().join("ccoin.json"),
-            include_str!("../../ccoin.json"),
-        )
-        .unwrap();
-        fs::write(dir.path().join("genesis.json"), genesis).unwrap();
-        Self { dir, address }
+        let mut place = Self::shipped(genesis);
+        let nobody = TcpSocket::new_v4().unwrap();
+        nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let port = nobody.local_addr().unwrap().port();
+        place.replace_discovery(SHIPPED_DISCOVERY, port);
+        place.nobody = Some(nobody);
+        place
+    }
+
+    /// Sets the discovery service.
+    pub(crate) fn set_discovery(&self, port: u16) {
+        let closed = self.nobody.as_ref().unwrap().local_addr().unwrap();
+        self.replace_discovery(&format!("\"port\": {}", closed.port()), port);
+    }
+
+    fn replace_discovery(&self, old: &str, port: u16) {
+        let file = self.path("ccoin.json");
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text.matches(old).count(), 1, "{text}");
+        let new = format!("\"port\": {port}");
+        fs::write(&file, text.replace(old, &new)).unwrap();
     }
 
     /// A network of one validator, ready to start.

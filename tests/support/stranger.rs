@@ -86,7 +86,9 @@ impl Stranger {
 
     /// The next frame that is not for the network itself; `None`: the connection has ended.
     pub(crate) fn hear(&mut self) -> Option<Frame> {
-        let next = timeout(PATIENCE, self.connection.frames.recv());
+        let frames = &mut self.connection.frames;
+        // The timer belongs to the runtime: it is made inside.
+        let next = async { timeout(PATIENCE, frames.recv()).await };
         let heard = self.runtime.block_on(next);
         heard.expect("a frame or the end of the connection")
     }

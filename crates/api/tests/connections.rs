@@ -142,7 +142,7 @@ async fn slow_clients_are_closed_in_time_and_others_do_not_notice() {
     let started = Instant::now();
     let silent = async {
         let mut stream = server.connect().await;
-        closed_within(&mut stream, Duration::from_secs(12))
+        closed_within(&mut stream, Duration::from_secs(20))
             .await
             .expect("closed");
         started.elapsed()
@@ -152,7 +152,7 @@ async fn slow_clients_are_closed_in_time_and_others_do_not_notice() {
         while closed.is_none() {
             // A byte now and then does not buy time.
             let sent = stream.write_all(b"G").await;
-            assert!(started.elapsed() < Duration::from_secs(12), "{sent:?}");
+            assert!(started.elapsed() < Duration::from_secs(20), "{sent:?}");
             closed = closed_within(&mut stream, Duration::from_millis(200)).await;
         }
         started.elapsed()
@@ -169,7 +169,7 @@ async fn slow_clients_are_closed_in_time_and_others_do_not_notice() {
         }
         answer(&mut stream).await.is(400, "bad-json");
         let answered = started.elapsed();
-        closed_within(&mut stream, Duration::from_secs(1))
+        closed_within(&mut stream, Duration::from_secs(5))
             .await
             .expect("closed");
         answered
@@ -178,7 +178,7 @@ async fn slow_clients_are_closed_in_time_and_others_do_not_notice() {
         let stream = server.connect().await;
         let many = format!("GET {}/blk/1 HTTP/1.1\r\nHost: x\r\n\r\n", node.own("")).repeat(1_000);
         // The answers of 100 KB each fill all buffers, and nobody takes them out.
-        while started.elapsed() < Duration::from_secs(15) {
+        while started.elapsed() < Duration::from_secs(20) {
             match stream.try_write(many.as_bytes()) {
                 Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
                     return started.elapsed();
@@ -203,11 +203,12 @@ async fn slow_clients_are_closed_in_time_and_others_do_not_notice() {
         "closed after: silent {silent:?}, headers {headers:?}, body {body:?}, reader {reader:?}; others {others:?}"
     );
     let seconds = |least, most| Duration::from_secs(least)..=Duration::from_secs(most);
-    assert!(seconds(4, 6).contains(&silent), "{silent:?}");
-    assert!(seconds(4, 6).contains(&headers), "{headers:?}");
-    assert!(seconds(9, 11).contains(&body), "{body:?}");
-    assert!(reader < Duration::from_secs(13), "{reader:?}");
-    assert!(others < Duration::from_secs(3), "{others:?}");
+    // The limits are 5, 5, 10 and 10 s; a loaded machine may need 5 s more.
+    assert!(seconds(4, 10).contains(&silent), "{silent:?}");
+    assert!(seconds(4, 10).contains(&headers), "{headers:?}");
+    assert!(seconds(9, 15).contains(&body), "{body:?}");
+    assert!(reader < Duration::from_secs(18), "{reader:?}");
+    assert!(others < Duration::from_secs(5), "{others:?}");
 }
 
 /// Connections with a request under way.

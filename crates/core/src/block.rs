@@ -1,7 +1,7 @@
 //! Blocks: a header that HashCash and a miner's signature seal, and transactions.
 
 use crate::{
-    Amount, BlockId, Height, PowNonce, StateHash, Timestamp, TxnsHash,
+    Amount, BlockId, Height, PowNonce, StateHash, Timestamp, TxId, TxnsHash,
     encoding::{DecodeError, decode, encode},
     transaction::{Transaction, VerifiedTransaction},
 };
@@ -175,14 +175,14 @@ impl Block {
         decode("block", bytes)
     }
 
-    /// The id of an encoded block from its header alone, whatever follows; nothing is
-    /// checked. It tells copies of a known block from news at little cost.
+    /// The header of an encoded block, whatever follows; nothing is checked. It tells
+    /// copies of a known block from news at little cost.
     #[must_use]
-    pub fn peek(bytes: &[u8], genesis: &BlockId) -> Option<(Height, BlockId)> {
+    pub fn peek(bytes: &[u8]) -> Option<SignedHeader> {
         let (array_of_two, rest) = bytes.split_first()?;
         let mut decoder = rmp_serde::Deserializer::from_read_ref(rest);
         let signed = SignedHeader::deserialize(&mut decoder).ok()?;
-        (*array_of_two == 0x92).then(|| (signed.header.number, signed.id(genesis)))
+        (*array_of_two == 0x92).then_some(signed)
     }
 }
 
@@ -203,6 +203,11 @@ impl SealedBlock {
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.signed.header
+    }
+
+    /// The ids of its transactions, in order.
+    pub fn txn_ids(&self) -> impl Iterator<Item = TxId> + '_ {
+        self.transactions.iter().map(|txn| *txn.id())
     }
 
     /// The canonical bytes, as in the log and on the wire.
@@ -245,7 +250,7 @@ impl SealedBlock {
 
 /// The root that a header's `hash_txns` must be for these transactions.
 #[must_use]
-pub fn txns_hash(transactions: &[VerifiedTransaction]) -> TxnsHash {
-    let ids: Vec<Hash> = transactions.iter().map(|txn| (*txn.id()).into()).collect();
+pub fn txns_hash(txns: impl IntoIterator<Item = TxId>) -> TxnsHash {
+    let ids: Vec<Hash> = txns.into_iter().map(Hash::from).collect();
     merkle::root(&ids).into()
 }

@@ -76,6 +76,8 @@ struct Waiting {
     arrived: Timestamp,
     /// Place in the order of arrival, once no number before it is missing.
     turn: Option<u64>,
+    /// It was taken back, and other waiting transactions bring the coins that it spends.
+    covered: bool,
 }
 
 /// The waiting transactions of one sender.
@@ -112,25 +114,31 @@ impl Pool {
     ) -> Result<Accepted, PoolError> {
         let verdict = self.judge(account, &txn)?;
         if verdict == Accepted::New {
-            self.add(now, account, txn);
+            self.add(now, account, txn, false);
         }
         Ok(verdict)
     }
 
-    /// Adds a transaction that has waited before. Its number may lie any way beyond the
-    /// next one: a log does not keep the order in which a left branch came back.
+    /// Adds a transaction that was accepted before and comes back, from a left branch or
+    /// from a log: it has its place, so the bounds for new ones do not count, and its
+    /// number may lie any way beyond the next one. `covered`: it needs coins that other
+    /// waiting transactions bring.
     ///
     /// # Errors
-    /// [`PoolError`]; nothing has changed then.
+    /// [`PoolError::NumberUsed`] or [`PoolError::Funds`]; nothing has changed then.
     pub fn restore(
         &mut self,
         arrived: Timestamp,
         account: Account,
         txn: VerifiedTransaction,
+        covered: bool,
     ) -> Result<Accepted, PoolError> {
-        let verdict = self.judge_within(u64::MAX, account, &txn)?;
+        let verdict = self.judge_number(account, &txn)?;
         if verdict == Accepted::New {
-            self.add(arrived, account, txn);
+            if !covered {
+                self.judge_funds(account, &txn)?;
+            }
+            self.add(arrived, account, txn, covered);
         }
         Ok(verdict)
     }
@@ -144,37 +152,16 @@ impl Pool {
         account: Account,
         txn: &VerifiedTransaction,
     ) -> Result<Accepted, PoolError> {
-        self.judge_within(MAX_GAP, account, txn)
-    }
-
-    fn judge_within(
-        &self,
-        max_gap: u64,
-        account: Account,
-        txn: &VerifiedTransaction,
-    ) -> Result<Accepted, PoolError> {
-        let sender = txn.sender();
-        let got = txn.number;
-        let next = self.next_number(&sender, account);
-        let queue = self.queues.get(&sender);
-        match queue.and_then(|queue| queue.waiting.get(&got)) {
-            Some(waiting) if waiting.txn.id() == txn.id() => return Ok(Accepted::Known),
-            Some(_) => return Err(PoolError::NumberUsed { got, next }),
-            None if got <= account.nonce => return Err(PoolError::NumberUsed { got, next }),
-            None => {}
+        if self.judge_number(account, txn)? == Accepted::Known {
+            return Ok(Accepted::Known);
         }
-        if got.get().saturating_sub(next) > max_gap {
+        let sender = txn.sender();
+        let (got, next) = (txn.number, self.next_number(&sender, account));
+        if got.get().saturating_sub(next) > MAX_GAP {
             return Err(PoolError::NumberGap { got, next });
         }
-        let pending = queue.map_or(0, |queue| queue.amount);
-        let spent = pending.checked_add(txn.amount.get());
-        if spent.is_none_or(|spent| spent > account.balance.get()) {
-            return Err(PoolError::Funds {
-                balance: account.balance,
-                pending,
-                amount: txn.amount,
-            });
-        }
+        self.judge_funds(account, txn)?;
+        let queue = self.queues.get(&sender);
         if queue.is_some_and(|queue| queue.waiting.len() >= MAX_PER_ACCOUNT) {
             return Err(PoolError::AccountFull);
         }
@@ -187,7 +174,46 @@ impl Pool {
         Ok(Accepted::New)
     }
 
-    fn add(&mut self, arrived: Timestamp, account: Account, txn: VerifiedTransaction) {
+    /// Whether the sender's number is free, or this very transaction has it.
+    fn judge_number(
+        &self,
+        account: Account,
+        txn: &VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        let (sender, got) = (txn.sender(), txn.number);
+        let queue = self.queues.get(&sender);
+        match queue.and_then(|queue| queue.waiting.get(&got)) {
+            Some(waiting) if waiting.txn.id() == txn.id() => Ok(Accepted::Known),
+            None if got > account.nonce => Ok(Accepted::New),
+            _ => {
+                let next = self.next_number(&sender, account);
+                Err(PoolError::NumberUsed { got, next })
+            }
+        }
+    }
+
+    /// Whether the sender's coins cover all that it has waiting and this.
+    fn judge_funds(&self, account: Account, txn: &VerifiedTransaction) -> Result<(), PoolError> {
+        let queue = self.queues.get(&txn.sender());
+        let pending = queue.map_or(0, |queue| queue.amount);
+        let spent = pending.checked_add(txn.amount.get());
+        if spent.is_some_and(|spent| spent <= account.balance.get()) {
+            return Ok(());
+        }
+        Err(PoolError::Funds {
+            balance: account.balance,
+            pending,
+            amount: txn.amount,
+        })
+    }
+
+    fn add(
+        &mut self,
+        arrived: Timestamp,
+        account: Account,
+        txn: VerifiedTransaction,
+        covered: bool,
+    ) {
         self.txns = self.txns.saturating_add(1);
         self.bytes = self.bytes.saturating_add(txn.size());
         let queue = self.queues.entry(txn.sender()).or_default();
@@ -199,6 +225,7 @@ impl Pool {
                 txn,
                 arrived,
                 turn: None,
+                covered,
             },
         );
         Self::extend(queue, &mut self.ready, &mut self.next_turn);
@@ -264,7 +291,8 @@ impl Pool {
         settled
     }
 
-    /// Submits all of a sender's transactions anew, by number, and returns the refused.
+    /// Judges the funds of all of a sender's transactions anew, by number, and returns
+    /// the refused.
     fn judge_again(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
         let queue = self.queues.remove(sender).unwrap_or_default();
         for Waiting { txn, turn, .. } in queue.waiting.values() {
@@ -272,11 +300,14 @@ impl Pool {
             self.bytes = self.bytes.saturating_sub(txn.size());
             turn.and_then(|turn| self.ready.remove(&turn));
         }
-        let waiting = queue.waiting.into_values();
-        waiting
-            .filter(|w| self.submit(w.arrived, account, w.txn.clone()).is_err())
-            .map(|w| w.txn)
-            .collect()
+        let mut refused = Vec::new();
+        for w in queue.waiting.into_values() {
+            let again = self.restore(w.arrived, account, w.txn.clone(), w.covered);
+            if again.is_err() {
+                refused.push(w.txn);
+            }
+        }
+        refused
     }
 
     /// Transactions that a block could take, oldest first.

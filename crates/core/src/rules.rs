@@ -1,12 +1,12 @@
 //! When a block is valid: one small check per rule, called in order from cheap to
 //! dear; the first failure decides. Every failure says whose fault it is.
 //!
-//! [`check_header`] needs only the genesis block, [`check_place`] the parent,
-//! [`execute`] the parent's state. Size and decoding come before (`block`), whether
+//! [`check_header`] and [`check_body`] need only the genesis block, [`check_place`] the
+//! parent, [`execute`] the parent's state. Size and decoding come before (`block`), whether
 //! the block is known and how far its time may lie ahead is the machine's business.
 
 use crate::{
-    Amount, BlockId, Height, StateHash, Timestamp, TxnsHash,
+    Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
     block::{Header, MAX_BLOCK_DATA, SealedBlock, SignedHeader, VERSION, txns_hash},
     genesis::Genesis,
     genesis_config::BlockMining,
@@ -94,7 +94,9 @@ pub enum BlockError {
 }
 
 impl BlockError {
-    /// Whose fault it is. Under a good signature, what the block does is its signer's.
+    /// Whose fault it is. Under a good signature, what the block does is its signer's; but
+    /// a signature covers the body only through `hash_txns`, so a body that does not fit
+    /// is the sender's.
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
@@ -106,6 +108,7 @@ impl BlockError {
             | Self::Pow { .. }
             | Self::Key { .. }
             | Self::Signature { .. }
+            | Self::TxnsHash { .. }
             | Self::Number { .. }
             | Self::Refused(_)
             | Self::TooEarly { .. } => Blame::Sender,
@@ -114,7 +117,6 @@ impl BlockError {
             }
             Self::TooMany { .. }
             | Self::NotDue { .. }
-            | Self::TxnsHash { .. }
             | Self::Transaction { .. }
             | Self::Apply { .. }
             | Self::Supply
@@ -198,6 +200,22 @@ fn check_turn(header: &Header, schedule: &Schedule) -> Result<(), BlockError> {
     })
 }
 
+/// Rule 12: the body is the one that the header was made for. It comes before all rules
+/// that look at the body: anybody could put another one behind a good header.
+///
+/// # Errors
+/// [`BlockError::TxnsHash`].
+pub fn check_body(header: &Header, txns: impl IntoIterator<Item = TxId>) -> Result<(), BlockError> {
+    let expected = txns_hash(txns);
+    if header.hash_txns == expected {
+        return Ok(());
+    }
+    Err(BlockError::TxnsHash {
+        got: header.hash_txns,
+        expected,
+    })
+}
+
 /// What a block's validity takes from the chain it continues.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -277,7 +295,7 @@ pub struct Applied {
     pub changes: Vec<Change>,
 }
 
-/// Rules 12 to 14: body hash, every transaction in order, reward, state root.
+/// Rules 13 and 14: every transaction in order, reward, state root.
 ///
 /// # Errors
 /// The first [`BlockError`] in order; nothing has changed then.
@@ -287,13 +305,6 @@ pub fn execute(
     genesis: &Genesis,
 ) -> Result<Applied, BlockError> {
     let header = block.header();
-    let expected = txns_hash(&block.transactions);
-    if header.hash_txns != expected {
-        return Err(BlockError::TxnsHash {
-            got: header.hash_txns,
-            expected,
-        });
-    }
     let mut draft = Draft::new(parent);
     for (index, txn) in block.transactions.iter().enumerate() {
         draft

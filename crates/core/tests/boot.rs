@@ -6,7 +6,7 @@ mod fixtures;
 use ccoin_core::{
     Height,
     genesis::Genesis,
-    machine::{Input, NodeState},
+    machine::{Effect, Input, NodeState},
 };
 use fixtures::{Network, child, ghost, give_from, miner, peer::Lie, shell::Shell, world::World};
 use std::sync::Arc;
@@ -184,5 +184,22 @@ fn a_leader_that_has_slept_makes_nothing_on_its_old_head() {
         let chain = world.nodes[0].shell.machine.chain().main().len();
         let made = world.nodes[0].shell.log.len();
         assert_eq!(made + 1, chain, "{late}: a block beside the chain");
+    }
+}
+
+/// More than 256 blocks behind: at once, and then every two seconds while it waits.
+#[test]
+fn catching_up_is_told() {
+    for (claimed, times) in [(1, 0), (257, 0), (258, 2), (1 << 40, 2)] {
+        let mut shell = Shell::new(&network(2), 0);
+        shell.tick(100);
+        join(&mut shell, 200, 7, true, claimed);
+        (210..4_000).step_by(10).for_each(|after| shell.tick(after));
+        let told = |effect: &Effect| match effect {
+            Effect::Progress { height, target } => Some((height.get(), target.get())),
+            _ => None,
+        };
+        let told: Vec<_> = shell.open.iter().filter_map(told).collect();
+        assert_eq!(told, vec![(1, claimed); times]);
     }
 }

@@ -5,7 +5,7 @@ mod fixtures;
 
 use ccoin_core::{
     Address, BlockId,
-    chain::{Chain, Standing, Switch, WINDOW_BLOCKS},
+    chain::{Chain, Standing, Switch, WINDOW_BLOCKS, WINDOW_BYTES},
     encoding::{decode, encode},
     genesis::Genesis,
     rules::Applied,
@@ -334,7 +334,7 @@ fn large_blocks_shorten_the_window() {
     let (mut chain, mut tip) = start(&genesis);
     let data = "x".repeat(65_536);
     let mut sizes = BTreeMap::new();
-    for number in 0..36 {
+    for number in 0..56 {
         let txns: Vec<_> = (1..=43)
             .map(|index| {
                 record(
@@ -356,6 +356,9 @@ fn large_blocks_shorten_the_window() {
         .iter()
         .filter_map(|block| sizes.get(&block.block.header().number))
         .sum();
-    assert!(kept <= 64 << 20 && kept > 56 << 20, "{kept}");
+    assert!(
+        kept <= WINDOW_BYTES && kept > WINDOW_BYTES - (8 << 20),
+        "{kept}"
+    );
     assert_eq!(chain.head().block.id, tip.block.id);
 }

@@ -164,6 +164,7 @@ fn a_lone_transaction_is_shut_out_for_ever_by_a_busy_miner() {
         3_900,
         &pays(&genesis, 1, 1..=2),
     );
+    shell.tick(2_000);
     shell.submit(3_200, &[pay(&genesis, 2, 1)]);
     shell.block(3_900, &busy.block);
     millisecond_by_millisecond(&mut shell, 3_901..4_300);

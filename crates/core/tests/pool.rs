@@ -276,6 +276,7 @@ fn a_left_branch_returns_its_transactions() {
             {
                 "returned"
             }
+            Effect::Relay { .. } => "told",
             Effect::PersistBlock { .. } => "block",
             Effect::Head { dropped, .. } => {
                 let dropped: Vec<_> = dropped.iter().map(|(txn, _)| *txn.id()).collect();
@@ -285,5 +286,5 @@ fn a_left_branch_returns_its_transactions() {
             _ => "other",
         })
         .collect();
-    assert_eq!(order[..3], ["block", "returned", "head"]);
+    assert_eq!(order[..4], ["block", "returned", "told", "head"]);
 }

@@ -72,8 +72,12 @@ impl Model {
             again.sort_unstable();
             self.waiting = kept;
             self.ready.retain(|r| r.0 != from);
+            // They have their places: only the coins count.
             for (_, number, amount) in again {
-                self.submit(from, (nonce, balance), number, amount);
+                if self.pending(from) + amount <= balance {
+                    self.waiting.push((from, number, amount));
+                    self.promote(from, nonce);
+                }
             }
         }
         self.ready

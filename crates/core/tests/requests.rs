@@ -5,7 +5,6 @@ mod fixtures;
 
 use ccoin_core::{
     BlockId, Height,
-    block::SealedBlock,
     chain::{Chain, WINDOW_BLOCKS},
     genesis::Genesis,
     machine::{Effect, Input},
@@ -13,7 +12,7 @@ use ccoin_core::{
     rules::Applied,
     sync::fetch::Fetch,
 };
-use fixtures::{Network, at, branch, shell::Shell};
+use fixtures::{Network, at, branch, peer::answer, shell::Shell};
 use std::sync::Arc;
 
 /// When everybody's blocks are old.
@@ -133,36 +132,11 @@ fn meet(
             unreachable!()
         };
         assert!(requests.len() < 50, "it never ends");
-        let (blocks, more) = serve(genesis, other, &request);
+        let (blocks, more) = answer(genesis, other, &request);
         requests.push(request);
         shell.input(now + 1, Input::Answer { peer, blocks, more });
     }
     (requests, shell)
-}
-
-fn serve(
-    genesis: &Genesis,
-    chain: &[Arc<Applied>],
-    request: &BlockRequest,
-) -> (Vec<SealedBlock>, bool) {
-    let known = |(number, id): &&(Height, BlockId)| {
-        *number == Height::GENESIS && *id == genesis.id
-            || chain.iter().any(|block| block.block.id == *id)
-    };
-    let from = request
-        .locator
-        .iter()
-        .find(known)
-        .expect("block 1 is everybody's")
-        .0
-        .get() as usize
-        - 1;
-    let end = chain.len().min(from + usize::from(request.most));
-    let blocks = chain[from..end]
-        .iter()
-        .map(|block| block.block.clone())
-        .collect();
-    (blocks, end < chain.len())
 }
 
 /// The better branch is longer than three answers, and only its last block makes it better.
@@ -200,37 +174,28 @@ fn a_locator_reaches_back_in_growing_steps() {
 }
 
 #[test]
-fn a_branch_from_below_the_window_is_told_and_left_alone() {
+fn a_branch_from_below_the_window_is_told_and_left_alone_for_a_minute() {
     let genesis = network();
     let root = Arc::new(genesis.applied());
-    let own = branch(&genesis, &root, WINDOW_BLOCKS as u64 + 10, 50);
-    let other = branch(&genesis, &root, 20, 60);
-    let (requests, mut shell) = meet(&genesis, LATER, &own, &other);
+    let most = WINDOW_BLOCKS as u64;
+    let own = branch(&genesis, &root, most + 10, 50);
+    let other = branch(&genesis, &root, most + 20, 60);
+    let now = LATER + most * 60;
+    let (requests, mut shell) = meet(&genesis, now, &own, &other);
     assert_eq!(requests.len(), 1);
-    let apart = |shell: &Shell| {
-        shell
-            .said
-            .iter()
-            .filter(|effect| matches!(effect, Effect::Apart { peer: 1 }))
-            .count()
-    };
-    assert_eq!(apart(&shell), 1);
-    let (peer, block) = (1, other[19].block.clone());
-    shell.input(1_000_100, Input::Block { peer, block });
-    shell.input(
-        1_000_200,
-        Input::Heights {
-            peer,
-            height: height(9_000),
-        },
-    );
-    shell.tick(1_020_000);
-    assert!(
-        !shell
-            .said
-            .iter()
-            .any(|effect| matches!(effect, Effect::Ask { .. }))
-    );
+    let said = core::mem::take(&mut shell.said);
+    let apart = |effect: &&Effect| matches!(effect, Effect::Apart { peer: 1 });
+    assert_eq!(said.iter().filter(apart).count(), 1);
+    let (peer, block) = (1, other[other.len() - 1].block.clone());
+    shell.input(now + 100, Input::Block { peer, block });
+    let height = height(most + 9_000);
+    shell.input(now + 200, Input::Heights { peer, height });
+    shell.tick(now + 20_000);
+    let ask = |effect: &Effect| matches!(effect, Effect::Ask { .. });
+    assert!(!shell.said.iter().any(ask));
+    // It may have come over to this branch.
+    shell.tick(now + 60_001);
+    assert!(shell.said.iter().any(ask));
 }
 
 /// A fresh head is shown at once, but not to who showed it; an old one when there is no

@@ -140,8 +140,8 @@ fn the_first_broken_rule_in_order_is_named() {
         (|h| h.difficulty = 0, "block difficulty"),
         (|h| h.reward = coins(11), "block reward"),
         (|h| h.time = at(2_000), "block is signed"),
-        (|h| h.number = Height::new(9).unwrap(), "block number"),
         (|h| h.hash_txns = TxnsHash::ZERO, "hash_txns"),
+        (|h| h.number = Height::new(9).unwrap(), "block number"),
         (|h| h.hash_state = StateHash::ZERO, "hash_state"),
     ];
     while !faults.is_empty() {
@@ -298,7 +298,7 @@ fn number_and_gap_follow_the_parent() {
 fn hash_txns_never_compared_with_the_body() {
     let scene = two_miners();
     let (error, blame) = scene.broken(|h| h.hash_txns = TxnsHash::ZERO);
-    assert!(matches!(error, BlockError::TxnsHash { .. }) && blame == Blame::Signer);
+    assert!(matches!(error, BlockError::TxnsHash { .. }) && blame == Blame::Sender);
     let mut swapped = scene.altered(|_| {});
     swapped.transactions.reverse();
     assert!(matches!(

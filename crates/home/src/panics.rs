@@ -1,5 +1,6 @@
 //! How a server ends when a task or a thread panics: one line on stderr and in the log,
-//! then exit code 1. What a panic leaves half done is nothing to go on with.
+//! then exit code 1, and the next start is as after a power cut. Going on without a part
+//! of it would look alive.
 //!
 //! It waits for nothing: a full disk, a reader that has gone or a lock that the
 //! panicking thread holds itself must not keep the process alive.

@@ -24,6 +24,9 @@ pub(crate) const WAITING_EVENTS: usize = 64;
 /// Inputs that are decided before their effects go to the disk together.
 const GROUP: usize = 64;
 
+/// Events that may overtake a batch of transactions.
+const EVENTS_A_BATCH: usize = 8;
+
 /// Longest sleep: time may be set, and the machine should notice.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
@@ -71,8 +74,10 @@ impl Actor {
         loop {
             let mut unit = Unit::default();
             self.decide(woken, &mut unit);
-            for _ in 1..GROUP {
-                let Some(next) = self.waiting() else { break };
+            for turn in 1..GROUP {
+                let Some(next) = self.waiting(turn) else {
+                    break;
+                };
                 self.decide(next, &mut unit);
             }
             let pool = self.machine.pool();
@@ -100,8 +105,14 @@ impl Actor {
         }
     }
 
-    /// What has come in meanwhile, events first.
-    fn waiting(&mut self) -> Option<Woken> {
+    /// What has come in meanwhile: events first, but whoever sends many keeps no
+    /// transactions waiting.
+    fn waiting(&mut self, turn: usize) -> Option<Woken> {
+        if turn.is_multiple_of(EVENTS_A_BATCH)
+            && let Ok(batch) = self.batches.try_recv()
+        {
+            return Some(Woken::Batch(batch));
+        }
         let event = self.events.try_recv().map(Woken::Event);
         event
             .or_else(|_| self.batches.try_recv().map(Woken::Batch))

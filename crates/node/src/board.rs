@@ -14,8 +14,9 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// Dropped transactions whose reason is kept.
+/// Dropped transactions whose reason is kept, and bytes of their encodings.
 const MAX_DROPPED: usize = 100_000;
+const MAX_DROPPED_BYTES: usize = 128 << 20;
 
 /// What became of a transaction.
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ struct Facts {
     included: HashMap<TxId, (Arc<Applied>, usize)>,
     dropped: HashMap<TxId, (VerifiedTransaction, PoolError)>,
     dropped_order: VecDeque<TxId>,
+    dropped_bytes: usize,
     arrivals: u64,
 }
 
@@ -125,11 +127,13 @@ impl Board {
     }
 
     /// Waiting transactions after a place in the order of arrival that did not come from
-    /// this peer, and the place up to which was looked.
+    /// this peer, only those from before a time if one is given; and the place up to which
+    /// was looked.
     pub(crate) fn for_peer(
         &self,
         peer: PeerId,
         after: u64,
+        before: Option<Timestamp>,
         limit: usize,
     ) -> (Vec<VerifiedTransaction>, u64) {
         let facts = self.facts();
@@ -137,7 +141,8 @@ impl Board {
         let mut txns = Vec::new();
         for (order, waits) in facts.pending.range(after.saturating_add(1)..).take(limit) {
             looked = *order;
-            if waits.from != Some(peer) {
+            let old = before.is_none_or(|before| waits.arrived < before);
+            if old && waits.from != Some(peer) {
                 txns.push(waits.txn.clone());
             }
         }
@@ -208,8 +213,13 @@ impl Facts {
                 from: None,
             };
             self.pending.insert(self.arrivals, waits);
-            self.dropped.remove(txn.id());
+            self.undrop(txn.id());
         }
+    }
+
+    fn undrop(&mut self, id: &TxId) {
+        let gone = self.dropped.remove(id);
+        self.dropped_bytes -= gone.map_or(0, |(txn, _)| txn.size());
     }
 
     fn came_from(&mut self, txns: &[VerifiedTransaction], peer: Option<PeerId>) {
@@ -236,16 +246,16 @@ impl Facts {
 
     fn give_up(&mut self, txn: &VerifiedTransaction, reason: &PoolError) {
         self.unwait(txn);
-        if self
-            .dropped
-            .insert(*txn.id(), (txn.clone(), reason.clone()))
-            .is_none()
-        {
-            self.dropped_order.push_back(*txn.id());
-        }
-        while self.dropped_order.len() > MAX_DROPPED {
-            let oldest = self.dropped_order.pop_front();
-            oldest.and_then(|id| self.dropped.remove(&id));
+        self.undrop(txn.id());
+        self.dropped_bytes += txn.size();
+        self.dropped
+            .insert(*txn.id(), (txn.clone(), reason.clone()));
+        self.dropped_order.push_back(*txn.id());
+        while self.dropped_order.len() > MAX_DROPPED || self.dropped_bytes > MAX_DROPPED_BYTES {
+            let Some(oldest) = self.dropped_order.pop_front() else {
+                break;
+            };
+            self.undrop(&oldest);
         }
     }
 

@@ -229,20 +229,20 @@ impl History {
         Ok((rows.ok_or(HistoryError::Mismatch(0))?, next))
     }
 
-    /// The number of the first of these blocks that is on the head's branch; zeros as
-    /// id stand for any block with the number.
+    /// The first of these blocks that is on the head's branch; zeros as id stand for any
+    /// block with the number.
     ///
     /// # Errors
     /// [`HistoryError`] if storage does not answer.
     pub(crate) async fn common(
         &self,
         pairs: Vec<(Height, BlockId)>,
-    ) -> Result<Option<Height>, HistoryError> {
+    ) -> Result<Option<(Height, BlockId)>, HistoryError> {
         let view = Arc::clone(&self.view.borrow());
         for (index, (number, id)) in pairs.iter().enumerate() {
             if let Some(recent) = view.at(*number) {
                 if fits(id, &recent.id()) {
-                    return Ok(Some(*number));
+                    return Ok(Some((*number, *id)));
                 }
             } else if *number < settled(&view).next().unwrap_or(Height::MAX) {
                 let older = pairs.get(index..).unwrap_or_default().to_vec();
@@ -256,12 +256,12 @@ impl History {
         &self,
         pairs: Vec<(Height, BlockId)>,
         settled: Height,
-    ) -> Result<Option<Height>, HistoryError> {
+    ) -> Result<Option<(Height, BlockId)>, HistoryError> {
         let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
             for (number, id) in pairs {
                 let have = index.block_at(number)?.filter(|_| number <= settled);
                 if have.is_some_and(|(have, _)| fits(&id, &have)) {
-                    return Ok(Some(number));
+                    return Ok(Some((number, id)));
                 }
             }
             Ok(None)

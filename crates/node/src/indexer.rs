@@ -197,29 +197,32 @@ impl Indexer {
             .index
             .block_at(height)?
             .unwrap_or((genesis, Position::START));
-        let mut parents: BTreeMap<BlockId, (BlockId, Position)> = BTreeMap::new();
+        let mut headers: BTreeMap<BlockId, (Height, BlockId, Position)> = BTreeMap::new();
         self.log.scan(from, &mut |position, record, bytes| {
-            let block = matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK)
-                .then(|| Block::decode(bytes));
-            if let Some(Ok(Block { signed, .. })) = block {
-                parents.insert(signed.id(&genesis), (signed.header.hash_parent, position));
+            let block = matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK);
+            if let Some(signed) = block.then(|| Block::peek(bytes)).flatten() {
+                let header = &signed.header;
+                let place = (header.number, header.hash_parent, position);
+                headers.insert(signed.id(&genesis), place);
             }
             Ok::<_, NodeError>(())
         })?;
-        let mut cursor = view
-            .recent
-            .front()
-            .map_or(genesis, |first| first.header().hash_parent);
+        let first = view.recent.front().map(Recent::header);
+        let mut cursor = first.map_or(genesis, |first| first.hash_parent);
+        let mut lowest = first.map_or(Height::GENESIS, |first| first.number);
         let mut branch = Vec::new();
         while cursor != indexed {
-            let Some((parent, position)) = parents.get(&cursor) else {
-                // The head's branch leaves below what is indexed.
-                self.index
-                    .truncate_height(height.checked_sub(1).unwrap_or(Height::ZERO));
+            let Some((number, parent, position)) = headers.get(&cursor) else {
+                // The head's branch leaves below what is indexed: at `cursor` or further down.
+                let at = lowest.checked_sub(1).unwrap_or(Height::ZERO);
+                let here = self.index.block_at(at)?.is_some_and(|(id, _)| id == cursor);
+                let fork = at.checked_sub(u64::from(!here)).unwrap_or(Height::ZERO);
+                let below = height.checked_sub(1).unwrap_or(Height::ZERO);
+                self.index.truncate_height(fork.min(below));
                 return Ok(());
             };
             branch.push(*position);
-            cursor = *parent;
+            (lowest, cursor) = (*number, *parent);
         }
         for position in branch.into_iter().rev() {
             self.put_from_log(position)?;

@@ -9,7 +9,7 @@ use crate::{
     history::History,
     indexer::Indexer,
     miner::Miner,
-    peers::{Hub, HubSetup, PeerSetup, registration::Registered, voice::Voice},
+    peers::{Hub, HubSetup, PeerSetup, memory::Memory, registration::Registered, voice::Voice},
     store::{ChainPaths, Store},
     verifier::VerifierPool,
     view::{QueueSize, Recent, View},
@@ -160,7 +160,9 @@ impl RunningNode {
             height: watched.borrow().height(),
             final_number: Height::GENESIS,
         });
+        let memory = Arc::<Memory>::default();
         let hub = HubSetup {
+            memory: Arc::clone(&memory),
             genesis: Arc::clone(&genesis),
             key: Arc::clone(&key),
             validator,
@@ -179,6 +181,7 @@ impl RunningNode {
         };
         let voice = Arc::new(Voice {
             network: network.clone(),
+            memory,
             local,
         });
         let recent_bytes = watched

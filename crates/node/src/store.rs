@@ -167,20 +167,21 @@ impl Store {
             positions,
             from,
         } = replayed;
-        let (pool, entries) = PoolLog::open(&paths.pool)?;
         let genesis = &start.genesis;
         let max_data = genesis.config.transaction.max_data_bytes as usize;
-        let mut waiting = Vec::new();
+        let decode = |bytes: &[u8]| Transaction::decode(bytes, max_data);
+        let id_of = |bytes: &[u8]| Some(decode(bytes).ok()?.id(&genesis.id));
+        let (pool, entries) = PoolLog::open(&paths.pool, &id_of)?;
+        let mut waiting = Vec::with_capacity(entries.len());
         for entry in entries {
-            let txn = Transaction::decode(&entry.bytes, max_data)
+            let txn = decode(&entry.bytes)
                 .map_err(|error| damaged(&paths.pool, Position::START, error.to_string()))?;
             let txn = VerifiedTransaction::already_verified(txn, &genesis.id);
-            let known = machine.pool().contains(&txn.sender(), txn.number, txn.id());
-            machine.requeue(entry.arrived, txn.clone());
-            if !known && machine.pool().contains(&txn.sender(), txn.number, txn.id()) {
-                waiting.push((entry.arrived, txn));
-            }
+            waiting.push((entry.arrived, txn));
         }
+        machine.requeue(waiting.clone());
+        let pool_now = machine.pool();
+        waiting.retain(|(_, txn)| pool_now.contains(&txn.sender(), txn.number, txn.id()));
         Ok(Self {
             lock,
             blocks,

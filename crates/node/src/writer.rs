@@ -123,6 +123,13 @@ impl Writer {
                     block_written = true;
                 }
                 Effect::PersistSeal(mark) => self.persist_seal(*mark)?,
+                Effect::Head { dropped, .. } => {
+                    // Whoever hears that one was dropped must not see it come back.
+                    for (txn, _) in dropped {
+                        self.pool.append_dropped(txn.id())?;
+                        txns_written = true;
+                    }
+                }
                 _ => {}
             }
         }

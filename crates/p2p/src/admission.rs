@@ -100,9 +100,10 @@ impl Admission {
         ordinary
     }
 
-    /// Whether an address is refused now.
-    pub(crate) fn is_banned(&self, address: &Address, now: Instant) -> bool {
-        self.banned.get(address).is_some_and(|until| now < *until)
+    /// Until when an address is refused, if it is now.
+    pub(crate) fn banned(&self, address: &Address, now: Instant) -> Option<Instant> {
+        let until = self.banned.get(address).copied();
+        until.filter(|until| now < *until)
     }
 
     /// Whether there is a connection to this address.
@@ -142,7 +143,7 @@ impl Admission {
         seat: Seat,
         now: Instant,
     ) -> Result<Option<PeerId>, ByeReason> {
-        if self.is_banned(&address, now) {
+        if self.banned(&address, now).is_some() {
             return Err(ByeReason::Banned);
         }
         let free = self.has_seat(seat.privileged);
@@ -304,8 +305,10 @@ mod tests {
         assert_eq!(admission.take_seat(A, seat(1, A), now), Ok(None));
         let refused = admission.take_seat(B, seat(2, B), now);
         assert_eq!(refused, Err(ByeReason::Banned));
-        assert!(admission.is_banned(&B, now + Duration::from_secs(599)));
-        assert!(!admission.is_banned(&B, now + Duration::from_secs(600)));
+        let end = now + Duration::from_secs(600);
+        let last = end - Duration::from_secs(1);
+        assert_eq!(admission.banned(&B, last), Some(end));
+        assert_eq!(admission.banned(&B, end), None);
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub type PeerId = u64;
 /// What a frame costs in the budget besides its body: an entry of the queue.
 const FRAME_COST: usize = 64;
 
+/// What a frame as long as the whole bound leaves free: a question that is being answered
+/// must not keep it from being read, or two nodes could wait for each other.
+const QUESTION: u32 = 8 << 10;
+
 /// A connection to a node that has proven its address.
 #[derive(Debug)]
 pub struct Connection {
@@ -31,13 +35,18 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct Frames {
     queue: mpsc::Receiver<(Frame, OwnedSemaphorePermit)>,
+    /// The room of the frame handed out last.
+    handed: Option<OwnedSemaphorePermit>,
 }
 
 impl Frames {
     /// The next frame; `None`: the connection has ended. As long as nobody asks, at most
-    /// the bound of [`Limits::inbound`](crate::Limits::inbound) is read from the socket.
+    /// the bound of [`Limits::inbound`](crate::Limits::inbound) is read from the socket;
+    /// the frame handed out last counts until the next one is asked for.
     pub async fn recv(&mut self) -> Option<Frame> {
-        let (frame, _budget) = self.queue.recv().await?;
+        self.handed = None;
+        let (frame, room) = self.queue.recv().await?;
+        self.handed = Some(room);
         Some(frame)
     }
 }
@@ -46,7 +55,8 @@ impl Frames {
 pub(crate) struct Inbox {
     queue: mpsc::Sender<(Frame, OwnedSemaphorePermit)>,
     budget: Arc<Semaphore>,
-    bound: u32,
+    /// What a single frame takes at most.
+    most: u32,
 }
 
 /// Both ends of a queue for at most `bound` bytes.
@@ -60,18 +70,20 @@ pub(crate) fn inbox(bound: usize) -> (Inbox, Frames) {
     let inbox = Inbox {
         queue,
         budget: Arc::new(Semaphore::new(permits)),
-        bound,
+        most: bound - (bound / 2).min(QUESTION),
     };
-    (inbox, Frames { queue: frames })
+    let handed = None;
+    let queue = frames;
+    (inbox, Frames { queue, handed })
 }
 
 impl Inbox {
     /// Waits until there is room for a body of this length; one that is longer than the
-    /// whole bound waits until it is alone.
+    /// whole bound waits until it is alone, but for a question.
     pub(crate) async fn room(&self, length: usize) -> Option<OwnedSemaphorePermit> {
         let cost = u32::try_from(length.saturating_add(FRAME_COST)).unwrap_or(u32::MAX);
         let budget = Arc::clone(&self.budget);
-        let room = budget.acquire_many_owned(cost.min(self.bound)).await;
+        let room = budget.acquire_many_owned(cost.min(self.most)).await;
         room.ok()
     }
 
@@ -84,5 +96,52 @@ impl Inbox {
     /// Resolves when nobody wants the frames any more.
     pub(crate) async fn unwanted(&self) {
         self.queue.closed().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    async fn put(inbox: &Inbox, length: usize) {
+        let body = Bytes::from(vec![0; length]);
+        let room = inbox.room(length).await.unwrap();
+        let header = *b"TXN";
+        inbox.put(Frame { header, body }, room).await;
+    }
+
+    async fn is_room(inbox: &Inbox, length: usize) -> bool {
+        timeout(Duration::ZERO, inbox.room(length)).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_frame_counts_until_the_next_one_is_asked_for() {
+        let (inbox, mut frames) = inbox(100_000);
+        put(&inbox, 60_000).await;
+        assert!(!is_room(&inbox, 50_000).await);
+        assert!(frames.recv().await.is_some());
+        assert!(!is_room(&inbox, 50_000).await);
+        put(&inbox, 30_000).await;
+        assert!(frames.recv().await.is_some());
+        assert!(is_room(&inbox, 50_000).await);
+        assert!(!is_room(&inbox, 90_000).await);
+        drop(frames);
+        assert!(is_room(&inbox, 90_000).await);
+    }
+
+    #[tokio::test]
+    async fn the_longest_frame_waits_for_all_but_a_question() {
+        let (inbox, mut frames) = inbox(100_000);
+        put(&inbox, 4096).await;
+        assert!(is_room(&inbox, 3_000_000).await);
+        put(&inbox, 5000).await;
+        assert!(!is_room(&inbox, 3_000_000).await);
+        for _ in 0..2 {
+            assert!(frames.recv().await.is_some());
+        }
+        assert!(is_room(&inbox, 3_000_000).await);
     }
 }

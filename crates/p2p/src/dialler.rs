@@ -1,7 +1,7 @@
 //! Dials whom the address book names, when it names them.
 
 use crate::shared::Shared;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use tokio::{select, time::sleep_until};
 
 impl Shared {
@@ -12,17 +12,14 @@ impl Shared {
             for place in places {
                 self.tasks.spawn(Arc::clone(&self).outgoing(place));
             }
-            let later = async {
-                match next {
-                    Some(next) => sleep_until(next.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            // peers are dialled for ever, even if nobody says that something has changed
+            let longest = Instant::now() + self.limits.longest_pause;
+            let next = next.map_or(longest, |next| next.min(longest));
             select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 () = self.changed.notified() => {}
-                () = later => {}
+                () = sleep_until(next.into()) => {}
             }
         }
     }

@@ -17,45 +17,71 @@ use std::{
     sync::{Arc, Mutex},
     time::Instant,
 };
-use tokio::{net::TcpStream, select, time::timeout};
+use tokio::{net::TcpStream, select, sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+/// A connection that somebody dialled, before its handshake.
+pub(crate) struct Arrival {
+    pub(crate) id: PeerId,
+    pub(crate) stream: TcpStream,
+    pub(crate) remote: SocketAddr,
+    /// Drops it before its handshake is over.
+    pub(crate) ended: CancellationToken,
+    /// Free again when it has a seat, or when its socket is closed.
+    pub(crate) room: OwnedSemaphorePermit,
+}
+
 impl Shared {
-    /// A connection that somebody dialled; `ended` drops it before its handshake is over.
-    pub(crate) async fn incoming(
-        self: Arc<Self>,
-        id: PeerId,
-        stream: TcpStream,
-        remote: SocketAddr,
-        ended: CancellationToken,
-    ) {
-        let mut link = Link::new(stream);
-        let result = select! {
+    /// A connection that somebody dialled: until it has a seat it counts as an early one,
+    /// also while it is told why it gets none. One that ends for a newer one is told
+    /// nothing: last words take time and a socket.
+    pub(crate) async fn incoming(self: Arc<Self>, arrival: Arrival) {
+        let Arrival {
+            id, remote, ended, ..
+        } = arrival;
+        let admitted = select! {
             biased;
-            () = self.stop.cancelled() => Err(stopping()),
             () = ended.cancelled() => {
-                Err(HandshakeError::Unwelcome(ByeReason::Full, "newer connections wait".into()))
+                tracing::debug!(%remote, "no connection: newer ones wait");
+                None
             }
-            result = timeout(self.limits.handshake, link.answer(&self)) => {
-                result.unwrap_or(Err(HandshakeError::Late))
-            }
-        };
-        let result = match result {
-            Ok(hello) => self.admitted(id, hello, remote, None),
-            Err(error) => Err(error),
+            admitted = self.receive(id, arrival.stream, remote) => admitted,
         };
         {
             let mut state = self.state();
             state.early.remove(&id);
             state.admission.leave_early(id);
-            if result.as_ref().is_err_and(HandshakeError::is_rubbish) {
-                state.admission.delay(remote.ip(), Instant::now());
+        }
+        drop(arrival.room);
+        if let Some((peer, link)) = admitted {
+            self.run(peer, link).await;
+        }
+    }
+
+    /// The handshake of a connection that somebody dialled, and its seat or the refusal.
+    async fn receive(
+        &self,
+        id: PeerId,
+        stream: TcpStream,
+        remote: SocketAddr,
+    ) -> Option<(Arc<Peer>, Link)> {
+        let mut link = Link::new(stream);
+        let result = select! {
+            biased;
+            () = self.stop.cancelled() => Err(stopping()),
+            result = timeout(self.limits.handshake, link.answer(self, remote.ip())) => {
+                result.unwrap_or(Err(HandshakeError::Late))
             }
+        };
+        let error = match result.and_then(|hello| self.admitted(id, hello, remote, None)) {
+            Ok(peer) => return Some((peer, link)),
+            Err(error) => error,
+        };
+        if error.is_rubbish() {
+            self.state().admission.delay(remote.ip(), Instant::now());
         }
-        match result {
-            Ok(peer) => self.run(peer, link).await,
-            Err(error) => self.refused(link, &error, name(remote, None)).await,
-        }
+        self.refused(link, &error, name(remote, None)).await;
+        None
     }
 
     /// A connection that we dial.
@@ -89,6 +115,8 @@ impl Shared {
         match result {
             Ok(peer) => {
                 self.state().book.reached(&place);
+                // another one may be dialled instead
+                self.changed.notify_one();
                 self.run(peer, link).await;
             }
             Err(error) => {

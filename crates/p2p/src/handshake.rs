@@ -4,13 +4,14 @@
 use crate::{
     frame_reader::{FrameReader, ReadError},
     place::Place,
-    shared::{Refusal, Shared},
+    refusal::Refusal,
+    shared::Shared,
 };
 use ccoin_core::message::{
     Acknowledgement, Bye, ByeReason, Hello, Message, acknowledgement_digest, okay_digest,
 };
 use ccoin_crypto::{Hash, KeyError, PublicKey, Signature};
-use std::io;
+use std::{io, net::IpAddr};
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
@@ -110,20 +111,27 @@ impl Link {
         shared.judge(&hello, Some(place))?;
         // only now: nothing of another network is remembered
         shared.prove(place, hello.address);
-        let signature = shared.key.sign(&okay_digest(&mine, &hello))?;
+        let digest = okay_digest(&mine, &hello);
+        let signature = shared.signer.turn().sign(digest).await?;
         self.say(&Message::Oky(signature)).await?;
         Ok(hello)
     }
 
-    /// The listening side of the same.
-    pub(crate) async fn answer(&mut self, shared: &Shared) -> Result<Hello, HandshakeError> {
+    /// The listening side of the same, for somebody at `host`.
+    pub(crate) async fn answer(
+        &mut self,
+        shared: &Shared,
+        host: IpAddr,
+    ) -> Result<Hello, HandshakeError> {
         let theirs = match self.hear().await? {
             Message::Hey(hello) => hello,
             other => return Err(unexpected(&other, "HEY")),
         };
         shared.judge(&theirs, None)?;
+        let turn = shared.signer.turn_of(host).await;
         let mine = shared.hello();
-        let signature = shared.key.sign(&acknowledgement_digest(&theirs, &mine))?;
+        let digest = acknowledgement_digest(&theirs, &mine);
+        let signature = turn.sign(digest).await?;
         let answer = Acknowledgement {
             hello: mine.clone(),
             signature,
@@ -162,6 +170,6 @@ fn verify(
     digest: &Hash,
     signature: &Signature,
 ) -> Result<(), HandshakeError> {
-    let verified = shared.state().verifier.verify(key, digest, signature);
+    let verified = shared.signer.verify(key, digest, signature);
     verified.map_err(|_| HandshakeError::Unproven(key.address()))
 }

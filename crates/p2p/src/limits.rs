@@ -10,10 +10,15 @@ pub struct Limits {
     pub connections: usize,
     /// How many of them only miners and configured peers may take.
     pub reserved: usize,
-    /// Most incoming connections before the end of the handshake.
+    /// Most incoming connections before the end of the handshake; one that is refused
+    /// counts until its socket is closed.
     pub early: usize,
     /// Most of these from one IP address; loopback has no such limit.
     pub early_per_host: usize,
+    /// Most handshakes of strangers that are signed in a second; the others wait.
+    pub signatures_a_second: u32,
+    /// Most of these for one IP address; loopback has no such limit.
+    pub signatures_a_second_per_host: u32,
     /// How long an IP address is not listened to after it sent rubbish.
     pub delay: Duration,
     /// Within this time the handshake must be finished.
@@ -32,13 +37,18 @@ pub struct Limits {
     pub outbound: usize,
     /// So many frames with unknown headers within a minute end a connection.
     pub unknown_a_minute: u32,
-    /// A peer that asks more often (`PNG`, `RBH`, ...) is not read for the rest of the second.
+    /// A peer that asks or tells more often (`PNG`, `RBH`, `BLH`, ...) is not read for the
+    /// rest of the second.
     pub answers_a_second: u32,
+    /// The same for `KEY`, which is relayed to everybody.
+    pub keys_a_second: u32,
+    /// The same for `RBL`, whose answer may be large.
+    pub requests_a_second: u32,
     /// How long a proven address is refused after a violation.
     pub ban: Duration,
     /// How long a place that turned out to be ourselves is not dialled.
     pub own_address: Duration,
-    /// Most dials at a time.
+    /// Most dials at a time; half of them to places that were only heard of.
     pub dials: usize,
     /// Within this time a dial must be answered.
     pub connect: Duration,
@@ -63,6 +73,8 @@ impl Default for Limits {
             reserved: 32,
             early: 64,
             early_per_host: 8,
+            signatures_a_second: 200,
+            signatures_a_second_per_host: 20,
             delay: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             silence: Duration::from_secs(30),
@@ -73,6 +85,8 @@ impl Default for Limits {
             outbound: 8 << 20,
             unknown_a_minute: 10,
             answers_a_second: 1000,
+            keys_a_second: 10,
+            requests_a_second: 100,
             ban: Duration::from_secs(600),
             own_address: Duration::from_secs(600),
             dials: 8,

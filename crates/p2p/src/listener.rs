@@ -1,12 +1,15 @@
-//! Accepts connections, as many as may begin a handshake.
+//! Accepts connections, as many as may begin a handshake. However many come, no more
+//! sockets than these are open, and the one that was accepted last.
 
-use crate::shared::Shared;
+use crate::{entrance::Arrival, shared::Shared};
 use std::{sync::Arc, time::Instant};
-use tokio::{net::TcpListener, select};
+use tokio::{net::TcpListener, select, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 
 impl Shared {
     /// The task `listener`.
     pub(crate) async fn listen(self: Arc<Self>, listener: TcpListener) {
+        let rooms = Arc::new(Semaphore::new(self.limits.early.max(1)));
         loop {
             let accepted = select! {
                 biased;
@@ -23,7 +26,7 @@ impl Shared {
                 }
             };
             let id = self.next_id();
-            let ended = self.stop.child_token();
+            let ended = CancellationToken::new();
             {
                 let mut state = self.state();
                 let Some(oldest) = state.admission.arrive(id, remote.ip(), Instant::now()) else {
@@ -36,8 +39,21 @@ impl Shared {
                 }
                 state.early.insert(id, ended.clone());
             }
-            let session = Arc::clone(&self).incoming(id, stream, remote, ended);
-            self.tasks.spawn(session);
+            // whoever ended for this one still has its socket open for a moment
+            let room = select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                room = Arc::clone(&rooms).acquire_owned() => room,
+            };
+            let Ok(room) = room else { return };
+            let arrival = Arrival {
+                id,
+                stream,
+                remote,
+                ended,
+                room,
+            };
+            self.tasks.spawn(Arc::clone(&self).incoming(arrival));
         }
     }
 }

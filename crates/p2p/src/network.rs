@@ -4,18 +4,17 @@ use crate::{
     address_book::AddressBook,
     admission::Admission,
     connection::{Connection, PeerId},
-    notices::Notices,
     peer::Peer,
     peer_info::PeerInfo,
     place::Place,
     setup::NetworkSetup,
-    shared::{KNOWN_KEYS, Shared, State, agent},
+    shared::{Shared, agent},
+    signer::Signer,
+    state::State,
 };
 use bytes::Bytes;
-use ccoin_core::message::{ByeReason, PeerAddress};
-use ccoin_crypto::Verifier;
+use ccoin_core::message::{ByeReason, MAX_SHARED_PEERS, PeerAddress};
 use std::{
-    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -70,22 +69,15 @@ impl Network {
             local: setup.local,
             wanted_genesis: setup.wanted_genesis,
             allow: setup.allow,
-            state: Mutex::new(State {
-                admission: Admission::new(limits, &setup.miners),
-                peers: BTreeMap::new(),
-                early: HashMap::new(),
-                notices: Notices::default(),
-                verifier: Verifier::new(KNOWN_KEYS),
-                last_id: 0,
-                book,
-            }),
+            state: Mutex::new(State::new(Admission::new(limits, &setup.miners), book)),
             connections,
             known: watch::Sender::default(),
             count: watch::Sender::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             changed: Notify::new(),
-            key: setup.key,
+            public_key: setup.key.public_key().clone(),
+            signer: Signer::new(setup.key, &setup.limits),
             limits: setup.limits,
         });
         shared.known.send_replace(shared.state().book.proven());
@@ -142,11 +134,12 @@ impl Network {
         }
     }
 
-    /// Ends a connection, and refuses its address for a while unless it is a miner's.
-    /// Other connections stay.
+    /// Ends a connection, and refuses its address for a while unless it is a miner's; also
+    /// if the connection has just ended by itself. Other connections stay.
     pub fn ban(&self, id: PeerId, reason: ByeReason, text: &str) {
-        if let Some(peer) = self.peer(id) {
-            self.shared.ban(&peer, reason, text);
+        match self.peer(id) {
+            Some(peer) => self.shared.ban(&peer, reason, text),
+            None => self.shared.ban_ended(id, reason, text),
         }
     }
 
@@ -199,7 +192,8 @@ fn address_book(setup: &NetworkSetup) -> AddressBook {
             None => tracing::warn!("peer {text:?} is skipped: it is not HOST:PORT"),
         }
     }
-    for peer in &setup.remembered {
+    // the last one first, as it was said; the last one remembered counts as the freshest
+    for peer in setup.remembered.iter().take(MAX_SHARED_PEERS).rev() {
         book.remember(peer.clone(), now);
     }
     book

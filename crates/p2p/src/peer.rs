@@ -69,6 +69,13 @@ impl Peer {
         self.outbox.offer(frame.clone()) != Pushed::Full
     }
 
+    /// Whether this cannot be the process at the other end of `other`: it is on another host,
+    /// or listens elsewhere.
+    pub(crate) fn is_elsewhere(&self, other: &Self) -> bool {
+        let ip = |peer: &Self| peer.remote.ip().to_canonical();
+        ip(self) != ip(other) || self.hello.listen_port != other.hello.listen_port
+    }
+
     /// Ends the connection with a last word; only the first call counts.
     pub(crate) fn end(&self, reason: ByeReason, text: &str) {
         let last = Message::Bye(Bye::new(reason, text)).frame();

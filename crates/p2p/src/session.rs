@@ -6,6 +6,7 @@ use crate::{
     frame::{Frame, Step},
     frame_reader::{FrameReader, ReadError},
     handshake::Link,
+    pace::{Pace, is_for_the_node},
     peer::Peer,
     shared::Shared,
     window::Window,
@@ -25,8 +26,7 @@ use tokio::{
 /// Unknown headers are counted within this time.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What is answered here is counted within this time; of `PEX` one is read in it, because
-/// each costs a search through the address book.
+/// Of `PEX` one is read within this time: nobody has more to tell.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Why a connection ends.
@@ -142,7 +142,7 @@ impl Shared {
     ) -> Ending {
         let mut heard = tokio::time::Instant::now();
         let mut unknown = Window::new(MINUTE);
-        let (mut asked, mut shared) = (Window::new(SECOND), Window::new(SECOND));
+        let (mut pace, mut shared) = (Pace::new(&self.limits), Window::new(SECOND));
         let mut room = None;
         loop {
             let step = timeout_at(heard + self.limits.silence, reader.step()).await;
@@ -169,20 +169,18 @@ impl Shared {
                 }
                 Ok(Ok(Step::Whole(frame))) => frame,
             };
-            heard = tokio::time::Instant::now();
             peer.traffic.messages_in.fetch_add(1, Relaxed);
-            let now = Instant::now();
+            while let Some(later) = pace.count(frame.header, Instant::now()) {
+                sleep_until(later.into()).await;
+            }
+            heard = tokio::time::Instant::now();
+            let ignored = frame.header == *b"PEX" && shared.count(Instant::now()) > 1;
             let ours = !is_for_the_node(frame.header);
-            let ignored = frame.header == *b"PEX" && shared.count(now) > 1;
             if (ours || frame.header == *b"BLH")
                 && !ignored
                 && let Some(ending) = self.handle(peer, &frame)
             {
                 return ending;
-            }
-            if ours && asked.count(now) > self.limits.answers_a_second {
-                sleep_until(asked.end(now).into()).await;
-                heard = tokio::time::Instant::now();
             }
             if let Some(room) = room.take() {
                 inbox.put(frame, room).await;
@@ -235,14 +233,6 @@ impl Drop for SeatGuard<'_> {
     fn drop(&mut self) {
         self.shared.leave(self.peer);
     }
-}
-
-/// Everything that is not handled here.
-fn is_for_the_node(header: Header) -> bool {
-    !matches!(
-        &header,
-        b"HEY" | b"ACK" | b"OKY" | b"BYE" | b"PNG" | b"POG" | b"RBH" | b"PEX"
-    )
 }
 
 fn silent(limit: Duration) -> Ending {

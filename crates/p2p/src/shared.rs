@@ -2,24 +2,25 @@
 //! Nothing waits while it holds the lock.
 
 use crate::{
-    address_book::{AddressBook, Situation},
-    admission::{Admission, Seat},
+    address_book::Situation,
+    admission::Seat,
     connection::{Connection, PeerId},
     limits::Limits,
-    notices::Notices,
     peer::Peer,
     place::Place,
+    refusal::Refusal,
     setup::Local,
+    signer::Signer,
+    state::State,
 };
 use bytes::Bytes;
 use ccoin_core::{
     Address, BlockId, Hash, Timestamp,
     message::{ByeReason, Heights, Hello, Message, NodeType, PROTOCOL, PeerAddress},
 };
-use ccoin_crypto::{SecretKey, Verifier};
+use ccoin_crypto::PublicKey;
 use rand_core::{OsRng, RngCore};
 use std::{
-    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -27,27 +28,13 @@ use std::{
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Keys of peers that the handshake remembers; parsing one again costs 4 us.
-pub(crate) const KNOWN_KEYS: usize = 128;
-
 /// Bytes of an agent text that fit a hello.
 const MOST_AGENT: usize = 64;
 
-/// Behind the lock.
-pub(crate) struct State {
-    pub(crate) admission: Admission,
-    pub(crate) book: AddressBook,
-    pub(crate) peers: BTreeMap<PeerId, Arc<Peer>>,
-    /// Incoming connections before the end of their handshake.
-    pub(crate) early: HashMap<PeerId, CancellationToken>,
-    pub(crate) notices: Notices,
-    pub(crate) verifier: Verifier,
-    pub(crate) last_id: PeerId,
-}
-
 /// The network behind its handle.
 pub(crate) struct Shared {
-    pub(crate) key: Arc<SecretKey>,
+    pub(crate) signer: Signer,
+    pub(crate) public_key: PublicKey,
     pub(crate) address: Address,
     pub(crate) node_type: NodeType,
     pub(crate) agent: String,
@@ -68,9 +55,6 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
 }
 
-/// Why a hello is not welcome: the reason, and mine and theirs in words.
-pub(crate) type Refusal = (ByeReason, String);
-
 impl Shared {
     /// The lock. A panic elsewhere has left whole values behind, so it is ignored.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -88,7 +72,7 @@ impl Shared {
             network_id: local.network_id,
             genesis_id: local.genesis_id,
             address: self.address,
-            public_key: self.key.public_key().clone(),
+            public_key: self.public_key.clone(),
             node_type: self.node_type,
             listen_port: self.listen_port,
             height: local.height,
@@ -107,63 +91,6 @@ impl Shared {
         }
     }
 
-    /// Whether somebody with this hello may stay, as far as that can be said before a
-    /// seat is taken. The address need not be proven yet: a lie only hurts the liar.
-    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&Place>) -> Result<(), Refusal> {
-        if theirs.version != PROTOCOL {
-            let text = format!(
-                "this node speaks version {PROTOCOL}, the other {}",
-                theirs.version
-            );
-            return Err((ByeReason::Version, text));
-        }
-        if theirs.address == self.address {
-            let text = format!("{} is the address of this node itself", self.address);
-            return Err((ByeReason::OwnAddress, text));
-        }
-        self.judge_genesis(theirs.network_id, theirs.genesis_id)?;
-        self.judge_address(&theirs.address)?;
-        let state = self.state();
-        if state.admission.is_banned(&theirs.address, Instant::now()) {
-            let text = format!("{} has broken a rule lately", theirs.address);
-            return Err((ByeReason::Banned, text));
-        }
-        let seated = state.admission.is_seated(&theirs.address);
-        let privileged = state.is_privileged(&theirs.address, place);
-        if !seated && !privileged && !state.admission.has_ordinary_seat() {
-            let text = format!("{} peers are connected", state.admission.seated());
-            return Err((ByeReason::Full, text));
-        }
-        Ok(())
-    }
-
-    /// Whether nodes of these two chains have anything to tell each other.
-    pub(crate) fn judge_genesis(&self, network: u32, theirs: BlockId) -> Result<(), Refusal> {
-        let local = *self.local.borrow();
-        let mine = match local.genesis_id {
-            BlockId::ZERO => self.wanted_genesis.unwrap_or(BlockId::ZERO),
-            genesis => genesis,
-        };
-        if mine == BlockId::ZERO || theirs == BlockId::ZERO || mine == theirs {
-            return Ok(());
-        }
-        let text = format!(
-            "the genesis ids differ: this node has {mine} (network {}), the other has {theirs} (network {network})",
-            local.network_id
-        );
-        Err((ByeReason::Network, text))
-    }
-
-    /// Whether the allow-list has this address, or is empty.
-    pub(crate) fn judge_address(&self, address: &Address) -> Result<(), Refusal> {
-        let allow = self.allow.borrow();
-        if allow.is_empty() || allow.contains(address) {
-            return Ok(());
-        }
-        let text = format!("{address} is not on the allow-list of this node");
-        Err((ByeReason::NotAllowed, text))
-    }
-
     /// Makes a proven peer one of ours, ending the connection that it replaces.
     pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Refusal> {
         let address = peer.hello.address;
@@ -178,28 +105,20 @@ impl Shared {
             privileged: state.is_privileged(&address, peer.place.as_ref()),
         };
         let now = Instant::now();
-        let replaced = state
-            .admission
-            .take_seat(address, seat, now)
-            .map_err(|reason| {
-                (
-                    reason,
-                    format!(
-                        "no seat for {address} ({} are taken)",
-                        state.admission.seated()
-                    ),
-                )
-            })?;
-        if let Some(old) = replaced.and_then(|old| state.peers.remove(&old)) {
-            old.end(
-                ByeReason::Duplicate,
-                "replaced by another connection of the same two nodes",
+        state.notice_twin(peer, now);
+        let replaced = state.admission.take_seat(address, seat, now);
+        let replaced = replaced.map_err(|reason| state.refusal(reason, &address, now))?;
+        if let Some(old) = replaced.and_then(|old| state.remove(old)) {
+            let text = format!(
+                "replaced by the connection of {address} from {}",
+                peer.remote
             );
+            old.end(ByeReason::Duplicate, &text);
         }
         state.peers.insert(peer.id, Arc::clone(peer));
         if peer.place.is_none() && peer.hello.listen_port > 0 {
             let place = Place::beside(peer.remote, peer.hello.listen_port);
-            state.book.suggest(address, place, now);
+            state.book.came(address, place, now, OsRng.next_u32());
         }
         self.count.send_replace(state.admission.seated());
         Ok(())
@@ -208,7 +127,7 @@ impl Shared {
     /// The connection has ended.
     pub(crate) fn leave(&self, peer: &Peer) {
         let mut state = self.state();
-        state.peers.remove(&peer.id);
+        state.remove(peer.id);
         state.admission.leave_seat(&peer.hello.address, peer.id);
         if let Some(place) = &peer.place {
             let lived = peer.began.elapsed();
@@ -222,9 +141,7 @@ impl Shared {
 
     /// The next number of a connection.
     pub(crate) fn next_id(&self) -> PeerId {
-        let mut state = self.state();
-        state.last_id = state.last_id.saturating_add(1);
-        state.last_id
+        self.state().next_id()
     }
 
     /// A peer that has proven its address has broken a rule.
@@ -233,6 +150,16 @@ impl Shared {
             .admission
             .ban(peer.hello.address, Instant::now());
         peer.end(reason, text);
+    }
+
+    /// A peer whose connection has ended meanwhile had broken a rule.
+    pub(crate) fn ban_ended(&self, id: PeerId, reason: ByeReason, text: &str) {
+        let mut state = self.state();
+        if let Some(address) = state.ended(id)
+            && state.admission.ban(address, Instant::now())
+        {
+            tracing::info!(peer = %address, ?reason, "refused from now on: {text}");
+        }
     }
 
     /// The handshake has proven who listens at a place that we dialled.
@@ -245,7 +172,7 @@ impl Shared {
 
     /// Takes places that somebody says into the book.
     pub(crate) fn suggest(&self, peers: impl IntoIterator<Item = PeerAddress>) {
-        let now = Instant::now();
+        let (now, chance) = (Instant::now(), OsRng.next_u32());
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
@@ -253,7 +180,7 @@ impl Shared {
                     host: peer.host,
                     port: peer.port,
                 };
-                state.book.suggest(peer.address, place, now);
+                state.book.suggest(peer.address, place, now, chance);
             }
         }
         self.changed.notify_one();
@@ -267,12 +194,12 @@ impl Shared {
             admission, book, ..
         } = &mut *state;
         let settled = |address: &Address| {
-            admission.is_seated(address)
-                || admission.is_banned(address, now)
-                || self.judge_address(address).is_err()
+            admission.is_seated(address) || self.judge_address(address).is_err()
         };
+        let refused = |address: &Address| admission.banned(address, now);
         let situation = Situation {
             settled: &settled,
+            refused: &refused,
             few: admission.seated() < self.limits.wanted,
             seats: admission.has_ordinary_seat(),
         };
@@ -298,14 +225,6 @@ impl Shared {
             peers.truncate(peers.len() / 2);
         }
         None
-    }
-}
-
-impl State {
-    fn is_privileged(&self, address: &Address, place: Option<&Place>) -> bool {
-        self.admission.is_miner(address)
-            || self.book.is_configured(address)
-            || place.is_some_and(|place| self.book.is_configured_place(place))
     }
 }
 

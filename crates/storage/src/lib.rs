@@ -29,7 +29,7 @@ pub use error::{IndexError, StorageError};
 pub use index::{Index, IndexedBlock, TxnLocation};
 pub use lock::ChainLock;
 pub use log_reader::LogReader;
-pub use pool_log::{PoolEntry, PoolLog};
+pub use pool_log::{IdOf, PoolEntry, PoolLog};
 pub use record::MAX_PAYLOAD;
 
 /// What an account is worth to this crate: 16 bytes that the caller encodes.

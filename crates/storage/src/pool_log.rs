@@ -3,10 +3,11 @@
 //! any point leaves one complete generation. Never grows without bound if the
 //! caller rolls over when asked.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ccoin_core::Timestamp;
+use ccoin_core::{Timestamp, TxId};
 
 use crate::StorageError;
 use crate::disk::{Disk, DiskFile, RealDisk};
@@ -19,6 +20,17 @@ const SMALL: u64 = 32 << 20;
 const MAX_FILE: u64 = 1 << 30;
 const NAMES: [&str; 2] = ["a", "b"];
 const ARRIVED: usize = 8;
+
+/// Kinds of records.
+mod kind {
+    /// Arrival and encoding of a transaction.
+    pub(super) const ACCEPTED: u8 = 0;
+    /// The id of one that waits no longer and is in no block.
+    pub(super) const DROPPED: u8 = 1;
+}
+
+/// The id of an encoded transaction; `None` if the bytes are none.
+pub type IdOf<'a> = &'a dyn Fn(&[u8]) -> Option<TxId>;
 
 /// A transaction as it was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,18 +55,20 @@ pub struct PoolLog {
 }
 
 impl PoolLog {
-    /// Opens the log in `dir`, or makes one, and returns what it holds. What was
+    /// Opens the log in `dir`, or makes one, and returns what it holds: each transaction
+    /// once, as it was accepted last, without those that were dropped since. What was
     /// found is written as a new generation, so that nothing torn can come back.
     ///
     /// # Errors
     /// [`StorageError::Damaged`] if a synced entry is damaged, or an I/O error.
-    pub fn open(dir: &Path) -> Result<(Self, Vec<PoolEntry>), StorageError> {
-        Self::open_on(Arc::new(RealDisk), dir)
+    pub fn open(dir: &Path, id_of: IdOf<'_>) -> Result<(Self, Vec<PoolEntry>), StorageError> {
+        Self::open_on(Arc::new(RealDisk), dir, id_of)
     }
 
     pub(crate) fn open_on(
         disk: Arc<dyn Disk>,
         dir: &Path,
+        id_of: IdOf<'_>,
     ) -> Result<(Self, Vec<PoolEntry>), StorageError> {
         disk.make_dir(dir).map_err(StorageError::io(dir))?;
         let mut newest: Option<(FileHeader, PathBuf)> = None;
@@ -69,7 +83,7 @@ impl PoolLog {
             }
         }
         let (number, entries) = match &newest {
-            Some((header, path)) => (header.number, read_entries(&*disk, path, header)?),
+            Some((header, path)) => (header.number, read_entries(&*disk, path, header, id_of)?),
             None => (0, Vec::new()),
         };
         let live = entries
@@ -106,6 +120,28 @@ impl PoolLog {
             arrived,
             bytes,
         )?;
+        self.end += (self.group.len() - before) as u64;
+        Ok(())
+    }
+
+    /// Adds to the group that a transaction waits no longer.
+    ///
+    /// # Errors
+    /// [`StorageError::Poisoned`] after a failed write.
+    pub fn append_dropped(&mut self, id: &TxId) -> Result<(), StorageError> {
+        if self.poisoned {
+            return Err(StorageError::Poisoned);
+        }
+        let before = self.group.len();
+        let (seed, id) = (self.header.seed, id.as_bytes());
+        record::encode(
+            &mut self.group,
+            seed,
+            self.end,
+            self.synced,
+            kind::DROPPED,
+            &[id],
+        );
         self.end += (self.group.len() - before) as u64;
         Ok(())
     }
@@ -193,7 +229,7 @@ fn encode(
         seed,
         at,
         synced,
-        0,
+        kind::ACCEPTED,
         &[&arrived.get().to_be_bytes(), bytes],
     );
     Ok(())
@@ -228,6 +264,7 @@ fn read_entries(
     disk: &dyn Disk,
     path: &Path,
     header: &FileHeader,
+    id_of: IdOf<'_>,
 ) -> Result<Vec<PoolEntry>, StorageError> {
     let file = disk.open(path).map_err(StorageError::io(path))?;
     let length = file.len().map_err(StorageError::io(path))?;
@@ -241,23 +278,30 @@ fn read_entries(
     file.read_at(0, &mut bytes)
         .map_err(StorageError::io(path))?;
     let mut at = HEADER as usize;
+    // In the order of their last acceptance; holes where one was dropped.
     let mut entries = Vec::new();
+    let mut places = HashMap::new();
     while let Some(record) = record::decode(&bytes[at..], header.seed, at as u64) {
-        if let Some(payload) = record.payload {
-            let entry = payload
-                .split_first_chunk::<ARRIVED>()
-                .and_then(|(arrived, bytes)| {
-                    let arrived = Timestamp::new(u64::from_be_bytes(*arrived)).ok()?;
-                    Some(PoolEntry {
-                        arrived,
-                        bytes: bytes.to_vec(),
-                    })
-                });
-            let damaged = || StorageError::Damaged {
-                path: path.into(),
-                offset: at as u64,
-            };
-            entries.push(entry.ok_or_else(damaged)?);
+        let damaged = || StorageError::Damaged {
+            path: path.into(),
+            offset: at as u64,
+        };
+        match (record.kind, record.payload) {
+            (_, None) => {}
+            (kind::DROPPED, Some(id)) => {
+                let id: [u8; 32] = id.try_into().map_err(|_| damaged())?;
+                if let Some(place) = places.remove(&TxId::new(id)) {
+                    entries[place] = None;
+                }
+            }
+            (_, Some(payload)) => {
+                let entry = parse(payload).ok_or_else(damaged)?;
+                let id = id_of(&entry.bytes).ok_or_else(damaged)?;
+                if let Some(before) = places.insert(id, entries.len()) {
+                    entries[before] = None;
+                }
+                entries.push(Some(entry));
+            }
         }
         at += record.size();
     }
@@ -267,7 +311,15 @@ fn read_entries(
             offset: at as u64,
         });
     }
-    Ok(entries)
+    Ok(entries.into_iter().flatten().collect())
+}
+
+fn parse(payload: &[u8]) -> Option<PoolEntry> {
+    let (arrived, bytes) = payload.split_first_chunk::<ARRIVED>()?;
+    Some(PoolEntry {
+        arrived: Timestamp::new(u64::from_be_bytes(*arrived)).ok()?,
+        bytes: bytes.to_vec(),
+    })
 }
 
 /// Writes entries, then the header that makes them count.

@@ -2,14 +2,18 @@
 
 use super::{Effect, Machine, PeerId, Ticket};
 use crate::{
-    Timestamp,
+    Timestamp, TxId,
     block::SealedBlock,
     chain::Switch,
-    pool::{Accepted, Pool, PoolError},
-    rules::{Applied, BlockError, check_place, execute},
+    ledger::Draft,
+    pool::{Accepted, PoolError},
+    rules::{Applied, BlockError, check_body, check_place, execute},
     transaction::VerifiedTransaction,
 };
 use std::{collections::BTreeSet, sync::Arc};
+
+/// How often what cannot be applied is tried again after what came behind it.
+const MAX_ROUNDS: usize = 16;
 
 /// Blocks of one miner for one number and turn that are kept unasked: two prove its
 /// fault. Others may have kept others, and a chain may go on behind any of them.
@@ -82,9 +86,10 @@ impl Machine {
         Ok(())
     }
 
-    /// Rules 9 to 14 against the parent.
+    /// Rules 9 to 14: the body against the header, the block against its parent.
     pub(super) fn execute(&self, block: SealedBlock) -> Result<Arc<Applied>, BlockError> {
         let header = block.header();
+        check_body(header, block.txn_ids())?;
         let parent = header.hash_parent;
         let place = self.chain.place(&parent, &header.coinbase);
         let (Some(parent), Some(place)) = (self.chain.get(&parent), place) else {
@@ -105,9 +110,13 @@ impl Machine {
             applied: Arc::clone(&applied),
             timely,
         });
-        let Some(switch) = self.chain.insert(applied) else {
-            return;
-        };
+        if let Some(switch) = self.chain.insert(applied) {
+            self.adopt(switch, effects);
+        }
+    }
+
+    /// Brings the pool along with the head.
+    pub(super) fn adopt(&mut self, switch: Switch, effects: &mut Vec<Effect>) {
         let dropped = if switch.left.is_empty() {
             self.settle(&switch)
         } else {
@@ -145,46 +154,80 @@ impl Machine {
             .collect()
     }
 
-    /// After a change of branch everything is judged anew: first what the old
-    /// branch held, then what waited, each in its order.
+    /// After a change of branch everything is judged anew: first what the old branch
+    /// held, then what waited, each in its order.
     fn readmit(
         &mut self,
         switch: &Switch,
         effects: &mut Vec<Effect>,
     ) -> Vec<(VerifiedTransaction, PoolError)> {
-        let waiting = core::mem::take(&mut self.pool);
         let included: BTreeSet<_> = switch
             .entered
             .iter()
-            .flat_map(|block| &block.block.transactions)
-            .map(|txn| *txn.id())
+            .flat_map(|block| block.block.txn_ids())
             .collect();
-        let mut pool = Pool::default();
-        let mut dropped = Vec::new();
-        let mut returned: Vec<(Timestamp, Vec<VerifiedTransaction>)> = Vec::new();
+        let mut waiting = Vec::new();
         for block in switch.left.iter().rev() {
-            returned.push((block.block.header().time, block.block.transactions.clone()));
-        }
-        for (arrived, txns) in &returned {
-            effects.push(Effect::PersistTransactions {
-                arrived: *arrived,
-                txns: txns.clone(),
-            });
-        }
-        let old = returned
-            .into_iter()
-            .flat_map(|(at, txns)| txns.into_iter().map(move |txn| (at, txn)));
-        let queued = waiting.by_arrival().map(|(at, txn)| (at, txn.clone()));
-        for (arrived, txn) in old
-            .chain(queued)
-            .filter(|(_, txn)| !included.contains(txn.id()))
-        {
-            let account = self.account(&txn.sender());
-            if let Err(reason) = pool.submit(arrived, account, txn.clone()) {
-                dropped.push((txn, reason));
+            let (arrived, txns) = (block.block.header().time, &block.block.transactions);
+            let returned: Vec<_> = txns
+                .iter()
+                .filter(|txn| !included.contains(txn.id()))
+                .cloned()
+                .collect();
+            waiting.extend(returned.iter().map(|txn| (arrived, txn.clone())));
+            if !returned.is_empty() {
+                effects.push(Effect::PersistTransactions {
+                    arrived,
+                    txns: returned.clone(),
+                });
+                effects.push(Effect::Relay {
+                    txns: returned,
+                    except: None,
+                });
             }
         }
-        self.pool = pool;
-        dropped
+        let queued = core::mem::take(&mut self.pool);
+        let queued = queued.by_arrival().map(|(at, txn)| (at, txn.clone()));
+        waiting.extend(queued.filter(|(_, txn)| !included.contains(txn.id())));
+        self.take_back(waiting)
+    }
+
+    /// Takes back what has been accepted before; the refused and why.
+    pub(super) fn take_back(
+        &mut self,
+        waiting: Vec<(Timestamp, VerifiedTransaction)>,
+    ) -> Vec<(VerifiedTransaction, PoolError)> {
+        let covered = self.covered(&waiting);
+        let mut refused = Vec::new();
+        for (arrived, txn) in waiting {
+            let account = self.account(&txn.sender());
+            let covered = covered.contains(txn.id());
+            if let Err(reason) = self.pool.restore(arrived, account, txn.clone(), covered) {
+                refused.push((txn, reason));
+            }
+        }
+        refused
+    }
+
+    /// Those of these transactions that could be in blocks together: some spend what
+    /// others bring, in an order that may have been lost.
+    fn covered(&self, waiting: &[(Timestamp, VerifiedTransaction)]) -> BTreeSet<TxId> {
+        let mut draft = Draft::new(self.accounts());
+        let mut covered = BTreeSet::new();
+        let mut rest: Vec<_> = waiting.iter().map(|(_, txn)| txn).collect();
+        for _ in 0..MAX_ROUNDS {
+            let before = rest.len();
+            rest.retain(|txn| {
+                let applied = draft.apply(txn).is_ok();
+                if applied {
+                    covered.insert(*txn.id());
+                }
+                !applied
+            });
+            if rest.is_empty() || rest.len() == before {
+                break;
+            }
+        }
+        covered
     }
 }

@@ -24,6 +24,10 @@ const PROGRESS_MS: u64 = 2_000;
 /// Blocks that a node may lack without telling.
 const PROGRESS_BLOCKS: u64 = 256;
 
+/// A machine is stepped once a second at least; who sleeps longer, and longer than a turn,
+/// may have missed one.
+const LONGEST_NAP_MS: u64 = 1_250;
+
 /// Least number of silent turns after which a node that hears nothing goes on.
 const SILENT_TURNS: u64 = 3;
 
@@ -60,10 +64,9 @@ impl Machine {
     /// Before each step: notices the start, a clock that was set back, and a sleep
     /// through which others may have gone on.
     pub(super) fn wake(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        let slot_ms = self.genesis.config.consensus.slot_ms;
+        let longest = self.genesis.config.consensus.slot_ms.max(LONGEST_NAP_MS);
         let slept = now.get().saturating_sub(self.follower.stepped.get());
-        let overslept =
-            self.miner.is_some() && !self.is_alone() && slept > slot_ms.saturating_mul(2);
+        let overslept = self.miner.is_some() && !self.is_alone() && slept > longest;
         let first = self.follower.since.is_none();
         if now < self.follower.stepped {
             self.fetch.set_back(now);
@@ -190,8 +193,11 @@ impl Machine {
             match taken {
                 Ok(()) | Err(BlockError::Known(_)) => last = Some(place),
                 Err(BlockError::Parent(_)) => {
-                    self.fetch.set_apart(peer);
-                    return effects.push(Effect::Apart { peer });
+                    let head = self.chain.head().block.header().number;
+                    if self.fetch.set_apart(now, peer, head) {
+                        effects.push(Effect::Apart { peer });
+                    }
+                    return;
                 }
                 Err(error) => return self.refuse(now, orphan, error, effects),
             }
@@ -290,7 +296,11 @@ impl Machine {
         for Orphan { block, peer, .. } in self.orphans.due(now) {
             self.shown(now, peer, block, effects);
         }
-        let Plan { asks, passed } = self.fetch.plan(now, &self.chain, self.orphans.bytes());
+        let Plan { mute, asks, passed } = self.fetch.plan(now, &self.chain, self.orphans.bytes());
+        for peer in mute {
+            self.left(peer);
+            effects.push(Effect::Leave { peer });
+        }
         for (peer, last) in passed {
             let number = |orphan: &Orphan| orphan.block.header().number.get();
             self.orphans

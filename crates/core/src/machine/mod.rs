@@ -163,6 +163,12 @@ pub enum Effect {
         /// Which rule.
         fault: Fault,
     },
+    /// A peer owes an answer for too long: end its connection, without blame. To the
+    /// machine it has left.
+    Leave {
+        /// Who.
+        peer: PeerId,
+    },
     /// A peer's branch leaves this node's too far back to be followed.
     Apart {
         /// Who.
@@ -295,11 +301,10 @@ impl Machine {
         Ok(())
     }
 
-    /// Takes a waiting transaction from this node's own log, after all blocks.
-    pub fn requeue(&mut self, arrived: Timestamp, txn: VerifiedTransaction) {
-        let account = self.account(&txn.sender());
-        // What is in a block by now, or has lost its place, has had its answer.
-        let _ = self.pool.restore(arrived, account, txn);
+    /// Takes the waiting transactions from this node's own log, after all blocks. What is
+    /// in a block by now, or has lost its place, has had its answer.
+    pub fn requeue(&mut self, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
+        self.take_back(waiting);
     }
 
     /// Decides. Effects must be carried out in order.
@@ -307,6 +312,16 @@ impl Machine {
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.wake(now, &mut effects);
+        let ending = matches!(self.state, NodeState::Stopping | NodeState::Dead);
+        if ending && !matches!(input, Input::Signed { .. }) {
+            // Only what the key has begun is finished: the next start hears the rest.
+            return effects;
+        }
+        let skew = self.genesis.config.consensus.max_skew_ms;
+        let latest = now.checked_add(skew).unwrap_or(now);
+        if let Some(switch) = self.chain.keep_to(latest) {
+            self.adopt(switch, &mut effects);
+        }
         let stop = matches!(input, Input::Stop);
         match input {
             Input::Tick => {}

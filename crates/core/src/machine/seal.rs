@@ -130,7 +130,7 @@ impl Machine {
             number,
             hash_parent: head.block.id,
             hash_state: state.root(),
-            hash_txns: txns_hash(&transactions),
+            hash_txns: txns_hash(transactions.iter().map(|txn| *txn.id())),
             coinbase: miner,
             time: now,
             reward: self.genesis.config.block_mining.reward,
@@ -303,16 +303,17 @@ impl Machine {
     }
 
     /// Lets a block go when its slot is over, the node ends, or the head has moved to
-    /// a rival: a child of the same parent, or a block with more slots behind it. Once the
-    /// key signs, it is too late.
+    /// a rival: a descendant of the same parent, or a block with more slots behind it. Once
+    /// the key signs, it is too late.
     pub(super) fn drop_stale_job(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(job) = self.job.as_ref().filter(|job| job.nonce.is_none()) else {
             return;
         };
         let parent = job.header.hash_parent;
         let head = self.chain.head();
+        let before = job.header.number.checked_sub(1).unwrap_or(Height::ZERO);
         let rival = head.block.id != parent
-            && (head.block.header().hash_parent == parent
+            && (self.chain.main_at(before) == Some(parent)
                 || self.chain.slots(&head.block.id) > self.chain.slots(&parent));
         if rival || self.schedule.slot(now) != job.slot || self.state != NodeState::Ready {
             effects.push(Effect::CancelMining(job.id));

@@ -6,17 +6,21 @@
 use super::{
     PeerId,
     request::{Request, Start},
+    source::Source,
 };
 use crate::{
     BlockId, Height, Timestamp,
     block::SealedBlock,
     chain::Chain,
-    message::{BlockRequest, MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, MAX_LOCATOR},
+    message::{BlockRequest, MAX_ANSWER_BYTES, MAX_LOCATOR},
 };
 use std::collections::BTreeMap;
 
 /// How long a peer may take for an answer.
 pub const PATIENCE_MS: u64 = 4_000;
+
+/// Who has not answered for so long will not do it any more.
+const GIVE_UP_MS: u64 = 60_000;
 
 /// Blocks beyond the head that are asked for ahead of execution.
 const LOOKAHEAD: u64 = 4_096;
@@ -24,28 +28,11 @@ const LOOKAHEAD: u64 = 4_096;
 /// Bytes of blocks that may wait for execution, those asked for included.
 const MAX_AHEAD_BYTES: usize = 32 << 20;
 
-/// What is known about a connected peer.
-#[derive(Debug)]
-struct Source {
-    validator: bool,
-    /// What it says that it has.
-    claimed: Height,
-    request: Option<Request>,
-    /// It may have something that this node has not: ask it along the locator.
-    probe: bool,
-    /// Its newest block here, while it is on a side branch and the peer has more.
-    side: Option<(Height, BlockId)>,
-    /// Not to be asked before.
-    rest_until: Timestamp,
-    /// Its branch leaves this node's below the window.
-    apart: bool,
-    /// Blocks that an answer of it holds at present.
-    stride: u16,
-}
-
 /// What is to be done now.
 #[derive(Debug, Default)]
 pub struct Plan {
+    /// Who has not answered for so long that its connection should end.
+    pub mute: Vec<PeerId>,
     /// Whom to ask for which blocks.
     pub asks: Vec<(PeerId, BlockRequest)>,
     /// Parts that the head has reached, by whom and up to which number: what of them
@@ -57,30 +44,20 @@ pub struct Plan {
 #[derive(Debug, Default)]
 pub struct Fetch {
     sources: BTreeMap<PeerId, Source>,
-    /// First to last number of what waits for its parents, by whom it came.
-    ahead: BTreeMap<u64, (u64, PeerId)>,
+    /// What waits for its parents: first number and sender of a part, its last number.
+    ahead: BTreeMap<(u64, PeerId), u64>,
 }
 
 impl Fetch {
     /// A peer has finished its handshake.
     pub fn joined(&mut self, peer: PeerId, validator: bool, claimed: Height) {
-        let source = Source {
-            validator,
-            claimed,
-            request: None,
-            probe: claimed > Height::ZERO,
-            side: None,
-            rest_until: Timestamp::ZERO,
-            apart: false,
-            stride: u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX),
-        };
-        self.sources.insert(peer, source);
+        self.sources.insert(peer, Source::new(validator, claimed));
     }
 
     /// A peer is gone; what it was asked for can be asked of others.
     pub fn left(&mut self, peer: PeerId) {
         self.sources.remove(&peer);
-        self.ahead.retain(|_, (_, from)| *from != peer);
+        self.ahead.retain(|(_, from), _| *from != peer);
     }
 
     /// A peer says, or shows by a block, how far it is.
@@ -95,7 +72,7 @@ impl Fetch {
     pub fn shows(&mut self, peer: PeerId, number: Height) {
         if let Some(source) = self.sources.get_mut(&peer) {
             source.claimed = source.claimed.max(number);
-            source.probe = !source.apart;
+            source.probe = true;
         }
     }
 
@@ -103,6 +80,7 @@ impl Fetch {
     pub fn ask_again(&mut self) {
         for source in self.sources.values_mut() {
             source.probe = source.claimed > Height::ZERO;
+            source.rest_until = Timestamp::ZERO;
             if let Some(request) = &mut source.request {
                 request.late = true;
             }
@@ -128,14 +106,12 @@ impl Fetch {
     pub fn keeps_ahead(&mut self, peer: PeerId, blocks: &[SealedBlock]) {
         if let (Some(first), Some(last)) = (blocks.first(), blocks.last()) {
             let (first, last) = (first.header().number.get(), last.header().number.get());
-            self.ahead.insert(first, (last, peer));
+            self.ahead.insert((first, peer), last);
         }
     }
 
     /// An answer has been taken: where the peer stands now. `last` is its last block,
-    /// `fresh` whether any was new here. An honest answer without new blocks has no more
-    /// of them, is further up a side branch, or has lost a race; anybody else would be
-    /// asked again and again, in the place of those who have what is missing.
+    /// `fresh` whether any was new here, `more` whether its chain goes on.
     pub fn answered(
         &mut self,
         now: Timestamp,
@@ -145,47 +121,27 @@ impl Fetch {
         (fresh, more): (bool, bool),
         chain: &Chain,
     ) {
-        let head = chain.head().block.header().number;
-        let Some(source) = self.sources.get_mut(&peer) else {
-            return;
-        };
-        // A late answer tells how things were.
-        source.probe &= request.late;
-        let before = source.side.take();
-        match last {
-            Some((number, id)) if more => {
-                source.claimed = source.claimed.max(number.next().unwrap_or(number));
-                source.side = Some((number, id)).filter(|_| chain.main_at(number) != Some(id));
-                if !fresh && source.side <= before {
-                    source.rest_until = now.checked_add(PATIENCE_MS).unwrap_or(now);
-                }
-            }
-            Some((number, _)) => source.claimed = number,
-            None => source.claimed = source.claimed.min(head),
+        if let Some(source) = self.sources.get_mut(&peer) {
+            // A late answer tells how things were.
+            source.probe &= request.late;
+            let side = last.filter(|(number, id)| chain.main_at(*number) != Some(*id));
+            let head = chain.head().block.header().number;
+            source.answered(now, head, last, side, (fresh, more));
         }
     }
 
     /// How long a peer's answers are at present decides how much of it is asked for.
     pub fn measure(&mut self, peer: PeerId, request: &Request, blocks: &[SealedBlock], more: bool) {
-        let Some(source) = self.sources.get_mut(&peer) else {
-            return;
-        };
-        let most = u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX);
-        let got = u16::try_from(blocks.len()).unwrap_or(most);
-        if got >= request.most {
-            source.stride = got.saturating_mul(2).clamp(1, most);
-        } else if more {
-            source.stride = got.max(1);
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.measure(request.most, blocks.len(), more);
         }
     }
 
-    /// A peer's branch leaves below the window: it is not asked any more.
-    pub fn set_apart(&mut self, peer: PeerId) {
-        if let Some(source) = self.sources.get_mut(&peer) {
-            source.apart = true;
-            source.probe = false;
-            source.side = None;
-        }
+    /// A peer's branch leaves below the window, so its blocks are of no use; true: it
+    /// claims to be ahead. It may be asked again later: it may have changed its branch.
+    pub fn set_apart(&mut self, now: Timestamp, peer: PeerId, head: Height) -> bool {
+        let source = self.sources.get_mut(&peer);
+        source.is_some_and(|source| source.set_apart(now, head))
     }
 
     /// Not to be asked before `until`.
@@ -250,7 +206,9 @@ impl Fetch {
             .sources
             .values()
             .filter_map(|source| match &source.request {
-                Some(request) if request.late => None,
+                Some(request) if request.late => {
+                    Some(request.since.get().saturating_add(GIVE_UP_MS))
+                }
                 Some(request) => Some(request.since.get().saturating_add(PATIENCE_MS)),
                 None => source.wants(head).then_some(source.rest_until.get()),
             });
@@ -260,19 +218,20 @@ impl Fetch {
     /// Gives up on those who are late, forgets what the head has reached, and asks whoever
     /// is free. `waiting_bytes` wait for execution.
     pub fn plan(&mut self, now: Timestamp, chain: &Chain, waiting_bytes: usize) -> Plan {
-        self.expire(now);
+        let mute = self.expire(now);
         let head = chain.head().block.header().number;
         let passed = self.settle_ahead(head);
         let mut asks = Vec::new();
-        let idle: Vec<PeerId> = self
+        let mut idle: Vec<(u8, PeerId)> = self
             .sources
             .iter()
             .filter(|(_, source)| {
                 source.request.is_none() && source.wants(head) && now >= source.rest_until
             })
-            .map(|(peer, _)| *peer)
+            .map(|(peer, source)| (source.barren, *peer))
             .collect();
-        for peer in idle {
+        idle.sort_unstable();
+        for (_, peer) in idle {
             let Some(start) = self.choose(peer, head, chain, waiting_bytes) else {
                 continue;
             };
@@ -295,7 +254,7 @@ impl Fetch {
             }
             asks.push((peer, BlockRequest { locator, most }));
         }
-        Plan { asks, passed }
+        Plan { mute, asks, passed }
     }
 
     /// What an idle peer is asked for.
@@ -352,7 +311,7 @@ impl Fetch {
     /// The first numbers from `next` on that nobody is asked for and nobody has sent.
     fn gap(&self, next: u64) -> Option<(u64, u64)> {
         let asked = self.requests().map(|request| request.covers);
-        let kept = self.ahead.iter().map(|(first, (last, _))| (*first, *last));
+        let kept = self.ahead.iter().map(|((first, _), last)| (*first, *last));
         let mut covered: Vec<_> = asked
             .chain(kept)
             .filter(|(first, last)| last >= first)
@@ -368,14 +327,19 @@ impl Fetch {
         Some((at, u64::MAX))
     }
 
-    fn expire(&mut self, now: Timestamp) {
-        let requests = self
-            .sources
-            .values_mut()
-            .filter_map(|source| source.request.as_mut());
-        for request in requests {
-            request.late |= now.get() >= request.since.get().saturating_add(PATIENCE_MS);
+    fn expire(&mut self, now: Timestamp) -> Vec<PeerId> {
+        let mut mute = Vec::new();
+        for (peer, source) in &mut self.sources {
+            let Some(request) = &mut source.request else {
+                continue;
+            };
+            let waited = now.get().saturating_sub(request.since.get());
+            request.late |= waited >= PATIENCE_MS;
+            if waited >= GIVE_UP_MS {
+                mute.push(*peer);
+            }
         }
+        mute
     }
 
     /// Forgets the parts that the head has reached, and returns them. The sender of a part
@@ -383,8 +347,8 @@ impl Fetch {
     fn settle_ahead(&mut self, head: Height) -> Vec<(PeerId, u64)> {
         let mut passed = Vec::new();
         while let Some(part) = self.ahead.first_entry() {
-            let (last, peer) = *part.get();
-            if *part.key() > head.get() {
+            let ((first, peer), last) = (*part.key(), *part.get());
+            if first > head.get() {
                 break;
             }
             part.remove();
@@ -395,12 +359,6 @@ impl Fetch {
             }
         }
         passed
-    }
-}
-
-impl Source {
-    fn wants(&self, head: Height) -> bool {
-        !self.apart && (self.probe || self.side.is_some() || self.claimed > head)
     }
 }
 

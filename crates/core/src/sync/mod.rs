@@ -7,6 +7,7 @@
 pub mod fetch;
 pub mod orphans;
 pub mod request;
+mod source;
 
 /// Number of a connection; never used twice by a process.
 pub type PeerId = u64;

@@ -43,8 +43,13 @@ impl Orphans {
         self.bytes
     }
 
-    /// Keeps an announced block until its parent comes, if there is room.
+    /// Keeps an announced block until its parent comes, if there is room and nobody else
+    /// has sent it.
     pub fn announce(&mut self, orphan: Orphan) {
+        let key = (orphan.block.header().hash_parent, orphan.block.id);
+        if self.by_parent.contains_key(&key) {
+            return;
+        }
         let from_peer = self.by_parent.values();
         let from_peer = from_peer.filter(|other| other.peer == orphan.peer).count();
         if from_peer < MAX_PER_PEER && self.has_room() {

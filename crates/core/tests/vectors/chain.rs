@@ -10,7 +10,7 @@ use ccoin_core::{
     genesis::Genesis,
     genesis_config::GenesisDocument,
     ledger::{Account, ApplyError, State},
-    rules::{Applied, BlockError, check_header, check_place, execute},
+    rules::{Applied, BlockError, check_body, check_header, check_place, execute},
     transaction::{Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::{PublicKey, Verifier};
@@ -82,6 +82,8 @@ fn judge(
         .find(|key| key.address() == header.coinbase)
         .unwrap_or(&keys[0]);
     check_header(&block.signed, genesis, key, verifier)?;
+    let ids = block.transactions.iter().map(|txn| txn.id(&genesis.id));
+    check_body(header, ids)?;
     let place = chain
         .place(&header.hash_parent, &header.coinbase)
         .ok_or(BlockError::Parent(header.hash_parent))?;

@@ -2,13 +2,13 @@
 //! signature checked on the verifier threads. What this node has verified before is
 //! not verified again.
 
-use crate::{board::Board, peers::keys::KeyBook, verifier::VerifierPool};
+use crate::{board::Board, peers::keys::KeyBook, verifier::VerifierPool, view::View};
 use ccoin_core::{
-    Address,
+    Address, BlockId, TxId,
     block::{Block, SealedBlock},
     genesis::Genesis,
     message::{BlockAnswer, Message, MessageError},
-    rules::{BlockError, check_header},
+    rules::{BlockError, check_body, check_header},
     transaction::{Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::Verifier;
@@ -51,14 +51,20 @@ pub(crate) struct Checker {
 type Sorted = (Vec<Option<VerifiedTransaction>>, Vec<Transaction>);
 
 impl Checker {
-    /// The body of a `TXN`.
+    /// The body of a `TXN`. What is in a block already, as of `view`, is left out
+    /// unchecked: it could be sent again and again at no cost.
     pub(crate) async fn transactions(
         &self,
         body: bytes::Bytes,
+        view: &Arc<View>,
     ) -> Result<Vec<VerifiedTransaction>, CheckError> {
-        let this = self.clone();
+        let (this, view) = (self.clone(), Arc::clone(view));
         let parse = move |_: &mut Verifier| match Message::decode(*b"TXN", &body)? {
-            Message::Transactions(txns) => Ok(this.sort(txns)),
+            Message::Transactions(mut txns) => {
+                let state = &view.head().applied.state;
+                txns.retain(|txn| txn.number > state.account(&txn.from.address()).nonce);
+                Ok(this.sort(&this.ids(&txns), txns))
+            }
             _ => Ok::<Sorted, CheckError>(Sorted::default()),
         };
         let sorted = self.on_a_thread(parse).await??;
@@ -70,8 +76,9 @@ impl Checker {
         let this = self.clone();
         let parse = move |verifier: &mut Verifier| {
             let block = parse_block(&body)?;
-            let id = this.check_header(&block, verifier)?;
-            Ok::<_, CheckError>((id, block.signed, this.sort(block.transactions)))
+            let (id, ids) = this.check(&block, verifier)?;
+            let sorted = this.sort(&ids, block.transactions);
+            Ok::<_, CheckError>((id, block.signed, sorted))
         };
         let (id, signed, sorted) = self.on_a_thread(parse).await??;
         let transactions = self.verify_rest(sorted).await?;
@@ -126,9 +133,9 @@ impl Checker {
         verifier: &mut Verifier,
     ) -> Result<SealedBlock, CheckError> {
         let block = parse_block(bytes)?;
-        let id = self.check_header(&block, verifier)?;
+        let (id, ids) = self.check(&block, verifier)?;
         let max_data = self.max_data();
-        let (mut places, rest) = self.sort(block.transactions);
+        let (mut places, rest) = self.sort(&ids, block.transactions);
         let mut rest = rest.into_iter();
         for place in places.iter_mut().filter(|place| place.is_none()) {
             if let Some(txn) = rest.next() {
@@ -147,11 +154,13 @@ impl Checker {
         })
     }
 
-    fn check_header(
+    /// Header and body before any signature of a transaction: the ids of the block and of
+    /// its transactions.
+    fn check(
         &self,
         block: &Block,
         verifier: &mut Verifier,
-    ) -> Result<ccoin_core::BlockId, CheckError> {
+    ) -> Result<(BlockId, Vec<TxId>), CheckError> {
         let miner = block.signed.header.coinbase;
         // Only a listed miner's key can be missing: for anybody else the turn decides.
         let key = match self.keys.get(&miner) {
@@ -164,13 +173,19 @@ impl Checker {
                 return Err(BlockError::Turn { got, expected }.into());
             }
         };
-        Ok(check_header(&block.signed, &self.genesis, &key, verifier)?)
+        let id = check_header(&block.signed, &self.genesis, &key, verifier)?;
+        let ids = self.ids(&block.transactions);
+        check_body(&block.signed.header, ids.iter().copied())?;
+        Ok((id, ids))
+    }
+
+    fn ids(&self, txns: &[Transaction]) -> Vec<TxId> {
+        txns.iter().map(|txn| txn.id(&self.genesis.id)).collect()
     }
 
     /// Tells what is verified already from what is not.
-    fn sort(&self, txns: Vec<Transaction>) -> Sorted {
-        let ids: Vec<_> = txns.iter().map(|txn| txn.id(&self.genesis.id)).collect();
-        let known = self.board.verified(&ids);
+    fn sort(&self, ids: &[TxId], txns: Vec<Transaction>) -> Sorted {
+        let known = self.board.verified(ids);
         let mut rest = Vec::new();
         let places = txns
             .into_iter()

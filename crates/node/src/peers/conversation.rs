@@ -1,39 +1,37 @@
 //! One peer: its frames one after another, each understood before the next is read, so
-//! a peer that sends more than this node can verify has to wait. Transactions wait beside
-//! the rest: blocks overtake them.
+//! a peer that sends more than this node can verify has to wait. Transactions and requests
+//! wait beside the rest: blocks overtake them.
 
-use super::{Hub, answers, checker::CheckError, feeder::feed};
-use crate::actor::{Batch, Event, Results};
+use super::{Hub, answers, checker::CheckError, feeder::feed, intake::take_transactions};
+use crate::actor::Event;
 use bytes::Bytes;
 use ccoin_core::{
     Height,
     block::Block,
     machine::{Input, PeerId},
-    message::{ByeReason, Header, Message, NodeType},
-    pool::PoolError,
+    message::{BlockAnswer, BlockRequest, ByeReason, Header, Message, NodeType},
 };
+use ccoin_crypto::PublicKey;
 use ccoin_p2p::{Connection, Frame};
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
-use tokio::sync::{mpsc, oneshot};
+use std::{collections::VecDeque, sync::Arc};
+use tokio::sync::mpsc;
 
 /// Blocks that wait for their miner's key, and their bytes.
 const MAX_PARKED: usize = 8;
 const MAX_PARKED_BYTES: usize = 6 << 20;
 
-/// Transactions in a minute that the pool refuses before the connection ends.
-const MAX_REFUSED: usize = 100;
-const MINUTE: Duration = Duration::from_secs(60);
-
 /// Messages of transactions that wait to be verified: few, so that the peer waits and
 /// tells its others first; blocks overtake them.
 const WAITING_TXNS: usize = 2;
 
+/// Requests that wait for the answer before: an honest peer has one in flight.
+const WAITING_REQUESTS: usize = 1;
+
+/// Blocks so far below the head are no news, whoever announces them.
+const OLD_NEWS: u64 = 1_024;
+
 /// Why a conversation ends.
-enum End {
+pub(super) enum End {
     /// The peer has broken a rule.
     Fault(ByeReason, String),
     /// The node is ending.
@@ -50,6 +48,7 @@ struct Conversation {
 /// Talks to a peer until one of both ends it.
 pub(super) async fn converse(hub: Arc<Hub>, mut connection: Connection) {
     let (peer, hello) = (connection.id, &connection.hello);
+    hub.places.met(&connection);
     let known = hello.genesis_id == hub.genesis.id;
     let miners = &hub.genesis.config.miners;
     let joined = Input::Joined {
@@ -57,7 +56,7 @@ pub(super) async fn converse(hub: Arc<Hub>, mut connection: Connection) {
         validator: hello.node_type == NodeType::Validator && miners.contains(&hello.address),
         height: if known { hello.height } else { Height::ZERO },
     };
-    hub.keys.learn(core::slice::from_ref(&hello.public_key));
+    hub.learn(core::slice::from_ref(&hello.public_key), peer);
     hub.network
         .send(peer, Message::Keys(hub.keys.all()).frame().into());
     let mut conversation = Conversation {
@@ -68,33 +67,31 @@ pub(super) async fn converse(hub: Arc<Hub>, mut connection: Connection) {
     if !conversation.tell(joined).await {
         return;
     }
-    let (txns, waiting) = mpsc::channel(WAITING_TXNS);
+    let (txns, waiting_txns) = mpsc::channel(WAITING_TXNS);
+    let (requests, waiting_requests) = mpsc::channel(WAITING_REQUESTS);
     let talk = async {
         while let Some(Frame { header, body }) = connection.frames.recv().await {
-            let understood = if &header == b"TXN" {
-                txns.send(body).await.map_err(|_| End::Stopping)
-            } else {
-                conversation.understand(header, body).await
-            };
-            understood?;
+            if &header == b"TXN" {
+                txns.send(body).await.map_err(|_| End::Stopping)?;
+                continue;
+            }
+            if let Some(request) = conversation.understand(header, body).await? {
+                requests.send(request).await.map_err(|_| End::Stopping)?;
+            }
         }
         Ok(())
     };
-    let side = async {
-        let feed = async {
-            if known {
-                feed(Arc::clone(&hub), peer).await;
-            }
-            core::future::pending::<()>().await;
-        };
-        tokio::select! {
-            ended = take_transactions(&hub, peer, waiting) => ended,
-            () = feed => Ok(()),
+    let feed = async {
+        if known {
+            feed(Arc::clone(&hub), peer).await;
         }
+        core::future::pending::<()>().await;
     };
     let ended = tokio::select! {
         ended = talk => ended,
-        Err(end) = side => Err(end),
+        Err(end) = take_transactions(&hub, peer, waiting_txns) => Err(end),
+        () = serve(&hub, peer, waiting_requests) => Ok(()),
+        () = feed => Ok(()),
     };
     if let Err(End::Fault(reason, text)) = ended {
         hub.network.ban(peer, reason, &text);
@@ -102,27 +99,24 @@ pub(super) async fn converse(hub: Arc<Hub>, mut connection: Connection) {
     conversation.tell(Input::Left { peer }).await;
 }
 
-/// Verifies transactions and hands them to the pool, one message after another.
-async fn take_transactions(
-    hub: &Arc<Hub>,
-    peer: PeerId,
-    mut waiting: mpsc::Receiver<Bytes>,
-) -> Result<(), End> {
-    let refused = Arc::default();
-    while let Some(body) = waiting.recv().await {
-        let txns = hub.checker.transactions(body).await?;
-        let (results, answer) = oneshot::channel();
-        let batch = Batch {
-            txns,
-            from: Some(peer),
-            results,
-        };
-        hub.batches.send(batch).await.map_err(|_| End::Stopping)?;
-        // The next message need not wait for the disk.
-        let refused = Arc::clone(&refused);
-        tokio::spawn(count_refused(Arc::clone(hub), peer, refused, answer));
+/// Answers requests for blocks, one after another, as fast as the peer reads.
+async fn serve(hub: &Arc<Hub>, peer: PeerId, mut waiting: mpsc::Receiver<BlockRequest>) {
+    while let Some(request) = waiting.recv().await {
+        let answer = answers::answer(&hub.history, &hub.keys, request).await;
+        let frame = Message::Blocks(answer).frame();
+        hub.network.send_when_room(peer, frame.into()).await;
     }
-    Ok(())
+}
+
+impl Hub {
+    /// Takes keys of miners, and tells everybody but the teller of the new ones.
+    fn learn(&self, keys: &[PublicKey], teller: PeerId) {
+        let new = self.keys.learn(keys);
+        if !new.is_empty() {
+            let frame = Message::Keys(new).frame();
+            self.network.broadcast(frame.into(), Some(teller));
+        }
+    }
 }
 
 impl Conversation {
@@ -135,25 +129,27 @@ impl Conversation {
             .is_ok()
     }
 
-    async fn understand(&mut self, header: Header, body: Bytes) -> Result<(), End> {
-        match &header {
-            b"BLK" => self.block(body).await,
-            _ => match Message::decode(header, &body).map_err(CheckError::from)? {
-                Message::Keys(keys) => self.keys(&keys).await,
-                Message::Heights(heights) => {
-                    let (peer, height) = (self.peer, heights.height);
-                    self.hand(Input::Heights { peer, height }).await
-                }
-                Message::AskBlocks(request) => self.ask_blocks(request).await,
-                Message::Blocks(answer) => {
-                    self.hub.keys.learn(&answer.keys);
-                    let (peer, more) = (self.peer, answer.more == 1);
-                    let blocks = self.hub.checker.blocks(answer).await?;
-                    self.hand(Input::Answer { peer, blocks, more }).await
-                }
-                _ => Ok(()),
-            },
+    /// Does what a frame asks for; a request for blocks is given back.
+    async fn understand(
+        &mut self,
+        header: Header,
+        body: Bytes,
+    ) -> Result<Option<BlockRequest>, End> {
+        if &header == b"BLK" {
+            return self.block(body).await.map(|()| None);
         }
+        if &header == b"ABL" && !self.hub.memory.take_asked(self.peer) {
+            // Checking what nobody has asked for would cost its sender nothing.
+            return Ok(None);
+        }
+        match Message::decode(header, &body).map_err(CheckError::from)? {
+            Message::Keys(keys) => self.keys(&keys).await?,
+            Message::Heights(heights) => self.height(heights.height).await?,
+            Message::Blocks(answer) => self.blocks(answer).await?,
+            Message::AskBlocks(request) => return Ok(Some(request)),
+            _ => {}
+        }
+        Ok(None)
     }
 
     async fn hand(&self, input: Input) -> Result<(), End> {
@@ -164,16 +160,23 @@ impl Conversation {
         }
     }
 
+    async fn height(&self, height: Height) -> Result<(), End> {
+        let peer = self.peer;
+        self.hand(Input::Heights { peer, height }).await
+    }
+
     async fn block(&mut self, body: Bytes) -> Result<(), End> {
-        let copy = Block::peek(&body, &self.hub.genesis.id);
-        if let Some((height, id)) = copy
-            && self.hub.history.knows(&id)
-        {
-            let peer = self.peer;
-            return self.hand(Input::Heights { peer, height }).await;
+        if let Some(signed) = Block::peek(&body) {
+            let (id, height) = (signed.id(&self.hub.genesis.id), signed.header.number);
+            let own = self.hub.history.view.borrow().height();
+            let old = height.get().saturating_add(OLD_NEWS) < own.get();
+            if old || self.hub.history.knows(&id) || self.hub.memory.has_seen(&id) {
+                return self.height(height).await;
+            }
         }
         match self.hub.checker.block(body.clone()).await {
             Ok(block) => {
+                self.hub.memory.see(block.id);
                 let peer = self.peer;
                 self.hand(Input::Block { peer, block }).await
             }
@@ -183,83 +186,46 @@ impl Conversation {
                 if self.parked.len() < MAX_PARKED && bytes + body.len() <= MAX_PARKED_BYTES {
                     self.parked.push_back(body);
                 }
-                let ask = Message::Keys(Vec::new()).frame();
-                self.hub.network.send(self.peer, ask.into());
+                self.ask_keys();
                 Ok(())
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn keys(&mut self, keys: &[ccoin_crypto::PublicKey]) -> Result<(), End> {
+    async fn blocks(&mut self, answer: BlockAnswer) -> Result<(), End> {
+        self.hub.learn(&answer.keys, self.peer);
+        let (peer, more) = (self.peer, answer.more == 1);
+        let (blocks, more) = match self.hub.checker.blocks(answer).await {
+            Ok(blocks) => (blocks, more),
+            Err(CheckError::Key(miner)) => {
+                // Whoever has lost it is not to blame: others have it.
+                tracing::debug!("blocks of {miner} came without its key");
+                self.ask_keys();
+                (Vec::new(), false)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.hand(Input::Answer { peer, blocks, more }).await
+    }
+
+    fn ask_keys(&self) {
+        let ask = Message::Keys(Vec::new()).frame();
+        self.hub.network.send(self.peer, ask.into());
+    }
+
+    async fn keys(&mut self, keys: &[PublicKey]) -> Result<(), End> {
         if keys.is_empty() {
             let all = Message::Keys(self.hub.keys.all()).frame();
             self.hub.network.send(self.peer, all.into());
             return Ok(());
         }
-        let new = self.hub.keys.learn(keys);
-        if new.is_empty() {
-            return Ok(());
-        }
-        let frame = Message::Keys(new).frame();
-        self.hub.network.broadcast(frame.into(), Some(self.peer));
+        self.hub.learn(keys, self.peer);
+        // The key may have come from somebody else meanwhile.
         for body in core::mem::take(&mut self.parked) {
             self.block(body).await?;
         }
         Ok(())
-    }
-
-    async fn ask_blocks(&self, request: ccoin_core::message::BlockRequest) -> Result<(), End> {
-        match answers::answer(&self.hub.history, &self.hub.keys, request).await {
-            Ok(answer) => {
-                let frame = Message::Blocks(answer).frame();
-                self.hub
-                    .network
-                    .send_when_room(self.peer, frame.into())
-                    .await;
-            }
-            // The asker turns to others; the index catches up or the node ends.
-            Err(error) => tracing::warn!("cannot answer a peer's request for blocks: {error}"),
-        }
-        Ok(())
-    }
-}
-
-/// Counts what the pool refuses and an honest peer would hardly send.
-async fn count_refused(
-    hub: Arc<Hub>,
-    peer: PeerId,
-    refused: Arc<Mutex<Refused>>,
-    answer: oneshot::Receiver<Results>,
-) {
-    let Ok(results) = answer.await else { return };
-    let poor = |result: &&Result<_, PoolError>| matches!(result, Err(PoolError::Funds { .. }));
-    let poor = results.iter().filter(poor).count();
-    let count = refused
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .add(poor, Instant::now());
-    if count > MAX_REFUSED {
-        let text = format!("{count} transactions in a minute whose senders cannot pay");
-        hub.network.disconnect(peer, ByeReason::Invalid, &text);
-    }
-}
-
-/// Transactions that the pool has refused, in the minute that began with the first.
-#[derive(Default)]
-struct Refused {
-    since: Option<Instant>,
-    count: usize,
-}
-
-impl Refused {
-    fn add(&mut self, more: usize, now: Instant) -> usize {
-        if self.since.is_none_or(|since| now - since > MINUTE) {
-            self.since = Some(now);
-            self.count = 0;
-        }
-        self.count += more;
-        self.count
     }
 }
 
@@ -267,7 +233,6 @@ impl From<CheckError> for End {
     fn from(error: CheckError) -> Self {
         let reason = match &error {
             CheckError::Stopping => return Self::Stopping,
-            // An answer brings the keys of its miners with it.
             CheckError::Message(_) | CheckError::Key(_) => ByeReason::Malformed,
             CheckError::Block(_) | CheckError::Transaction(_) => ByeReason::Invalid,
         };

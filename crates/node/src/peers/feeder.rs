@@ -1,5 +1,6 @@
 //! Tells one peer of the transactions that wait here, as fast as it takes them: what is
-//! in a block meanwhile is not told any more, and nothing piles up for a slow peer.
+//! in a block meanwhile is not told any more, and nothing piles up for a slow peer. What
+//! goes on waiting is told again: the peer may have refused it in a bad moment.
 
 use super::Hub;
 use bytes::Bytes;
@@ -9,25 +10,46 @@ use ccoin_core::{
     message::{MAX_MESSAGE_TXN_BYTES, MAX_MESSAGE_TXNS, frame},
     transaction::VerifiedTransaction,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    select,
+    time::{MissedTickBehavior, interval},
+};
 
 /// Bytes of the longest array header.
 const ARRAY_HEADER: usize = 5;
 
+/// What has waited so long is told again, one message at a time.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// Runs until the connection or the node ends; begins with what has waited before.
 pub(super) async fn feed(hub: Arc<Hub>, peer: PeerId) {
     let mut news = hub.board.news();
-    let mut after = 0;
+    let mut again = interval(AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    again.reset();
+    let (mut after, mut after_again) = (0, 0);
     loop {
         news.mark_unchanged();
-        let (txns, looked) = hub.board.for_peer(peer, after, MAX_MESSAGE_TXNS);
+        let (mut txns, looked) = hub.board.for_peer(peer, after, None, MAX_MESSAGE_TXNS);
         if looked == after {
-            if news.changed().await.is_err() {
-                return;
+            select! {
+                changed = news.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                _ = again.tick() => {}
             }
-            continue;
+            let before = crate::clock::now().checked_sub(AGAIN.as_millis() as u64);
+            let (stale, looked) = hub
+                .board
+                .for_peer(peer, after_again, before, MAX_MESSAGE_TXNS);
+            txns = stale;
+            // From the beginning behind the last.
+            after_again = if looked == after_again { 0 } else { looked };
+        } else {
+            after = looked;
         }
-        after = looked;
         for frame in transaction_frames(&txns) {
             if !hub.network.send_when_room(peer, frame).await {
                 return;

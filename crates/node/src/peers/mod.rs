@@ -6,7 +6,9 @@ pub(crate) mod answers;
 mod checker;
 mod conversation;
 mod feeder;
+mod intake;
 pub(crate) mod keys;
+pub(crate) mod memory;
 mod places;
 pub(crate) mod registration;
 pub(crate) mod seeker;
@@ -25,6 +27,7 @@ use ccoin_discovery::{Claim, DiscoveryClient};
 use ccoin_p2p::{Connection, Limits, Local, Network, NetworkSetup};
 use checker::Checker;
 use keys::KeyBook;
+use memory::Memory;
 use places::Places;
 use registration::{Registered, Registration};
 use std::{path::PathBuf, sync::Arc};
@@ -135,6 +138,8 @@ pub(crate) struct Hub {
     network: Network,
     checker: Checker,
     keys: Arc<KeyBook>,
+    memory: Arc<Memory>,
+    places: Places,
     history: History,
     board: Arc<Board>,
     events: mpsc::Sender<Event>,
@@ -151,6 +156,7 @@ pub(crate) struct HubSetup {
     pub(crate) verifiers: VerifierPool,
     pub(crate) history: History,
     pub(crate) board: Arc<Board>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) batches: mpsc::Sender<Batch>,
 }
@@ -170,6 +176,7 @@ impl Hub {
             verifiers,
             history,
             board,
+            memory,
             events,
             batches,
         } = setup;
@@ -202,6 +209,8 @@ impl Hub {
             network: network.clone(),
             checker,
             keys,
+            memory,
+            places,
             history,
             board,
             events,

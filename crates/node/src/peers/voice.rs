@@ -1,6 +1,7 @@
 //! What the machine wants said, made into frames. It never waits: a peer that does not
 //! keep up is dropped by the network. Transactions can wait: `feeder` tells them.
 
+use super::memory::Memory;
 use bytes::Bytes;
 use ccoin_core::{
     Height,
@@ -8,12 +9,15 @@ use ccoin_core::{
     message::{ByeReason, Heights, Message, frame},
 };
 use ccoin_p2p::{Local, Network};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// The node's mouth.
 pub(crate) struct Voice {
     /// `None`: nobody listens.
     pub(crate) network: Option<Network>,
+    /// Who owes an answer.
+    pub(crate) memory: Arc<Memory>,
     /// What the node says of itself to whoever asks.
     pub(crate) local: watch::Sender<Local>,
 }
@@ -24,6 +28,7 @@ impl Voice {
     pub(crate) fn say_now(&self, effect: &Effect) -> bool {
         match effect {
             Effect::Ask { peer, request } => {
+                self.memory.ask(*peer);
                 let request = Message::AskBlocks(request.clone()).frame();
                 self.with(|network| {
                     network.send(*peer, request.into());
@@ -34,6 +39,10 @@ impl Voice {
             }
             Effect::Blame { peer, fault } => {
                 self.with(|network| network.ban(*peer, ByeReason::Invalid, &fault.to_string()));
+            }
+            Effect::Leave { peer } => {
+                let text = "no answer to a request for blocks within a minute";
+                self.with(|network| network.disconnect(*peer, ByeReason::Silent, text));
             }
             Effect::Apart { peer } => {
                 tracing::warn!(

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ccoin_core::Timestamp;
+use ccoin_core::{Timestamp, TxId};
 
 use super::sim_disk::{Fault, SimDisk};
 use super::{Random, rounds};
@@ -15,7 +15,14 @@ fn dir() -> PathBuf {
 }
 
 fn open(disk: &SimDisk) -> Result<(PoolLog, Vec<PoolEntry>), StorageError> {
-    PoolLog::open_on(Arc::new(disk.clone()), &dir())
+    PoolLog::open_on(Arc::new(disk.clone()), &dir(), &id_of)
+}
+
+/// Stands in for the id of a transaction.
+fn id_of(bytes: &[u8]) -> Option<TxId> {
+    let mut id = [0; 32];
+    id[..20].copy_from_slice(bytes.get(..20)?);
+    Some(TxId::new(id))
 }
 
 fn entry(number: u64) -> PoolEntry {
@@ -184,9 +191,29 @@ fn a_flipped_byte_is_refused_or_costs_only_what_was_written_last() {
 }
 
 #[test]
+fn what_was_dropped_does_not_come_back_unless_it_was_accepted_again() {
+    let disk = SimDisk::default();
+    let (mut log, _) = open(&disk).unwrap();
+    let [first, second, third] = [entry(1), entry(2), entry(3)];
+    for one in [&first, &second, &third, &first] {
+        log.append(one.arrived, &one.bytes).unwrap();
+    }
+    for one in [&second, &third] {
+        log.append_dropped(&id_of(&one.bytes).unwrap()).unwrap();
+    }
+    log.append(third.arrived, &third.bytes).unwrap();
+    log.sync().unwrap();
+    drop(log);
+    for _ in 0..2 {
+        // The second time it is read from the generation that the first has written.
+        assert_eq!(open(&disk).unwrap().1, [first.clone(), third.clone()]);
+    }
+}
+
+#[test]
 fn files_are_recycled_and_old_entries_do_not_come_back() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut log, found) = PoolLog::open(dir.path()).unwrap();
+    let (mut log, found) = PoolLog::open(dir.path(), &id_of).unwrap();
     assert_eq!(found, []);
     for number in 0..50 {
         log.append(entry(number).arrived, &entry(number).bytes)
@@ -197,7 +224,7 @@ fn files_are_recycled_and_old_entries_do_not_come_back() {
     for _ in 0..5 {
         log.rollover(pairs(&live)).unwrap();
         drop(log);
-        let (opened, found) = PoolLog::open(dir.path()).unwrap();
+        let (opened, found) = PoolLog::open(dir.path(), &id_of).unwrap();
         assert_eq!(found, live);
         log = opened;
     }

@@ -1,11 +1,20 @@
 //! Where peers may be found, what is proven of it, and whom to dial next.
 //! Pure: time and chance come in; it dials nobody and looks nothing up.
 
+mod entry;
+mod hearsay;
+mod hints;
+mod order;
+
+pub(crate) use order::Situation;
+
 use crate::{limits::Limits, place::Place};
 use ccoin_core::{
     Address,
     message::{MAX_SHARED_PEERS, PeerAddress},
 };
+use entry::{Entry, Origin};
+use hints::Hints;
 use std::{
     collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
@@ -17,41 +26,6 @@ const MOST_PROVEN: usize = MAX_SHARED_PEERS;
 /// Failures in a row after which a place that was only heard of is forgotten.
 const HINT_TRIES: u32 = 5;
 
-/// Most places that are heard of for one address: a liar must not fill the book with
-/// places of a miner.
-const PLACES_OF_ONE: usize = 4;
-
-/// How a place came into the book, the most important first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Origin {
-    Configured,
-    /// A peer has proven its address there, now or in an earlier run.
-    Remembered,
-    Hint,
-}
-
-#[derive(Debug)]
-struct Entry {
-    origin: Origin,
-    /// Proven, or as somebody said.
-    address: Option<Address>,
-    /// When the address was proven, as a number that grows; 0: never.
-    proven: u64,
-    failures: u32,
-    not_before: Instant,
-    dialling: bool,
-}
-
-/// What the book has to know of the connections.
-pub(crate) struct Situation<'a> {
-    /// Whether there is a connection to this address, or none is wanted.
-    pub(crate) settled: &'a dyn Fn(&Address) -> bool,
-    /// Whether connections are so few that hints are worth a try.
-    pub(crate) few: bool,
-    /// Whether a peer without privilege would find a seat.
-    pub(crate) seats: bool,
-}
-
 /// All places.
 #[derive(Debug)]
 pub(crate) struct AddressBook {
@@ -59,6 +33,8 @@ pub(crate) struct AddressBook {
     own: Address,
     miners: HashSet<Address>,
     entries: BTreeMap<Place, Entry>,
+    /// Those of them that are hints.
+    hints: Hints,
     proofs: u64,
 }
 
@@ -70,41 +46,45 @@ impl AddressBook {
             own,
             miners: miners.iter().copied().collect(),
             entries: BTreeMap::new(),
+            hints: Hints::default(),
             proofs: 0,
         }
     }
 
-    fn add(&mut self, place: Place, origin: Origin, address: Option<Address>, now: Instant) {
-        let entry = self.entries.entry(place).or_insert(Entry {
-            origin,
-            address,
-            proven: 0,
-            failures: 0,
-            not_before: now,
-            dialling: false,
-        });
-        entry.origin = entry.origin.min(origin);
-        entry.address = entry.address.or(address);
-    }
-
     /// A place that the operator names: dialled for ever.
     pub(crate) fn configure(&mut self, place: Place, now: Instant) {
-        self.add(place, Origin::Configured, None, now);
+        self.keep(place, Origin::Configured, None, now);
     }
 
-    /// A place proven in an earlier run: dialled for ever.
+    /// A place proven in an earlier run: dialled for ever. The last one counts as proven
+    /// last.
     pub(crate) fn remember(&mut self, peer: PeerAddress, now: Instant) {
         if peer.address != self.own && self.remembered() < MOST_PROVEN {
             let place = Place {
                 host: peer.host,
                 port: peer.port,
             };
-            self.add(place.clone(), Origin::Remembered, Some(peer.address), now);
             self.proofs += 1;
-            if let Some(entry) = self.entries.get_mut(&place) {
-                entry.proven = self.proofs;
-            }
+            let proofs = self.proofs;
+            let entry = self.keep(place, Origin::Remembered, Some(peer.address), now);
+            entry.proven = proofs;
         }
+    }
+
+    /// A place that is more than a hint.
+    fn keep(
+        &mut self,
+        place: Place,
+        origin: Origin,
+        address: Option<Address>,
+        now: Instant,
+    ) -> &mut Entry {
+        self.end_hint(&place);
+        let entry = self.entries.entry(place);
+        let entry = entry.or_insert_with(|| Entry::new(origin, address, now));
+        entry.origin = entry.origin.min(origin);
+        entry.address = entry.address.or(address);
+        entry
     }
 
     fn remembered(&self) -> usize {
@@ -115,29 +95,6 @@ impl AddressBook {
         self.entries
             .iter()
             .filter(move |(_, entry)| entry.origin == origin)
-    }
-
-    /// A place that somebody says; nothing known is changed by it.
-    pub(crate) fn suggest(&mut self, address: Address, place: Place, now: Instant) {
-        if address == self.own || self.entries.contains_key(&place) {
-            return;
-        }
-        let same = |(_, entry): &(&Place, &Entry)| entry.address == Some(address);
-        if self.of(Origin::Hint).filter(same).count() >= PLACES_OF_ONE {
-            return;
-        }
-        if self.of(Origin::Hint).count() >= self.limits.hints {
-            let worst = self
-                .of(Origin::Hint)
-                .filter(|(_, entry)| !entry.dialling && entry.failures > 0)
-                .max_by_key(|(_, entry)| entry.failures)
-                .map(|(place, _)| place.clone());
-            match worst {
-                Some(worst) => self.entries.remove(&worst),
-                None => return,
-            };
-        }
-        self.add(place, Origin::Hint, Some(address), now);
     }
 
     /// Whether the operator has named a place of this address.
@@ -157,61 +114,9 @@ impl AddressBook {
         address.is_some_and(|address| self.miners.contains(address))
     }
 
-    /// Configured first, then miners, proven ones, hints.
-    fn rank(&self, entry: &Entry) -> u8 {
-        match entry.origin {
-            Origin::Configured => 0,
-            _ if self.is_miner(entry) => 1,
-            Origin::Remembered => 2,
-            Origin::Hint => 3,
-        }
-    }
-
-    /// Whom to dial now; they count as being dialled from here on. And when to ask again
-    /// if nothing else happens.
-    pub(crate) fn due(
-        &mut self,
-        now: Instant,
-        situation: &Situation<'_>,
-    ) -> (Vec<Place>, Option<Instant>) {
-        let dialling = self.entries.values().filter(|entry| entry.dialling);
-        let mut busy: HashSet<Address> = dialling.clone().filter_map(|e| e.address).collect();
-        let mut free = self.limits.dials.saturating_sub(dialling.count());
-        let mut wanted: Vec<(u8, Instant, Place)> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| !entry.dialling)
-            .filter(|(_, entry)| !entry.address.as_ref().is_some_and(situation.settled))
-            .map(|(place, entry)| (self.rank(entry), entry.not_before, place.clone()))
-            .filter(|(rank, ..)| match rank {
-                0 | 1 => true,
-                2 => situation.seats,
-                _ => situation.seats && situation.few,
-            })
-            .collect();
-        wanted.sort();
-        let mut places = Vec::new();
-        let mut next: Option<Instant> = None;
-        for (_, not_before, place) in wanted {
-            if not_before > now {
-                next = Some(next.map_or(not_before, |next| next.min(not_before)));
-                continue;
-            }
-            let Some(entry) = self.entries.get_mut(&place) else {
-                continue;
-            };
-            // one place of a peer at a time
-            if free > 0 && entry.address.is_none_or(|address| busy.insert(address)) {
-                free -= 1;
-                entry.dialling = true;
-                places.push(place);
-            }
-        }
-        (places, next)
-    }
-
     /// The handshake has proven who is there; says whether that is news.
     pub(crate) fn prove(&mut self, place: &Place, address: Address) -> bool {
+        self.end_hint(place);
         let Some(entry) = self.entries.get_mut(place) else {
             return false;
         };
@@ -222,12 +127,11 @@ impl AddressBook {
         entry.origin = entry.origin.min(Origin::Remembered);
         if news {
             // it has moved: its older places are no more than hints now
-            for (other, entry) in &mut self.entries {
-                let moved = entry.origin == Origin::Remembered && entry.address == Some(address);
-                if moved && other != place {
-                    entry.origin = Origin::Hint;
-                    entry.proven = 0;
-                }
+            let older = self.of(Origin::Remembered);
+            let older = older.filter(|(other, e)| e.address == Some(address) && *other != place);
+            let older: Vec<Place> = older.map(|(other, _)| other.clone()).collect();
+            for other in older {
+                self.demote(&other);
             }
             self.forget_oldest();
         }
@@ -243,9 +147,8 @@ impl AddressBook {
             .filter(|(_, entry)| !self.is_miner(entry))
             .min_by_key(|(_, entry)| entry.proven)
             .map(|(place, _)| place.clone());
-        if let Some(entry) = oldest.and_then(|place| self.entries.get_mut(&place)) {
-            entry.origin = Origin::Hint;
-            entry.proven = 0;
+        if let Some(oldest) = oldest {
+            self.demote(&oldest);
         }
     }
 
@@ -258,9 +161,18 @@ impl AddressBook {
         entry.dialling = false;
         entry.failures = entry.failures.saturating_add(1);
         entry.not_before = now + pause(entry.failures);
-        if entry.origin == Origin::Hint && entry.failures >= HINT_TRIES {
-            self.entries.remove(place);
+        if entry.origin == Origin::Hint && entry.failures >= HINT_TRIES && !self.must_stay(place) {
+            self.forget(place);
         }
+    }
+
+    /// Miners are dialled for ever: where they say themselves, and at the last place known.
+    fn must_stay(&self, place: &Place) -> bool {
+        let Some(entry) = self.entries.get(place).filter(|entry| self.is_miner(entry)) else {
+            return false;
+        };
+        let same = |other: &&Entry| other.address == entry.address;
+        entry.first_hand || self.entries.values().filter(same).count() == 1
     }
 
     /// The dial has led to a connection, or to a peer that is connected already.
@@ -329,21 +241,31 @@ impl Limits {
 mod tests {
     use super::*;
 
-    const OWN: Address = Address::new([9; 20]);
-    const MINER: Address = Address::new([1; 20]);
+    pub(super) const OWN: Address = Address::new([9; 20]);
+    pub(super) const MINER: Address = Address::new([1; 20]);
 
-    fn place(n: usize) -> Place {
+    pub(super) fn place(n: usize) -> Place {
         Place {
             host: format!("h{n}"),
             port: 4001,
         }
     }
 
-    fn address(n: u8) -> Address {
+    pub(super) fn address(n: u8) -> Address {
         Address::new([n; 20])
     }
 
-    fn book() -> AddressBook {
+    pub(super) fn remembered(n: u8, at: usize) -> PeerAddress {
+        let Place { host, port } = place(at);
+        let address = address(n);
+        PeerAddress {
+            address,
+            host,
+            port,
+        }
+    }
+
+    pub(super) fn book() -> AddressBook {
         let limits = Limits {
             hints: 3,
             ..Limits::default()
@@ -351,54 +273,14 @@ mod tests {
         AddressBook::new(&limits, OWN, &[MINER])
     }
 
-    fn due(book: &mut AddressBook, now: Instant, few: bool) -> Vec<Place> {
+    pub(super) fn due(book: &mut AddressBook, now: Instant, few: bool) -> Vec<Place> {
         let situation = Situation {
             settled: &|_| false,
+            refused: &|_| None,
             few,
             seats: true,
         };
         book.due(now, &situation).0
-    }
-
-    #[test]
-    fn the_important_ones_come_first_and_eight_at_once() {
-        let (mut book, now) = (book(), Instant::now());
-        book.suggest(address(2), place(30), now);
-        book.suggest(MINER, place(20), now);
-        for n in 0..8 {
-            book.configure(place(n), now);
-        }
-        assert_eq!(
-            due(&mut book, now, true),
-            (0..8).map(place).collect::<Vec<_>>()
-        );
-        assert_eq!(due(&mut book, now, true), []);
-        book.reached(&place(3));
-        book.prove(&place(3), MINER);
-        // the miner is being dialled nowhere else: its configured place comes first
-        assert_eq!(due(&mut book, now, true), [place(3)]);
-        book.reached(&place(0));
-        book.reached(&place(1));
-        book.is_own(&place(0), now);
-        book.is_own(&place(1), now);
-        assert_eq!(due(&mut book, now, false), []);
-        assert_eq!(due(&mut book, now, true), [place(30)]);
-        let later = now + book.limits.own_address;
-        assert_eq!(due(&mut book, later, true), [place(0)]);
-    }
-
-    #[test]
-    fn nobody_connected_or_banned_is_dialled() {
-        let (mut book, now) = (book(), Instant::now());
-        book.suggest(MINER, place(1), now);
-        let mut situation = Situation {
-            settled: &|address| *address == MINER,
-            few: true,
-            seats: true,
-        };
-        assert_eq!(book.due(now, &situation), (vec![], None));
-        situation.settled = &|_| false;
-        assert_eq!(book.due(now, &situation).0, [place(1)]);
     }
 
     #[test]
@@ -427,37 +309,10 @@ mod tests {
     }
 
     #[test]
-    fn hints_are_bounded_and_forgotten_and_change_nothing_known() {
-        let (mut book, now) = (book(), Instant::now());
-        book.suggest(OWN, place(0), now);
-        book.configure(place(1), now);
-        book.suggest(address(5), place(1), now);
-        assert_eq!(book.entries[&place(1)].address, None);
-        for n in 0..5 {
-            book.suggest(address(5 + n as u8), place(10 + n), now);
-        }
-        assert_eq!(book.of(Origin::Hint).count(), 3);
-        book.fail(&place(10), now, 0);
-        book.suggest(address(20), place(20), now);
-        assert!(book.entries.contains_key(&place(20)) && !book.entries.contains_key(&place(10)));
-        for _ in 0..HINT_TRIES {
-            book.fail(&place(20), now, 0);
-            book.fail(&place(1), now, 0);
-        }
-        assert!(!book.entries.contains_key(&place(20)));
-        assert!(book.entries.contains_key(&place(1)));
-        let mut book = AddressBook::new(&Limits::default(), OWN, &[MINER]);
-        for n in 0..50 {
-            book.suggest(MINER, place(n), now);
-        }
-        assert_eq!(book.entries.len(), PLACES_OF_ONE);
-    }
-
-    #[test]
     fn only_what_is_proven_is_handed_on_and_the_newest_place_of_each() {
         let (mut book, now) = (book(), Instant::now());
-        book.suggest(address(2), place(1), now);
-        book.suggest(address(2), place(2), now);
+        book.suggest(address(2), place(1), now, 0);
+        book.suggest(address(2), place(2), now, 0);
         assert_eq!(book.proven(), []);
         assert!(book.prove(&place(1), address(3)));
         assert!(!book.prove(&place(1), address(3)));

@@ -1,0 +1,117 @@
+//! Why somebody may not stay, in words that say mine and theirs: they are for the logs
+//! of both sides. Ends no connection itself.
+
+use crate::{peer::Peer, place::Place, shared::Shared, state::State};
+use ccoin_core::{
+    Address, BlockId,
+    message::{ByeReason, Hello, PROTOCOL},
+};
+use std::time::Instant;
+
+/// Why a hello is not welcome: the reason, and mine and theirs in words.
+pub(crate) type Refusal = (ByeReason, String);
+
+impl Shared {
+    /// Whether somebody with this hello may stay, as far as that can be said before a
+    /// seat is taken. The address need not be proven yet: a lie only hurts the liar.
+    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&Place>) -> Result<(), Refusal> {
+        if theirs.version != PROTOCOL {
+            let text = format!(
+                "this node speaks version {PROTOCOL}, the other {}",
+                theirs.version
+            );
+            return Err((ByeReason::Version, text));
+        }
+        if theirs.address == self.address {
+            let text = format!("{} is the address of this node itself", self.address);
+            return Err((ByeReason::OwnAddress, text));
+        }
+        self.judge_genesis(theirs.network_id, theirs.genesis_id)?;
+        self.judge_address(&theirs.address)?;
+        let (state, now) = (self.state(), Instant::now());
+        let address = &theirs.address;
+        if state.admission.banned(address, now).is_some() {
+            return Err(state.refusal(ByeReason::Banned, address, now));
+        }
+        let seated = state.admission.is_seated(address);
+        let privileged = state.is_privileged(address, place);
+        if !seated && !privileged && !state.admission.has_ordinary_seat() {
+            return Err(state.refusal(ByeReason::Full, address, now));
+        }
+        Ok(())
+    }
+
+    /// Whether nodes of these two chains have anything to tell each other.
+    pub(crate) fn judge_genesis(&self, network: u32, theirs: BlockId) -> Result<(), Refusal> {
+        let local = *self.local.borrow();
+        let mine = match local.genesis_id {
+            BlockId::ZERO => self.wanted_genesis.unwrap_or(BlockId::ZERO),
+            genesis => genesis,
+        };
+        if mine == BlockId::ZERO || theirs == BlockId::ZERO || mine == theirs {
+            return Ok(());
+        }
+        let text = format!(
+            "the genesis ids differ: this node has {mine} (network {}), the other has {theirs} (network {network})",
+            local.network_id
+        );
+        Err((ByeReason::Network, text))
+    }
+
+    /// Whether the allow-list has this address, or is empty.
+    pub(crate) fn judge_address(&self, address: &Address) -> Result<(), Refusal> {
+        let allow = self.allow.borrow();
+        if allow.is_empty() || allow.contains(address) {
+            return Ok(());
+        }
+        let text = format!("{address} is not on the allow-list of this node");
+        Err((ByeReason::NotAllowed, text))
+    }
+}
+
+impl State {
+    /// Why there is no seat for this address.
+    pub(crate) fn refusal(&self, reason: ByeReason, address: &Address, now: Instant) -> Refusal {
+        let text = match (reason, self.connected(address)) {
+            (ByeReason::Duplicate, Some(old)) => is_connected(old, now),
+            (ByeReason::Banned, _) => {
+                let until = self.admission.banned(address, now).unwrap_or(now);
+                let rest = (until - now).as_secs_f32().ceil();
+                format!("{address} is refused for {rest} s more because it broke a rule")
+            }
+            _ => {
+                let seated = self.admission.seated();
+                format!("{seated} peers are connected: there is no seat for {address}")
+            }
+        };
+        (reason, text)
+    }
+
+    /// The live connection to this address.
+    pub(crate) fn connected(&self, address: &Address) -> Option<&Peer> {
+        let mut peers = self.peers.values();
+        let peer = peers.find(|peer| peer.hello.address == *address);
+        peer.map(AsRef::as_ref)
+    }
+
+    /// A second process that uses the key of a connected peer is told of once in a while;
+    /// two connections that cross each other are everyday.
+    pub(crate) fn notice_twin(&mut self, new: &Peer, now: Instant) {
+        let address = &new.hello.address;
+        let Some(old) = self.connected(address).filter(|old| old.is_elsewhere(new)) else {
+            return;
+        };
+        let text = is_connected(old, now);
+        let code = ByeReason::Duplicate.code();
+        if self.notices.worth(code, address.to_string(), now) {
+            let remote = new.remote;
+            tracing::warn!("{text}, and now from {remote} as well: two nodes seem to use one key");
+        }
+    }
+}
+
+fn is_connected(peer: &Peer, now: Instant) -> String {
+    let lasts = now.saturating_duration_since(peer.began).as_secs();
+    let (address, remote) = (peer.hello.address, peer.remote);
+    format!("{address} is connected already from {remote}, for {lasts} s")
+}

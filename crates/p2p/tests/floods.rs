@@ -1,0 +1,49 @@
+//! Peers that send more of one kind than a node wants: read more slowly, never banned.
+
+mod fixtures;
+
+use ccoin_core::message::{BlockRequest, Header, Heights, Message, frame};
+use fixtures::*;
+use std::time::{Duration, Instant};
+
+/// Sends twelve of these to a node that takes five a second, and gets them out of it.
+async fn flood(header: Header, message: Message) {
+    let mut node = Node::start(0, |setup| {
+        setup.limits.answers_a_second = 5;
+        setup.limits.keys_a_second = 5;
+        setup.limits.requests_a_second = 5;
+    })
+    .await;
+    let mut raw = Raw::join(node.port, 1).await;
+    let mut connection = node.connection().await;
+    let start = Instant::now();
+    for _ in 0..12 {
+        raw.say(&message).await;
+    }
+    // what counts for nothing is as slow: it is in the same stream
+    raw.write(&frame(*b"TXN", &[0x90])).await;
+    for _ in 0..12 {
+        let frame = soon(connection.frames.recv()).await.unwrap();
+        assert_eq!(frame.header, header);
+    }
+    assert!(start.elapsed() >= Duration::from_secs(2));
+    let frame = soon(connection.frames.recv()).await.unwrap();
+    assert_eq!(frame.header, *b"TXN");
+    raw.say(&Message::AskHeights).await;
+    raw.hear_until(|message| matches!(message, Message::Heights(_)))
+        .await;
+}
+
+#[tokio::test]
+async fn keys_questions_for_blocks_and_heights_have_a_pace() {
+    let (locator, most) = (Vec::new(), 1);
+    let heights = Heights {
+        height: ccoin_core::Height::ZERO,
+        final_number: ccoin_core::Height::ZERO,
+    };
+    tokio::join!(
+        flood(*b"KEY", Message::Keys(Vec::new())),
+        flood(*b"RBL", Message::AskBlocks(BlockRequest { locator, most })),
+        flood(*b"BLH", Message::Heights(heights)),
+    );
+}
