@@ -48,7 +48,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options: Options = ccoin_home::options();
     run(|| print_new_account(options))
 }
 

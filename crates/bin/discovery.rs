@@ -4,7 +4,9 @@
 mod signals;
 
 use ccoin_discovery::{Service, Store};
-use ccoin_home::{DaemonOptions, ExitCode, Failure, LogSink, environment, run};
+use ccoin_home::{
+    DaemonOptions, ExitCode, Failure, LogSink, ProcessFile, environment, panics, run,
+};
 use clap::{ArgAction, Parser};
 use signals::{Signals, Told};
 use std::{
@@ -39,7 +41,7 @@ struct Options {
     /// Where the registry is kept over a restart, default ~/.ccoin/discovery
     #[arg(long, value_name = "DIR", env = "CCOIN_DISCOVERY_DATA_DIR")]
     data_dir: Option<PathBuf>,
-    /// Write FILE when the service is ready
+    /// Write the process id to FILE when the service is ready; removed at the end
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     #[command(flatten)]
@@ -50,12 +52,12 @@ struct Options {
 }
 
 fn main() -> ProcessExitCode {
-    let options = Options::parse();
-    // A panic ends one connection; the message must not be lost.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    let options: Options = ccoin_home::options();
+    panics::end_the_process();
     let mut code = ExitCode::Done.into();
     let outcome = run(|| {
-        match options.daemon.enter()? {
+        options.daemon.enter_directory()?;
+        match options.daemon.detach()? {
             Some(detached) => code = detached,
             None => start(&options)?,
         }
@@ -70,7 +72,7 @@ fn main() -> ProcessExitCode {
 
 fn start(options: &Options) -> Result<(), Failure> {
     let data_dir = data_dir(options)?;
-    let (log, _pid_file) = options.daemon.begin("discovery")?;
+    let log = options.daemon.start_log("discovery")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -85,8 +87,12 @@ fn start(options: &Options) -> Result<(), Failure> {
 
 async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), Failure> {
     let mut signals = Signals::new(&options.daemon)?;
+    signals::feed_watchdog();
     let (listener, port) = listen(&options.host, options.port)?;
     let store = Store::open(data_dir)?;
+    let _pid_file = options.daemon.write_pid()?;
+    let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
+    ready_file.clear()?;
     let service = Arc::new(Service::new(store.load()));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));
@@ -95,8 +101,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let keeping = tokio::spawn(ccoin_discovery::keep(store, service, written.clone()));
     let host = &options.host;
     tracing::info!("Discovery Service listens on port={port} and host={host}");
-    let ready_file = options.ready_file.clone();
-    let telling = tokio::spawn(async move { signals::tell_ready(ready_file.as_deref()).await });
+    signals::tell_ready(&ready_file);
     while signals.next().await == Told::Reload {
         match log.reopen() {
             Ok(()) => tracing::info!("log reopened"),
@@ -104,8 +109,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
         }
     }
     signals.end_at_once();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    telling.abort();
+    signals::tell_stopping();
     stop.cancel();
     let served = serving.await;
     // After the last request, so that the file holds what was answered.
@@ -119,8 +123,9 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
 }
 
 fn data_dir(options: &Options) -> Result<PathBuf, Failure> {
-    let default = || environment("HOME").map(|home| Path::new(&home).join(".ccoin/discovery"));
-    let dir = options.data_dir.clone().or_else(default).ok_or_else(|| {
+    let home = environment("HOME").filter(|home| !home.is_empty());
+    let default = home.map(|home| Path::new(&home).join(".ccoin/discovery"));
+    let dir = options.data_dir.clone().or(default).ok_or_else(|| {
         Failure::new(
             ExitCode::Usage,
             "no place for the registry: HOME is not set",
@@ -143,7 +148,7 @@ fn listen(host: &str, port: u16) -> Result<(TcpListener, u16), Failure> {
         .hint("is a discovery service running already? one is enough for many networks")
         .hint(format!(
             "try: discovery -p {} ...   and set discovery_service.port of every ccoin.json",
-            port.wrapping_add(1)
+            port.checked_add(1).unwrap_or(4444)
         )),
         _ => Failure::new(
             ExitCode::BadConfig,

@@ -72,7 +72,7 @@ enum Source {
 }
 
 fn main() -> ProcessExitCode {
-    let options = Options::parse();
+    let options: Options = ccoin_home::options();
     run(|| found(&options))
 }
 

@@ -1,7 +1,7 @@
 //! The signals that a server listens to, and what it tells those who wait for it.
 
-use ccoin_home::{DaemonOptions, ExitCode, Failure, announce_ready};
-use std::path::Path;
+use ccoin_home::{DaemonOptions, ExitCode, Failure, ProcessFile, announce_ready};
+use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
@@ -20,6 +20,8 @@ pub(crate) struct Signals {
     interrupt: Signal,
     hangup: Signal,
     orphaned: mpsc::Receiver<()>,
+    /// The end came by a signal.
+    signalled: bool,
 }
 
 impl Signals {
@@ -39,43 +41,71 @@ impl Signals {
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
             orphaned,
+            signalled: false,
         })
     }
 
     pub(crate) async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => Told::End,
-            _ = self.interrupt.recv() => Told::End,
-            // Once only: the second end of an impatient user does not come from here.
-            Some(()) = self.orphaned.recv() => Told::End,
-            _ = self.hangup.recv() => Told::Reload,
+            _ = self.terminate.recv() => self.signalled = true,
+            _ = self.interrupt.recv() => self.signalled = true,
+            Some(()) = self.orphaned.recv() => {}
+            _ = self.hangup.recv() => return Told::Reload,
         }
+        Told::End
     }
 
-    /// From now on a signal to end ends at once: whoever is impatient asks a second time.
+    /// From now on a second signal to end ends at once: whoever is impatient asks again. A
+    /// parent that goes closes standard input as well, before or after its signal.
     pub(crate) fn end_at_once(mut self) {
         tokio::spawn(async move {
-            while self.next().await != Told::End {}
+            for _ in usize::from(self.signalled)..2 {
+                tokio::select! {
+                    _ = self.terminate.recv() => {}
+                    _ = self.interrupt.recv() => {}
+                }
+            }
             std::process::exit(ExitCode::Interrupted as i32);
         });
     }
 }
 
-/// Tells everybody who waits that the server works: a file, a parent, systemd; the last
-/// one again and again if it wants to know.
-pub(crate) async fn tell_ready(ready_file: Option<&Path>) {
-    if let Some(path) = ready_file
-        && let Err(error) = std::fs::write(path, format!("{}\n", std::process::id()))
-    {
-        tracing::error!("cannot write {}: {error}", path.display());
-    }
-    announce_ready();
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+/// Tells systemd that the process lives, if it wants to know, from now to the end of the
+/// runtime. A node may wait for days before it is ready.
+pub(crate) fn feed_watchdog() {
     let Some(period) = sd_notify::watchdog_enabled() else {
         return;
     };
-    loop {
-        tokio::time::sleep(period / 2).await;
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+    tokio::spawn(async move {
+        loop {
+            tell_systemd(NotifyState::Watchdog);
+            tokio::time::sleep(period / 2).await;
+        }
+    });
+}
+
+/// Tells everybody who waits that the server works: a file, a parent, systemd.
+pub(crate) fn tell_ready(ready_file: &ProcessFile) {
+    if let Err(error) = ready_file.write() {
+        tracing::error!("{error}");
     }
+    tell_started("ready");
+}
+
+/// Tells a parent and systemd that the start is over, and how it stands.
+pub(crate) fn tell_started(status: &str) {
+    announce_ready();
+    tell_systemd(NotifyState::Status(status));
+    tell_systemd(NotifyState::Ready);
+}
+
+/// Tells systemd that the end has begun.
+pub(crate) fn tell_stopping() {
+    tell_systemd(NotifyState::Stopping);
+}
+
+/// Without systemd it does nothing.
+fn tell_systemd(state: NotifyState<'_>) {
+    // A manager that does not listen any more is no reason to end.
+    let _ = sd_notify::notify(&[state]);
 }

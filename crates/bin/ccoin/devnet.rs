@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ccoin_client::devnet::{self, DevnetError, LiveDevnet, NewDevnet, Order, Verb, block_time};
-use ccoin_home::{Failure, environment};
+use ccoin_home::{ExitCode, Failure, environment};
 use clap::{Args, Subcommand};
 
 use crate::Options;
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Devnet {
     /// Nodes that make blocks [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=20))]
@@ -72,6 +71,7 @@ impl Devnet {
                 ready_file: self.ready_file.clone(),
             })?);
         };
+        self.refuse_settings()?;
         let (verb, node) = match order {
             NodeOrder::Stop { node } => (Verb::Stop, node),
             NodeOrder::Start { node } => (Verb::Start, node),
@@ -90,5 +90,26 @@ impl Devnet {
             println!("{done}");
         }
         Ok(())
+    }
+
+    /// What a network is made of cannot be told to one that runs. The parser would refuse
+    /// `--json` and `--config` as well.
+    fn refuse_settings(&self) -> Result<(), Failure> {
+        let settings = [
+            (self.validators.is_some(), "--validators"),
+            (self.basics.is_some(), "--basics"),
+            (self.accounts.is_some(), "--accounts"),
+            (self.block_time.is_some(), "--block-time"),
+            (self.traffic.is_some(), "--traffic"),
+            (self.data_dir.is_some(), "--data-dir"),
+            (self.ready_file.is_some(), "--ready-file"),
+        ];
+        let Some((_, option)) = settings.iter().find(|(given, _)| *given) else {
+            return Ok(());
+        };
+        let message = format!("{option} is for a new network");
+        Err(Failure::new(ExitCode::Usage, message)
+            .hint("stop, start and kill take the name of a node and nothing else")
+            .hint("try: ccoin devnet stop basic-1"))
     }
 }

@@ -49,7 +49,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options: Options = ccoin_home::options();
     run(|| match &options.command {
         Command::Bench(bench) => bench.run(&options),
         Command::Devnet(devnet) => devnet.run(&options),

@@ -5,6 +5,7 @@ use ccoin_core::{BlockId, genesis::Genesis};
 use ccoin_crypto::SecretKey;
 use ccoin_home::{Config, DataDir, ExitCode, Failure, PassphraseSource, environment, unlock_key};
 use ccoin_node::ChainPaths;
+use std::sync::Arc;
 
 /// What a start has read; nothing has been changed.
 pub(crate) struct Found {
@@ -15,7 +16,7 @@ pub(crate) struct Found {
     pub(crate) genesis: Option<Genesis>,
     /// The network that was asked for.
     pub(crate) wanted: Option<BlockId>,
-    pub(crate) key: SecretKey,
+    pub(crate) key: Arc<SecretKey>,
 }
 
 /// Reads configuration, chain and key, in the order in which they are made.
@@ -26,7 +27,7 @@ pub(crate) fn find(options: &Options) -> Result<Found, Failure> {
         Some(path) => PassphraseSource::File(path.clone()),
         None => PassphraseSource::Terminal,
     };
-    let key = unlock_key(&dir, &passphrase)?;
+    let key = Arc::new(unlock_key(&dir, &passphrase)?);
     let chain = ChainPaths::new(dir.chain());
     let wanted = options.genesis_id.or(config.genesis_id);
     let genesis = chain.exist()?.then(|| chain.genesis()).transpose()?;

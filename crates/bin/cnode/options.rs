@@ -24,9 +24,14 @@ impl NodeType {
     }
 }
 
+/// What nobody would guess from the options.
+const WITHOUT_CHAIN: &str = "A node without a chain may wait for days until a peer offers one. \
+    For --daemon and for systemd it has started as soon as it looks for one; --ready-file and \
+    /readyz tell when it works.";
+
 /// Run a node
 #[derive(Debug, Parser)]
-#[command(name = "cnode", version, disable_help_flag = true)]
+#[command(name = "cnode", version, disable_help_flag = true, after_help = WITHOUT_CHAIN)]
 pub(crate) struct Options {
     /// Configuration of the node
     #[arg(
@@ -67,7 +72,8 @@ pub(crate) struct Options {
     /// Throw the index away and build it from the block log
     #[arg(long)]
     pub(crate) reindex: bool,
-    /// Write FILE when the node is ready
+    /// Write the process id to FILE when the node is ready: it has caught up with the
+    /// chain; removed at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
     /// Decrypt the key with the first line of FILE

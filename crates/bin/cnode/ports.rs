@@ -1,13 +1,19 @@
 //! The two sockets of a node: one for peers, one for HTTP, side by side
 //! unless the user says otherwise.
 
-use crate::{options::Options, taken};
+use crate::options::Options;
 use ccoin_home::{Config, ExitCode, Failure};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+};
 use tokio::net::{TcpListener, TcpSocket};
 
 /// Pairs of free ports that are tried before giving up.
 const PAIRS: usize = 100;
+
+/// Connections that the system holds until they are accepted.
+const BACKLOG: u32 = 1_024;
 
 /// The sockets, bound.
 pub(crate) struct Ports {
@@ -35,18 +41,21 @@ pub(crate) fn bind(options: &Options, config: &Config) -> Result<Ports, Failure>
         .unwrap_or_else(|| "127.0.0.1".into());
     let port = options.port.or(config.p2p.port).unwrap_or(0);
     let http_port = options.http_port.or(config.http.port);
-    let attempts = if port == 0 && http_port.is_none() {
+    let pairs = if port == 0 && http_port.is_none() {
         PAIRS
     } else {
         1
     };
+    if port == u16::MAX && http_port.is_none() {
+        return Err(no_port_beside(options));
+    }
     let mut result = Err(Failure::new(
         ExitCode::Busy,
         "no two free ports side by side",
     ));
-    for _ in 0..attempts {
+    for _ in 0..pairs {
         result = bind_pair(&host, port, &http_host, http_port);
-        if result.is_ok() {
+        if !matches!(&result, Err(failure) if failure.code == ExitCode::Busy) {
             break;
         }
     }
@@ -59,43 +68,28 @@ fn bind_pair(
     http_host: &str,
     http_port: Option<u16>,
 ) -> Result<Ports, Failure> {
-    let peers_address = resolve(host, port)?;
-    let peers = socket(peers_address)?;
-    let listen = || {
-        // A node that restarts must get its port back at once.
-        peers.set_reuseaddr(true)?;
-        peers.bind(peers_address)?;
-        peers.listen(1024)?.into_std()
-    };
-    let peers = listen().map_err(|_| {
-        taken(port, host, "peers").hint(format!(
-            "try: cnode -p 0 ...   or   cnode -p {} ...",
-            port.wrapping_add(2)
-        ))
+    let peers = listen(host, port, |error| {
+        let other = port.checked_add(2).unwrap_or(4001);
+        refused(error, port, host, "peers")
+            .hint(format!("try: cnode -p 0 ...   or   cnode -p {other} ..."))
     })?;
+    let peers = peers.into_std().map_err(|error| unusable(host, &error))?;
     let peers_address = peers.local_addr().map_err(|error| unusable(host, &error))?;
     let p2p = peers_address.port();
-    let wanted = http_port.unwrap_or(p2p.wrapping_add(1));
-    let http_address = resolve(http_host, wanted)?;
-    let http = socket(http_address)?;
-    let listen = || {
-        http.set_reuseaddr(true)?;
-        http.bind(http_address)?;
-        http.listen(1024)
-    };
-    let http = listen().map_err(|_| {
-        taken(wanted, http_host, "HTTP API")
+    // The system gave the last port: the next pair may be another one.
+    let wanted = http_port.or(p2p.checked_add(1));
+    let wanted = wanted.ok_or_else(|| Failure::new(ExitCode::Busy, "no port beside the last"))?;
+    let http = listen(http_host, wanted, |error| {
+        let beside = if http_port.is_none() {
+            " (= p2p + 1)"
+        } else {
+            ""
+        };
+        let other = wanted.checked_add(1_000).unwrap_or(4002);
+        refused(error, wanted, http_host, "HTTP API")
+            .hint(format!("cnode wants p2p {p2p} and HTTP {wanted}{beside}"))
             .hint(format!(
-                "cnode wants p2p {p2p} and HTTP {wanted}{}",
-                if http_port.is_none() {
-                    " (= p2p + 1)"
-                } else {
-                    ""
-                }
-            ))
-            .hint(format!(
-                "try: cnode -p 0 ...   or   cnode --http-port {} ...",
-                wanted.wrapping_add(1000)
+                "try: cnode -p 0 ...   or   cnode --http-port {other} ..."
             ))
     })?;
     let http_address = http
@@ -109,6 +103,49 @@ fn bind_pair(
     })
 }
 
+/// A socket that accepts.
+fn listen(
+    host: &str,
+    port: u16,
+    refused: impl FnOnce(&io::Error) -> Failure,
+) -> Result<TcpListener, Failure> {
+    let address = resolve(host, port)?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    };
+    let socket = socket.map_err(|error| unusable(host, &error))?;
+    let listen = || {
+        // A node that restarts must get its port back at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| refused(&error))
+}
+
+/// Somebody has the port, or the system says no for another reason.
+fn refused(error: &io::Error, port: u16, host: &str, what: &str) -> Failure {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        let message = format!("port {port} on {host} is taken ({what})");
+        return Failure::new(ExitCode::Busy, message);
+    }
+    let message = format!("cannot listen on port {port} of {host} ({what}): {error}");
+    Failure::new(ExitCode::BadConfig, message)
+}
+
+/// The last port for peers leaves none for HTTP.
+fn no_port_beside(options: &Options) -> Failure {
+    let code = match options.port {
+        Some(_) => ExitCode::Usage,
+        None => ExitCode::BadConfig,
+    };
+    Failure::new(code, "there is no port 65536 for HTTP (= p2p + 1)")
+        .hint("p2p is 65535, the last one")
+        .hint("try: cnode -p 0 ...   or   cnode --http-port 4002 ...")
+}
+
 fn resolve(host: &str, port: u16) -> Result<SocketAddr, Failure> {
     let mut addresses = (host, port)
         .to_socket_addrs()
@@ -118,16 +155,7 @@ fn resolve(host: &str, port: u16) -> Result<SocketAddr, Failure> {
         .ok_or_else(|| Failure::new(ExitCode::BadConfig, format!("host {host} has no address")))
 }
 
-fn socket(address: SocketAddr) -> Result<TcpSocket, Failure> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    };
-    socket.map_err(|error| unusable(&address.to_string(), &error))
-}
-
-fn unusable(host: &str, error: &std::io::Error) -> Failure {
+fn unusable(host: &str, error: &io::Error) -> Failure {
     Failure::new(
         ExitCode::BadConfig,
         format!("cannot listen on {host}: {error}"),

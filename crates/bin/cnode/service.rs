@@ -1,24 +1,22 @@
 //! The life of the process: start in order, wait for a signal or a fault, end in order.
 
 use crate::{
-    check::{Found, check_miner, find},
+    check::{Found, find},
     links::Links,
     options::{NodeType, Options},
     ports::{self, Ports},
     reload::Reload,
-    signals::{Signals, Told, tell_ready},
+    signals::{self, Signals, Told},
 };
 use ccoin_api::{Front, Waiting, WalletGuard, waiting_router};
 use ccoin_core::{
     Height,
-    genesis::Genesis,
     slots::Schedule,
     sync::{Event, NodeState, next},
 };
-use ccoin_crypto::SecretKey;
 use ccoin_home::{
-    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, VoteFile, VoteFileError, VoteRecord,
-    announce_ready,
+    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile, VoteFile, VoteFileError,
+    VoteRecord,
 };
 use ccoin_node::{NodeSetup, RunningNode, View, clock};
 use ccoin_storage::ChainLock;
@@ -30,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 /// Runs a node until it is told to end.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let found = find(options)?;
-    let (log, _pid_file) = options.daemon.begin("cnode")?;
+    let log = options.daemon.start_log("cnode")?;
     found
         .config
         .warnings
@@ -52,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Failure> {
     let signals = Signals::new(&options.daemon)?;
+    signals::feed_watchdog();
     let dir = found.dir.clone();
     let _key_lock = KeyLock::take(&dir.lock())?;
     std::fs::create_dir_all(&found.chain.root).map_err(|error| {
@@ -66,6 +65,9 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         http,
         http_address,
     } = ports::bind(options, &found.config)?;
+    let _pid_file = options.daemon.write_pid()?;
+    let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
+    ready_file.clear()?;
     let links = Links::new(options, &found, peers)?;
     tracing::info!("ChainNode starting on {}", peers_address.port());
     let reload = Reload::new(log, &dir, &options.config, &links)?;
@@ -97,20 +99,26 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         reload,
         signals,
         door: &mut door,
+        ready_file,
     };
     let ending = process.live(found, lock, connected).await;
     door.close().await;
     let _ = NodeFile::remove(&dir.node_file());
-    let (dead, _) = next(NodeState::Stopping, Event::Ended);
-    tracing::info!(
-        "Node state changed from={} to={}",
-        NodeState::Stopping.letter(),
-        dead.letter()
-    );
+    log_change(NodeState::Stopping, Event::Ended);
     ending.inspect_err(|error| {
         // Nobody reads the stderr of a node in the background.
         tracing::error!("{error}");
     })
+}
+
+/// What the node's machine does not log: it lives neither before nor after.
+pub(crate) fn log_change(from: NodeState, event: Event) {
+    let (to, _) = next(from, event);
+    tracing::info!(
+        "Node state changed from={} to={}",
+        from.letter(),
+        to.letter()
+    );
 }
 
 /// The HTTP side: open from the start, whatever the node has.
@@ -140,46 +148,34 @@ impl Door {
 }
 
 /// What the life of a node hangs on.
-struct Process<'p> {
-    options: &'p Options,
-    reload: Reload<'p>,
-    signals: Signals,
+pub(crate) struct Process<'p> {
+    pub(crate) options: &'p Options,
+    pub(crate) reload: Reload<'p>,
+    pub(crate) signals: Signals,
     door: &'p mut Door,
+    ready_file: ProcessFile,
 }
 
 impl Process<'_> {
     /// From the first peer to the last block.
     async fn live(
         mut self,
-        found: Found,
+        mut found: Found,
         lock: ChainLock,
         connected: watch::Sender<usize>,
     ) -> Result<(), Failure> {
+        let Some(genesis) = self.have_genesis(&mut found, connected).await? else {
+            self.signals.end_at_once();
+            signals::tell_stopping();
+            return Ok(());
+        };
         let Found {
             config,
             dir,
             chain,
-            genesis,
             key,
             ..
         } = found;
-        let key = Arc::new(key);
-        let genesis = match genesis {
-            Some(genesis) => genesis,
-            None => {
-                tracing::warn!(
-                    "no chain in {}: waiting for a peer that offers one (initc founds a new network)",
-                    dir.root().display()
-                );
-                let Some(genesis) = self.join(Arc::clone(&key), connected).await? else {
-                    return Ok(());
-                };
-                check_miner(&genesis, self.options, &dir)?;
-                chain.create(&genesis)?;
-                tracing::warn!("joined the network {} for good", genesis.id);
-                genesis
-            }
-        };
         let votes = match self.options.node_type {
             NodeType::Validator => Some(open_votes(&dir, &genesis)?),
             NodeType::Basic => None,
@@ -205,34 +201,10 @@ impl Process<'_> {
         self.work(node).await
     }
 
-    /// Waits for block 1; `None` if the node is told to end before.
-    async fn join(
-        &mut self,
-        key: Arc<SecretKey>,
-        connected: watch::Sender<usize>,
-    ) -> Result<Option<Genesis>, Failure> {
-        announce_ready();
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        let search = ccoin_node::seek_genesis(&self.reload.links.setup, key, connected);
-        tokio::pin!(search);
-        loop {
-            tokio::select! {
-                biased;
-                told = self.signals.next() => match told {
-                    Told::End => return Ok(None),
-                    Told::Reload => self.reload.now(),
-                },
-                found = &mut search => return Ok(Some(found?)),
-            }
-        }
-    }
-
     /// Until a signal or a fault; then ends in order.
     async fn work(mut self, mut node: RunningNode) -> Result<(), Failure> {
-        let ready = tokio::spawn(tell_when_ready(
-            node.handle().watch(),
-            self.options.ready_file.clone(),
-        ));
+        let mut view = node.handle().watch();
+        let mut told_ready = false;
         loop {
             tokio::select! {
                 biased;
@@ -241,11 +213,16 @@ impl Process<'_> {
                     Told::Reload => self.reload.now(),
                 },
                 () = node.failed() => break,
+                () = works(&mut view), if !told_ready => {
+                    signals::tell_ready(&self.ready_file);
+                    told_ready = true;
+                }
             }
         }
         self.signals.end_at_once();
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-        ready.abort();
+        signals::tell_stopping();
+        // It is not ready any more.
+        drop(self.ready_file);
         node.leave().await;
         self.door.close().await;
         match tokio::task::spawn_blocking(move || node.stop()).await {
@@ -293,17 +270,11 @@ fn random_seed() -> [u8; 32] {
     seed
 }
 
-/// Tells everybody who waits, once the node works.
-async fn tell_when_ready(
-    mut view: watch::Receiver<Arc<View>>,
-    ready_file: Option<std::path::PathBuf>,
-) {
-    if view
-        .wait_for(|view| view.state == NodeState::Ready)
-        .await
-        .is_err()
-    {
-        return;
+/// Returns once the node works.
+async fn works(view: &mut watch::Receiver<Arc<View>>) {
+    let ready = view.wait_for(|view| view.state == NodeState::Ready).await;
+    if ready.is_err() {
+        // The node has ended, which is told elsewhere.
+        std::future::pending().await
     }
-    tell_ready(ready_file.as_deref()).await;
 }

@@ -217,6 +217,24 @@ async fn the_frameworks_own_refusals_are_problems_too() {
 }
 
 #[tokio::test]
+async fn a_body_that_breaks_off_is_not_too_large() {
+    let service = Running::start().await;
+    let head = "POST / HTTP/1.1\r\nHost: x\r\n";
+    for rest in [
+        "Transfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+        "Transfer-Encoding: chunked\r\n\r\n2\r\n{}0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\n{",
+        "Content-Length: 5\r\n\r\n{",
+    ] {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        Running::answer(&mut stream).await.is(400, "bad-json");
+    }
+}
+
+#[tokio::test]
 async fn pages_for_people_and_for_monitoring() {
     let service = Running::start().await;
     let record = add(0, "node.example.org", 0);
@@ -282,7 +300,7 @@ async fn whoever_is_slow_is_left() {
         ("GET / HTTP/1.1\r\nHost:", 5),
         (
             "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{",
-            15,
+            5,
         ),
     ] {
         let since = Instant::now();
@@ -314,4 +332,21 @@ async fn the_end_does_not_wait_for_idle_connections() {
     let ended = tokio::time::timeout(Duration::from_millis(1_500), service.serving).await;
     ended.unwrap().unwrap();
     assert!(TcpStream::connect(service.address).await.is_err());
+}
+
+/// Before there is a request there is no route that could say more.
+#[tokio::test]
+async fn what_is_no_http_gets_a_bare_status() {
+    let service = Running::start().await;
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));
+    for (request, status) in [
+        ("rubbish\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (&long, 414),
+    ] {
+        let mut stream = TcpStream::connect(service.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = Running::answer(&mut stream).await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, ""));
+    }
 }

@@ -6,12 +6,17 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Held from the creation of a temporary file to its end.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// Writes a file that must not exist yet, with the permission bits `mode`.
 ///
 /// # Errors
 /// `AlreadyExists` if there is one, which stays as it is; else what the system says.
 pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let _writing = writing();
     let temporary = write_temporary(path, bytes, mode)?;
     // A link, unlike a rename, fails when the name is taken.
     let linked = fs::hard_link(&temporary, path);
@@ -26,6 +31,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> 
 /// # Errors
 /// What the system says; the old file stays then.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let _writing = writing();
     let temporary = write_temporary(path, bytes, mode)?;
     fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
     sync_directory(path)
@@ -46,25 +52,32 @@ pub fn read_text(file: impl Read, max: usize) -> io::Result<String> {
     Ok(text)
 }
 
+/// With this, a temporary file that is there already was left by a dead process of the
+/// same number: in a container that may be every earlier one.
+fn writing() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn write_temporary(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", process::id()));
     let temporary = path.with_file_name(name);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    match written {
-        Ok(()) => Ok(temporary),
-        // Somebody else's half-written file of this name is not ours to remove.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        Err(error) => {
-            drop(fs::remove_file(&temporary));
-            Err(error)
+    let create = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(mode);
+        options.open(&temporary)
+    };
+    let created = match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(&temporary)?;
+            create()
         }
-    }
+        created => created,
+    };
+    let mut file = created?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+    Ok(temporary)
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
@@ -94,6 +107,23 @@ mod tests {
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o640
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_dead_process_of_the_same_number_has_left_is_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let rest = dir.path().join(format!("key.{}.new", process::id()));
+        fs::write(&rest, b"ha").unwrap();
+        write_new(&path, b"one", 0o600).unwrap();
+        fs::write(&rest, b"longer than what comes").unwrap();
+        replace(&path, b"two", 0o600).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }

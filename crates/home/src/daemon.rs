@@ -2,17 +2,16 @@
 //! program starts itself again, detached, and waits until that copy is ready.
 
 use std::env;
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{PathBuf, absolute};
 use std::process::{Command, ExitCode as ProcessExitCode, Stdio};
 use std::thread;
 
 use clap::Args;
 
 use crate::logging::{LogFormat, LogSink};
-use crate::{ExitCode, Failure};
+use crate::{ExitCode, Failure, ProcessFile};
 
 /// Set for the detached copy.
 const DETACHED: &str = "CCOIN_DETACHED";
@@ -29,10 +28,11 @@ pub struct DaemonOptions {
     /// Stay in the foreground (this is the default)
     #[arg(short, long, conflicts_with = "daemon")]
     pub nodaemon: bool,
-    /// Run in the background; returns when the server is ready
+    /// Run in the background; returns when the server is ready: what fails later stands in
+    /// the log
     #[arg(long)]
     pub daemon: bool,
-    /// Write the process id to FILE
+    /// Write the process id to FILE; removed at the end
     #[arg(long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
     /// Log to FILE instead of stderr; with --daemon default: PROGRAM.log
@@ -50,21 +50,27 @@ pub struct DaemonOptions {
 }
 
 impl DaemonOptions {
-    /// Enters the run directory. With `--daemon`, starts the detached copy and
-    /// returns its exit code: the caller has nothing left to do.
+    /// Enters the run directory: what other options name is meant to be in it.
     ///
     /// # Errors
-    /// [`Failure`] if the directory or the copy is unusable.
-    pub fn enter(&self) -> Result<Option<ProcessExitCode>, Failure> {
+    /// [`Failure`] if it cannot be entered.
+    pub fn enter_directory(&self) -> Result<(), Failure> {
         // The copy inherits the directory: entering a relative one again would go astray.
-        if let Some(dir) = self.rundir.as_ref().filter(|_| !is_detached()) {
-            env::set_current_dir(dir).map_err(|error| {
-                Failure::new(
-                    ExitCode::BadConfig,
-                    format!("cannot enter {}: {error}", dir.display()),
-                )
-            })?;
-        }
+        let Some(dir) = self.rundir.as_ref().filter(|_| !is_detached()) else {
+            return Ok(());
+        };
+        env::set_current_dir(dir).map_err(|error| {
+            let message = format!("cannot enter {}: {error}", dir.display());
+            Failure::new(ExitCode::BadConfig, message)
+        })
+    }
+
+    /// With `--daemon`, starts the detached copy and returns its exit code once it is ready
+    /// or has ended: the caller has nothing left to do.
+    ///
+    /// # Errors
+    /// [`Failure`] if there is no copy.
+    pub fn detach(&self) -> Result<Option<ProcessExitCode>, Failure> {
         if self.daemon && !is_detached() {
             detach().map(Some)
         } else {
@@ -84,18 +90,25 @@ impl DaemonOptions {
         }
     }
 
-    /// Starts logging and writes the process id.
+    /// Starts logging.
     ///
     /// # Errors
-    /// [`Failure`] if a file cannot be written.
-    pub fn begin(&self, program: &str) -> Result<(LogSink, PidFile), Failure> {
+    /// [`Failure`] if the file cannot be written.
+    pub fn start_log(&self, program: &str) -> Result<LogSink, Failure> {
         let default = is_detached().then(|| PathBuf::from(format!("{program}.log")));
         let logfile = self.logfile.clone().or(default);
-        let sink = LogSink::start(logfile.map(resolve).transpose()?, self.log_format)?;
-        Ok((
-            sink,
-            PidFile::write(self.pidfile.clone().map(resolve).transpose()?)?,
-        ))
+        LogSink::start(logfile.map(resolve).transpose()?, self.log_format)
+    }
+
+    /// Writes the process id: once locks and ports are taken, so that a second start which
+    /// is refused leaves the file of the first one alone.
+    ///
+    /// # Errors
+    /// [`Failure`] if the file cannot be written.
+    pub fn write_pid(&self) -> Result<ProcessFile, Failure> {
+        let file = ProcessFile::new(self.pidfile.as_deref())?;
+        file.write()?;
+        Ok(file)
     }
 }
 
@@ -167,34 +180,4 @@ fn detach() -> Result<ProcessExitCode, Failure> {
     let status = child.wait().map_err(failed)?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or_else(|| ExitCode::Unexpected.into(), ProcessExitCode::from))
-}
-
-/// The file with the process id; removed when dropped.
-#[derive(Debug)]
-pub struct PidFile(Option<PathBuf>);
-
-impl PidFile {
-    fn write(path: Option<PathBuf>) -> Result<Self, Failure> {
-        if let Some(path) = &path {
-            fs::write(path, format!("{}\n", std::process::id()))
-                .map_err(|error| unwritable(path, &error))?;
-        }
-        Ok(Self(path))
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(
-        ExitCode::BadConfig,
-        format!("cannot write {}: {error}", path.display()),
-    )
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Somebody may have removed it before.
-            let _ = fs::remove_file(path);
-        }
-    }
 }

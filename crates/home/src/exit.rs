@@ -7,7 +7,7 @@ use std::io;
 use std::process;
 
 /// Lines of a message, the first one included.
-const MAX_LINES: usize = 5;
+pub(crate) const MAX_LINES: usize = 5;
 
 /// The exit codes of all binaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,15 @@ impl Failure {
         report
     }
 
+    /// Says it on stderr.
+    pub(crate) fn tell(&self) {
+        // When stderr is closed nobody can be told; the code still says it.
+        drop(io::Write::write_all(
+            &mut io::stderr(),
+            self.report().as_bytes(),
+        ));
+    }
+
     fn from_chain(error: &anyhow::Error) -> Self {
         if let Some(failure) = error.downcast_ref::<Self>() {
             return failure.clone();
@@ -113,11 +122,7 @@ pub fn run(work: impl FnOnce() -> anyhow::Result<()>) -> process::ExitCode {
         return ExitCode::Done.into();
     };
     let failure = Failure::from_chain(&error);
-    // When stderr is closed nobody can be told; the code still says it.
-    drop(io::Write::write_all(
-        &mut io::stderr(),
-        failure.report().as_bytes(),
-    ));
+    failure.tell();
     failure.code.into()
 }
 

@@ -1,21 +1,23 @@
 //! What servers log: `<RFC 3339 UTC ms>Z LEVEL target: message` on stderr or in a
-//! file that can be reopened, or one JSON object per line. `RUST_LOG` filters.
+//! file that can be reopened, or one JSON object per line. `RUST_LOG` filters. A line
+//! that cannot be written is lost, and nothing else: servers go on.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::SystemTime;
 
 use clap::ValueEnum;
-use tracing::{Event, Subscriber};
+use serde_json::json;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::{ExitCode, Failure};
+use crate::{ExitCode, Failure, environment};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +27,9 @@ pub enum LogFormat {
     /// One object per line.
     Json,
 }
+
+/// The log of this process.
+static RUNNING: OnceLock<(LogSink, LogFormat)> = OnceLock::new();
 
 /// Where lines go; cloning shares it.
 #[derive(Clone, Debug)]
@@ -50,10 +55,14 @@ impl LogSink {
             }
         };
         let sink = Self(Arc::new(destination));
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let wanted = environment(EnvFilter::DEFAULT_ENV).filter(|text| !text.trim().is_empty());
+        let filter = wanted.and_then(|text| EnvFilter::try_new(text).ok());
+        let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
         let logging = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(false)
+            // It would write them on stderr, and panic when that fails.
+            .log_internal_errors(false)
             .with_writer(sink.clone());
         let started = match format {
             LogFormat::Text => logging.event_format(Line).try_init(),
@@ -61,7 +70,8 @@ impl LogSink {
         };
         let failed = |error| Failure::new(ExitCode::Unexpected, format!("no log: {error}"));
         started.map_err(failed)?;
-        Ok(sink)
+        let (sink, _) = RUNNING.get_or_init(|| (sink, format));
+        Ok(sink.clone())
     }
 
     /// Opens the file again after somebody has moved it away.
@@ -75,6 +85,36 @@ impl LogSink {
         }
         Ok(())
     }
+}
+
+/// Writes one line without waiting for anybody who writes; stderr gets it as well.
+/// `false`: there is no log, nothing was written.
+pub(crate) fn log_last_words(message: &str) -> bool {
+    let Some((sink, format)) = RUNNING.get() else {
+        return false;
+    };
+    let now = humantime::format_rfc3339_millis(SystemTime::now());
+    let (level, target) = (Level::ERROR, "panic");
+    let line = match format {
+        LogFormat::Text => format!("{now} {level} {target}: {message}\n"),
+        LogFormat::Json => {
+            let fields = json!({"message": message});
+            let line = json!({"timestamp": now.to_string(), "level": level.as_str(),
+                "fields": fields, "target": target});
+            format!("{line}\n")
+        }
+    };
+    if let Destination::File { file, .. } = &*sink.0 {
+        let file = match file.try_lock() {
+            Ok(file) => Some(file),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        // On a full disk nothing can be done about it.
+        let _ = file.map(|mut file| file.write_all(line.as_bytes()));
+    }
+    let _ = io::stderr().write_all(line.as_bytes());
+    true
 }
 
 fn open(path: &PathBuf) -> Result<File, Failure> {

@@ -1,10 +1,14 @@
 //! The HTTP side: routes, and an accept loop with bounded connections. Connections are
 //! short here: one request each, and a deadline for the whole.
+//!
+//! What is no HTTP never reaches a route: the library answers a garbled request line or
+//! header with 400, too long ones with 414 or 431, all without a body, and closes.
 
 mod metrics;
 mod page;
 mod problem;
 mod request;
+mod shares;
 
 use crate::{Filter, Member, Service, Vantage, service::Counters};
 use axum::{
@@ -15,12 +19,14 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use http_body_util::LengthLimitError;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use problem::Problem;
 use request::Asked;
+use shares::Shares;
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -34,6 +40,9 @@ const CONNECTIONS: usize = 256;
 
 /// Longest time for a request's headers.
 const HEADER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest time for a request's body.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest time for a connection, the answer included.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(15);
@@ -85,9 +94,17 @@ async fn command(
     if request.body().size_hint().lower() > BODY_LIMIT as u64 {
         return Err(too_large());
     }
-    let body = to_bytes(request.into_body(), BODY_LIMIT).await;
-    // It was too long without saying so, or broke off: then nobody hears this.
-    let body = body.map_err(|_| too_large())?;
+    let body = to_bytes(request.into_body(), BODY_LIMIT);
+    let body = tokio::time::timeout(BODY_PATIENCE, body).await;
+    let body = body.map_err(|_| {
+        let patience = BODY_PATIENCE.as_secs();
+        Problem::bad_json(format!("the body did not arrive within {patience} s"))
+    })?;
+    let body = body.map_err(|error| match error.into_inner().downcast() {
+        // It was too long without saying so.
+        Ok::<Box<LengthLimitError>, _>(_) => too_large(),
+        Err(error) => Problem::bad_json(format!("the body broke off: {error}")),
+    })?;
     match request::parse(&body)? {
         Asked::Signed(command, record) => {
             service.apply(command, *record, vantage)?;
@@ -146,6 +163,7 @@ async fn finish(State(service): State<Arc<Service>>, response: Response<Body>) -
 /// Serves until `stop`, then lets open requests finish for a moment.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let shares = Shares::default();
     let connections = TaskTracker::new();
     loop {
         let next = async {
@@ -159,6 +177,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         match accepted {
             Ok((stream, caller)) => {
+                let Some(share) = shares.take(caller.ip()) else {
+                    tracing::debug!("{caller} has its share of connections");
+                    continue;
+                };
                 let (router, stop) = (router.clone(), stop.clone());
                 connections.spawn(async move {
                     let talk = talk(stream, router, stop);
@@ -168,7 +190,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
                     {
                         tracing::debug!("{caller} took too long");
                     }
-                    drop(place);
+                    drop((place, share));
                 });
             }
             Err(error) => {

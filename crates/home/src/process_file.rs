@@ -1,0 +1,130 @@
+//! A file with the process id, by which others know that a server runs or is ready. Two
+//! servers may be told the same name: each removes only what it has written itself.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf, absolute};
+use std::process;
+
+use crate::atomic_file::replace;
+use crate::{ExitCode, Failure};
+
+/// Such a file; removed when dropped, if it still names this process.
+#[derive(Debug)]
+pub struct ProcessFile(Option<PathBuf>);
+
+impl ProcessFile {
+    /// The file with this name, `None`: no file. Nothing is changed yet, and a later change
+    /// of directory does not move it.
+    ///
+    /// # Errors
+    /// [`Failure`] for an empty name.
+    pub fn new(path: Option<&Path>) -> Result<Self, Failure> {
+        let path = path.map(|path| {
+            let failed = |error| {
+                let message = format!("{}: {error}", path.display());
+                Failure::new(ExitCode::Usage, message)
+            };
+            absolute(path).map_err(failed)
+        });
+        Ok(Self(path.transpose()?))
+    }
+
+    /// Removes what an earlier run has left.
+    ///
+    /// # Errors
+    /// [`Failure`] if it stays.
+    pub fn clear(&self) -> Result<(), Failure> {
+        match self.0.as_deref().filter(|path| is_whole_file(path)) {
+            Some(path) => fs::remove_file(path).map_err(|error| unwritable(path, &error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the process id; readers see all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be written.
+    pub fn write(&self) -> Result<(), Failure> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let text = own_id();
+        let written = if is_whole_file(path) || !path.exists() {
+            replace(path, text.as_bytes(), 0o644)
+        } else {
+            // A pipe or a terminal stays what it is.
+            fs::write(path, text)
+        };
+        written.map_err(|error| unwritable(path, &error))
+    }
+}
+
+impl Drop for ProcessFile {
+    fn drop(&mut self) {
+        let path = self.0.as_deref().filter(|path| is_whole_file(path));
+        if let Some(path) = path
+            && fs::read(path).is_ok_and(|bytes| bytes == own_id().as_bytes())
+        {
+            // Somebody may have removed it before.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn own_id() -> String {
+    format!("{}\n", process::id())
+}
+
+/// Not a link, a pipe or a device: those are not ours to replace.
+fn is_whole_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| file.is_file())
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let message = format!("cannot write {}: {error}", path.display());
+    Failure::new(ExitCode::BadConfig, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_it_has_written_itself_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        fs::write(&path, "1\n").unwrap();
+        drop(ProcessFile::new(Some(&path)).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+
+        let file = ProcessFile::new(Some(&path)).unwrap();
+        file.clear().unwrap();
+        assert!(!path.exists());
+        file.clear().unwrap();
+        file.write().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), own_id());
+        drop(file);
+        assert!(!path.exists());
+
+        let file = ProcessFile::new(Some(&path)).unwrap();
+        file.write().unwrap();
+        fs::write(&path, "1\n").unwrap();
+        drop(file);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn what_is_no_file_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        let file = ProcessFile::new(Some(&path)).unwrap();
+        file.clear().unwrap();
+        file.write().unwrap();
+        drop(file);
+        assert_eq!(fs::read_link(path).unwrap(), Path::new("/dev/null"));
+        let nowhere = dir.path().join("none/pid");
+        let file = ProcessFile::new(Some(&nowhere)).unwrap();
+        file.clear().unwrap();
+        assert_eq!(file.write().unwrap_err().code, ExitCode::BadConfig);
+    }
+}
