@@ -2,7 +2,7 @@
 //! Reading is the only thing that can be done with it; everything else goes by its number.
 
 use crate::frame::Frame;
-use ccoin_core::message::Hello;
+use ccoin_core::message::{Hello, PeerAddress};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -27,6 +27,8 @@ pub struct Connection {
     pub remote: SocketAddr,
     /// Whether we dialled.
     pub outgoing: bool,
+    /// Where one that has called says that it listens, at the host that it calls from.
+    pub caller: Option<PeerAddress>,
     /// What it sends. Dropping them ends the connection.
     pub frames: Frames,
 }

@@ -95,7 +95,7 @@ impl Default for Limits {
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
             lived: Duration::from_secs(10),
-            share: Duration::from_secs(60),
+            share: Duration::from_secs(10),
             hints: 1000,
         }
     }

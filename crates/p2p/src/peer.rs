@@ -11,7 +11,7 @@ use crate::{
 use bytes::Bytes;
 use ccoin_core::{
     Timestamp,
-    message::{Bye, ByeReason, Heights, Hello, Message},
+    message::{Bye, ByeReason, Heights, Hello, Message, PeerAddress},
 };
 use std::{
     net::SocketAddr,
@@ -48,6 +48,21 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Where one that has called says that it listens.
+    pub(crate) fn calls_from(&self) -> Option<PeerAddress> {
+        let Hello {
+            address,
+            listen_port,
+            ..
+        } = self.hello;
+        let place = Place::beside(self.remote, listen_port);
+        (self.place.is_none() && listen_port > 0).then_some(PeerAddress {
+            address,
+            host: place.host,
+            port: place.port,
+        })
+    }
+
     /// Queues a frame without waiting; a peer that has no room for it is too slow, and
     /// its connection ends.
     pub(crate) fn send(&self, frame: Bytes) -> bool {

@@ -73,6 +73,7 @@ impl Shared {
                 hello: peer.hello.clone(),
                 remote: peer.remote,
                 outgoing: peer.place.is_some(),
+                caller: peer.calls_from(),
                 frames,
             };
             let reads = async {

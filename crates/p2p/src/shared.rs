@@ -116,8 +116,8 @@ impl Shared {
             old.end(ByeReason::Duplicate, &text);
         }
         state.peers.insert(peer.id, Arc::clone(peer));
-        if peer.place.is_none() && peer.hello.listen_port > 0 {
-            let place = Place::beside(peer.remote, peer.hello.listen_port);
+        if let Some(PeerAddress { host, port, .. }) = peer.calls_from() {
+            let place = Place { host, port };
             state.book.came(address, place, now, OsRng.next_u32());
         }
         self.count.send_replace(state.admission.seated());
@@ -212,10 +212,19 @@ impl Shared {
         state.notices.worth(reason.code(), peer, Instant::now())
     }
 
-    /// `PEX`: ourselves, if it is known where, and whom we have reached; as many as fit.
+    /// `PEX`: ourselves, if it is known where, whom we have reached, and who has called and
+    /// says that it listens beside where it called from; as many as fit.
     pub(crate) fn shared_peers(&self) -> Option<Bytes> {
         let mut peers: Vec<PeerAddress> = self.advertise.iter().cloned().collect();
         peers.extend(self.known.borrow().iter().cloned());
+        let callers: Vec<_> = self
+            .state()
+            .peers
+            .values()
+            .filter_map(|peer| peer.calls_from())
+            .filter(|caller| !peers.contains(caller))
+            .collect();
+        peers.extend(callers);
         peers.truncate(ccoin_core::message::MAX_SHARED_PEERS);
         while !peers.is_empty() {
             let frame = Message::Peers(peers.clone()).frame();

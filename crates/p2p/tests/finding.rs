@@ -19,8 +19,17 @@ fn at(index: usize, port: u16) -> PeerAddress {
 async fn a_peer_that_restarts_is_found_again_also_by_memory() {
     let mut first = Node::start(0, |_| {}).await;
     let port = first.port;
-    let mut configured = Node::start(1, |setup| setup.configured = vec![first.place()]).await;
-    let mut remembers = Node::start(2, |setup| setup.remembered = vec![at(0, port)]).await;
+    // What the first tells of the other is not followed.
+    let mut configured = Node::start(1, |setup| {
+        setup.configured = vec![first.place()];
+        setup.limits.wanted = 0;
+    })
+    .await;
+    let mut remembers = Node::start(2, |setup| {
+        setup.remembered = vec![at(0, port)];
+        setup.limits.wanted = 0;
+    })
+    .await;
     for _ in 0..2 {
         first.meet().await;
         first.meet().await;
@@ -39,15 +48,13 @@ async fn peers_of_peers_are_found() {
     let mut a = Node::start(1, |setup| setup.configured = vec![hub.place()]).await;
     hub.meet().await;
     a.meet().await;
-    // the hub knows a's place by a's own word and a's IP; it tells only what it has proven
+    // the hub knows a's place by a's own word and a's IP: who restarts elsewhere while
+    // everybody calls and nobody is called finds the others by that
     let mut raw = Raw::join(hub.port, 3).await;
     hub.meet().await;
-    raw.say(&Message::AskHeights).await;
-    let unproven = |message: &Message| matches!(message, Message::Heights(_) | Message::Peers(_));
-    assert!(matches!(
-        raw.hear_until(unproven).await,
-        Message::Heights(_)
-    ));
+    let peers = |message: &Message| matches!(message, Message::Peers(_));
+    let told = raw.hear_until(peers).await;
+    assert_eq!(told, Message::Peers(vec![at(1, a.port)]));
     let mut b = Node::start(2, |_| {}).await;
     a.network.suggest(vec![at(2, b.port)]);
     b.meet().await;
@@ -56,10 +63,12 @@ async fn peers_of_peers_are_found() {
     raw.say(&Message::Peers(vec![at(2, b.port), at(0, hub.port)]))
         .await;
     assert_eq!(hub.meet().await.hello.address, address(2));
-    let told = raw
-        .hear_until(|message| matches!(message, Message::Peers(_)))
-        .await;
-    assert_eq!(told, Message::Peers(vec![at(2, b.port)]));
+    let told = raw.hear_until(peers).await;
+    assert_eq!(
+        told,
+        Message::Peers(vec![at(2, b.port), at(1, a.port)]),
+        "proven ones first"
+    );
 }
 
 #[tokio::test]

@@ -34,14 +34,8 @@ impl Places {
     /// Remembers a peer that has called: a node that is called before it calls would
     /// else know nobody after a restart at another place.
     pub(super) fn met(&self, connection: &Connection) {
-        let (hello, remote) = (&connection.hello, connection.remote);
-        if connection.outgoing || hello.listen_port == 0 {
+        let Some(caller) = connection.caller.clone() else {
             return;
-        }
-        let caller = PeerAddress {
-            address: hello.address,
-            host: remote.ip().to_canonical().to_string(),
-            port: hello.listen_port,
         };
         self.callers.send_if_modified(|callers| {
             let news = !callers.contains(&caller);
