@@ -223,8 +223,8 @@ impl Process<'_> {
         signals::tell_stopping();
         // It is not ready any more.
         drop(self.ready_file);
-        node.leave().await;
-        self.door.close().await;
+        // A hung discovery service and a hung client are waited for at the same time.
+        tokio::join!(node.leave(), self.door.close());
         match tokio::task::spawn_blocking(move || node.stop()).await {
             Ok(ending) => Ok(ending?),
             Err(_) => Err(Failure::new(
