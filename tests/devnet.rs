@@ -9,6 +9,7 @@ use std::{
 };
 use support::{
     Devnet, PATIENCE, Place, genesis, lives, request, send_signal, wait_for, wait_until_gone,
+    wait_up_to,
 };
 
 /// How many of each; more processes need more time on a small machine.
@@ -96,6 +97,21 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
             });
         }
     }
+
+    // One that hangs does not keep the traffic of the others waiting.
+    let last = devnet.nodes().last().unwrap();
+    let hung = u32::try_from(last["pid"].as_u64().unwrap()).unwrap();
+    send_signal("STOP", hung);
+    let sent = || {
+        let path = format!("/v1/accounts/{}", accounts[0]["address"].as_str().unwrap());
+        get(&devnet.nodes()[0]["http"], &path)["nonce"].as_u64()
+    };
+    let before = sent().unwrap();
+    // Whoever waited for an answer of it would wait ten seconds.
+    wait_up_to(Duration::from_secs(8), "transfers of three seconds", || {
+        (sent().unwrap() > before + 60).then_some(())
+    });
+    send_signal("CONT", hung);
 
     let (status, took) = devnet.end("INT");
     assert_eq!(status.code(), Some(0));

@@ -21,6 +21,34 @@ const BEAT: Duration = Duration::from_millis(20);
 /// Most transfers of a request; what is due beyond that is left out.
 const MOST: u64 = 500;
 
+/// Longest wait for an answer, and how long a node that has failed is left alone: the
+/// others go on beside one that is dead or hangs.
+const PATIENCE: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_secs(5);
+
+/// A node that takes transfers.
+struct Taker {
+    url: NodeUrl,
+    connection: Connection,
+    rests_until: Instant,
+}
+
+impl Taker {
+    fn new(url: NodeUrl) -> Self {
+        Self {
+            connection: Connection::new(url.clone()),
+            url,
+            rests_until: Instant::now(),
+        }
+    }
+
+    /// What was said on the old connection is nobody's answer any more.
+    fn rest(&mut self) {
+        self.connection = Connection::new(self.url.clone());
+        self.rests_until = Instant::now() + REST;
+    }
+}
+
 /// An account that pays.
 struct Payer {
     key: SecretKey,
@@ -51,7 +79,7 @@ pub(super) async fn send(
         .into_iter()
         .map(|key| Payer { key, next: None })
         .collect();
-    let mut nodes: Vec<_> = urls.into_iter().map(Connection::new).collect();
+    let mut nodes: Vec<_> = urls.into_iter().map(Taker::new).collect();
     if payers.is_empty() || nodes.is_empty() {
         return;
     }
@@ -61,7 +89,13 @@ pub(super) async fn send(
         tokio::time::sleep(beat).await;
         let due = due(begun.elapsed(), rate).saturating_sub(sent);
         sent += due;
-        let (payer, node) = (turn % payers.len(), turn % nodes.len());
+        let payer = turn % payers.len();
+        let up = |node: &&mut Taker| node.rests_until <= Instant::now();
+        let first = turn % nodes.len();
+        let (behind, ahead) = nodes.split_at_mut(first);
+        let Some(node) = ahead.iter_mut().chain(behind).find(up) else {
+            continue;
+        };
         let to = payers[(payer + 1) % payers.len()]
             .key
             .public_key()
@@ -71,14 +105,22 @@ pub(super) async fn send(
             count: due.min(MOST),
             genesis_id,
         };
-        let outcome = transfers.send(&mut payers[payer], &mut nodes[node]).await;
-        if let Err(error) = &outcome {
+        let sending = transfers.send(&mut payers[payer], &mut node.connection);
+        let outcome = tokio::time::timeout(PATIENCE, sending).await;
+        if !matches!(outcome, Ok(Ok(()) | Err(HttpError::Refused(_)))) {
+            node.rest();
+        }
+        let problem = match outcome {
+            Ok(outcome) => outcome.err().map(|error| error.to_string()),
+            Err(_) => Some(format!("{} does not answer", node.url)),
+        };
+        if let Some(problem) = &problem {
             payers[payer].next = None;
             if fine {
-                complain(format!("traffic: {error}"));
+                complain(format!("traffic: {problem}"));
             }
         }
-        fine = outcome.is_ok();
+        fine = problem.is_none();
     }
 }
 
