@@ -15,6 +15,8 @@ pub struct Limits {
     pub early: usize,
     /// Most of these from one IP address; loopback has no such limit.
     pub early_per_host: usize,
+    /// Most connections that are accepted in a second; the others wait.
+    pub accepts_a_second: u32,
     /// Most handshakes of strangers that are signed in a second; the others wait.
     pub signatures_a_second: u32,
     /// Most of these for one IP address; loopback has no such limit.
@@ -73,6 +75,7 @@ impl Default for Limits {
             reserved: 32,
             early: 64,
             early_per_host: 8,
+            accepts_a_second: 500,
             signatures_a_second: 200,
             signatures_a_second_per_host: 20,
             delay: Duration::from_secs(10),

@@ -14,18 +14,21 @@ const MOST_HOSTS: usize = 10_000;
 
 /// So many a second.
 #[derive(Clone, Copy, Debug)]
-struct Rate {
+pub(crate) struct Rate {
     every: Duration,
 }
 
 impl Rate {
-    fn new(a_second: u32) -> Self {
+    pub(crate) fn new(a_second: u32) -> Self {
         let every = SECOND / a_second.max(1);
         Self { every }
     }
 
     /// One more, if it is not too early; `spent`: until when the rate is used up.
-    fn take(self, spent: &mut Option<Instant>, now: Instant) -> Result<(), Instant> {
+    ///
+    /// # Errors
+    /// When to ask again.
+    pub(crate) fn take(self, spent: &mut Option<Instant>, now: Instant) -> Result<(), Instant> {
         let after = spent.map_or(now, |spent| spent.max(now)) + self.every;
         if after.saturating_duration_since(now) > SECOND {
             return Err(after - SECOND);

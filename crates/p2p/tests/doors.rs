@@ -98,3 +98,16 @@ async fn whoever_gives_up_waiting_costs_no_signature() {
     let _last = Raw::join(node.port, 2).await;
     node.meet().await;
 }
+
+#[tokio::test]
+async fn callers_beyond_the_rate_wait_to_be_heard() {
+    let node = Node::start(0, |setup| setup.limits.accepts_a_second = 4).await;
+    let start = Instant::now();
+    for _ in 0..8 {
+        let mut raw = Raw::connect(node.port).await;
+        raw.write(&frame(*b"XYZ", &[])).await;
+        assert_eq!(raw.last_word().await, Some(ByeReason::Malformed));
+    }
+    // four at once, and then one every quarter of a second
+    assert!(start.elapsed() >= Duration::from_millis(900));
+}
