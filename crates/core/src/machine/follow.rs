@@ -204,9 +204,14 @@ impl Machine {
         }
         self.fetch
             .answered(now, peer, &request, last, (fresh, more), &self.chain);
-        if !more && !request.is_ahead() {
-            // It has shown all it has: what still lacks a parent has none.
-            self.orphans.forget_if(|orphan| orphan.peer == peer);
+        if more || request.is_ahead() {
+            return;
+        }
+        // It has shown all it has: what still lacks a parent has none, or the answer was lost.
+        let unsure = last.is_none() && self.orphans.has(peer);
+        self.orphans.forget_if(|orphan| orphan.peer == peer);
+        if unsure {
+            self.fetch.doubt(now, peer);
         }
     }
 

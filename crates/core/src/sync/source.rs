@@ -88,6 +88,12 @@ impl Source {
         }
     }
 
+    /// It is asked again although it says that it has nothing.
+    pub(super) fn doubt(&mut self, now: Timestamp) {
+        self.probe = true;
+        self.rest(now, PATIENCE_MS);
+    }
+
     /// Its branch leaves below the window; whether it claims to be ahead.
     pub(super) fn set_apart(&mut self, now: Timestamp, head: Height) -> bool {
         self.probe = false;
