@@ -139,6 +139,36 @@ fn a_restart_revives_nothing_that_was_dropped() {
     assert!(waits(&shell, &small) && !waits(&shell, &large));
 }
 
+/// A clock that was ahead has left blocks behind that a restart must not take for the head:
+/// there the account has nothing to spend.
+#[test]
+fn a_restart_judges_nothing_by_blocks_of_the_future() {
+    let genesis = Network {
+        allow_empty: true,
+        ..network()
+    }
+    .found();
+    let root = Arc::new(genesis.applied());
+    let mut shell = Shell::in_world(&genesis, None);
+    let early = child(&genesis, &root, miner(0), 100_000, &[]);
+    let later = child(&genesis, &early, miner(1), 102_000, &[]);
+    [early, later]
+        .iter()
+        .for_each(|block| shell.block(102_000, &block.block));
+    let poor = ghost(5);
+    let income = transfer(&genesis, key(2).public_key(), 1, poor.address(), 100);
+    let spent = transfer(&genesis, &poor, 1, miner(3), 50);
+    let block = child(&genesis, &root, miner(0), 100, &[income]);
+    shell.block(200, &block.block);
+    assert_eq!(shell.machine.chain().head().block.id, block.block.id);
+    shell.submit(300, core::slice::from_ref(&spent));
+    shell.restart();
+    assert!(waits(&shell, &spent));
+    shell.tick(410);
+    assert_eq!(shell.machine.chain().head().block.id, block.block.id);
+    assert!(waits(&shell, &spent) && shell.dropped.is_empty());
+}
+
 /// Sides that were as busy as the rules allow for two seconds.
 #[test]
 fn two_busy_sides_find_together() {

@@ -302,9 +302,17 @@ impl Machine {
     }
 
     /// Takes the waiting transactions from this node's own log, after all blocks. What is
-    /// in a block by now, or has lost its place, has had its answer.
+    /// in a block by now, or whose number is used, has had its answer. Who seems to have lost
+    /// its coins stays: the head of a start need not be the one before, and the next change of
+    /// branch judges it when somebody hears of it.
     pub fn requeue(&mut self, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
-        self.take_back(waiting);
+        for (arrived, txn) in waiting {
+            let account = self.account(&txn.sender());
+            let poor = self.pool.restore(arrived, account, txn.clone(), false);
+            if matches!(poor, Err(PoolError::Funds { .. })) {
+                let _ = self.pool.restore(arrived, account, txn, true);
+            }
+        }
     }
 
     /// Decides. Effects must be carried out in order.
