@@ -240,6 +240,39 @@ fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
     assert!(count <= 5, "{count} requests in two minutes");
 }
 
+/// The same, but it has only told its height, and meanwhile the asker has made as many blocks.
+#[test]
+fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
+    let genesis = network(1);
+    let root = Arc::new(genesis.applied());
+    let (mine, other) = (
+        branch(&genesis, &root, 3, 50),
+        branch(&genesis, &root, 3, 2_000),
+    );
+    let mut shell = Shell::in_world(&genesis, None);
+    shell.tick(LATER);
+    join(&mut shell, LATER, 1, 4);
+    let asked = asks(&mut shell).len();
+    assert_eq!(asked, 1);
+    let (peer, blocks, more) = (1, Vec::new(), false);
+    shell.input(LATER + 10, Input::Answer { peer, blocks, more });
+    for block in &mine {
+        shell.block(LATER + 20, &block.block);
+    }
+    let mut count = 0;
+    for now in (LATER + 20..LATER + 120_000).step_by(10) {
+        shell.tick(now);
+        for (peer, request) in asks(&mut shell) {
+            count += 1;
+            let (blocks, more) = answer(&genesis, &other, &request);
+            shell.input(now, Input::Answer { peer, blocks, more });
+        }
+    }
+    let head = shell.machine.chain().head().block.id;
+    assert_eq!(head, other[2].block.id);
+    assert!(count <= 2, "{count} requests in two minutes");
+}
+
 /// It never has what it shows: after a few times it is left alone.
 #[test]
 fn who_never_has_the_parents_of_what_it_shows_is_left_alone() {

@@ -66,7 +66,9 @@ impl Source {
                 self.side = side;
             }
             Some((number, _)) => self.claimed = number,
-            None => self.claimed = self.claimed.min(head),
+            // It lies, or it could not answer.
+            None if claimed > head => (self.claimed, self.probe) = (head, true),
+            None => {}
         }
         let climbs = self.side > before;
         if fresh {
