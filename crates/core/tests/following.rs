@@ -273,6 +273,43 @@ fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
     assert!(count <= 2, "{count} requests in two minutes");
 }
 
+/// A liar is the first to show a block and has nothing that leads to it.
+#[test]
+fn who_shows_a_block_after_a_liar_is_asked_too() {
+    let genesis = network(1);
+    let root = Arc::new(genesis.applied());
+    let (mine, other) = (
+        branch(&genesis, &root, 3, 50),
+        branch(&genesis, &root, 3, 2_000),
+    );
+    let mut shell = Shell::in_world(&genesis, None);
+    shell.log = mine.iter().map(|block| block.block.clone()).collect();
+    shell.restart();
+    for peer in [1, 2] {
+        join(&mut shell, LATER, peer, 4);
+        let (blocks, more) = (Vec::new(), false);
+        shell.input(LATER, Input::Answer { peer, blocks, more });
+    }
+    asks(&mut shell);
+    let (peer, block) = (1, other[2].block.clone());
+    let (id, height) = (block.id, block.header().number);
+    shell.input(LATER + 20, Input::Block { peer, block });
+    let copy = Input::Copy {
+        peer: 2,
+        id,
+        height,
+    };
+    shell.input(LATER + 30, copy);
+    for (peer, request) in asks(&mut shell) {
+        let (blocks, more) = match peer {
+            1 => (Vec::new(), false),
+            _ => answer(&genesis, &other, &request),
+        };
+        shell.input(LATER + 40, Input::Answer { peer, blocks, more });
+    }
+    assert_eq!(shell.machine.chain().head().block.id, id);
+}
+
 /// It never has what it shows: after a few times it is left alone.
 #[test]
 fn who_never_has_the_parents_of_what_it_shows_is_left_alone() {

@@ -158,6 +158,15 @@ impl Machine {
         }
     }
 
+    /// A block that others have shown before: whoever did may not have what leads to it.
+    pub(super) fn copied(&mut self, peer: PeerId, id: &BlockId, height: Height) {
+        if self.chain.get(id).is_some() {
+            self.told(peer, height);
+        } else {
+            self.fetch.shows(peer, height);
+        }
+    }
+
     /// Blocks that a peer was asked for.
     pub(super) fn answered(
         &mut self,

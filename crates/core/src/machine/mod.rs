@@ -10,7 +10,7 @@ mod seal;
 
 pub use crate::sync::{NodeState, PeerId};
 use crate::{
-    Height, PowNonce, Timestamp,
+    BlockId, Height, PowNonce, Timestamp,
     block::SealedBlock,
     chain::{Chain, Standing, Switch},
     genesis::Genesis,
@@ -88,6 +88,16 @@ pub enum Input {
         peer: PeerId,
         /// The block.
         block: SealedBlock,
+    },
+    /// A peer shows a block of which this node has checked a copy before; the machine may have
+    /// it or not.
+    Copy {
+        /// Who.
+        peer: PeerId,
+        /// Which block.
+        id: BlockId,
+        /// Its number.
+        height: Height,
     },
     /// A peer answers [`Effect::Ask`]; headers and signatures are checked.
     Answer {
@@ -346,6 +356,7 @@ impl Machine {
             Input::Left { peer } => self.left(peer),
             Input::Heights { peer, height } => self.told(peer, height),
             Input::Block { peer, block } => self.shown(now, peer, block, &mut effects),
+            Input::Copy { peer, id, height } => self.copied(peer, &id, height),
             Input::Answer { peer, blocks, more } => {
                 self.answered(now, peer, blocks, more, &mut effects);
             }
