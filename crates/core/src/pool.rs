@@ -76,7 +76,7 @@ struct Waiting {
     arrived: Timestamp,
     /// Place in the order of arrival, once no number before it is missing.
     turn: Option<u64>,
-    /// It was taken back, and other waiting transactions bring the coins that it spends.
+    /// It was taken back, and others may bring the coins that it spends.
     covered: bool,
 }
 
@@ -121,8 +121,8 @@ impl Pool {
 
     /// Adds a transaction that was accepted before and comes back, from a left branch or
     /// from a log: it has its place, so the bounds for new ones do not count, and its
-    /// number may lie any way beyond the next one. `covered`: it needs coins that other
-    /// waiting transactions bring.
+    /// number may lie any way beyond the next one. `covered`: it needs coins that others may
+    /// bring, waiting ones or blocks of another branch.
     ///
     /// # Errors
     /// [`PoolError::NumberUsed`] or [`PoolError::Funds`]; nothing has changed then.

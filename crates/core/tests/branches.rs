@@ -59,19 +59,19 @@ fn a_payment_that_needs_another_comes_back_with_it() {
     let waiting = transfer(&genesis, &poor, 2, miner(3), 50);
     let mut shell = Shell::new(&genesis, 1);
     shell.tick(0);
-    shell.submit(10, &[income.clone()]);
+    shell.submit(10, core::slice::from_ref(&income));
     let one = child(
         &genesis,
         &genesis.applied(),
         miner(0),
         100,
-        &[income.clone()],
+        core::slice::from_ref(&income),
     );
     shell.block(100, &one.block);
-    shell.submit(110, &[spent.clone()]);
-    let two = child(&genesis, &one, miner(0), 160, &[spent.clone()]);
+    shell.submit(110, core::slice::from_ref(&spent));
+    let two = child(&genesis, &one, miner(0), 160, core::slice::from_ref(&spent));
     shell.block(160, &two.block);
-    shell.submit(170, &[waiting.clone()]);
+    shell.submit(170, core::slice::from_ref(&waiting));
     switch(&mut shell, &empty_branch(&genesis));
     let all = [&income, &spent, &waiting];
     assert!(all.iter().all(|txn| waits(&shell, txn)));
@@ -125,18 +125,48 @@ fn a_restart_revives_nothing_that_was_dropped() {
     let mut shell = Shell::in_world(&genesis, Some(1));
     shell.tick(0);
     let large = transfer(&genesis, key(2).public_key(), 2, miner(0), 900);
-    shell.submit(10, &[large.clone()]);
+    shell.submit(10, core::slice::from_ref(&large));
     let first = transfer(&genesis, key(2).public_key(), 1, miner(0), 500);
     let block = child(&genesis, &genesis.applied(), miner(0), 100, &[first]);
     shell.block(100, &block.block);
     assert_eq!(shell.dropped.len(), 1, "the coins are spent");
     let small = transfer(&genesis, key(2).public_key(), 2, miner(0), 10);
-    shell.submit(110, &[small.clone()]);
+    shell.submit(110, core::slice::from_ref(&small));
     let income = transfer(&genesis, key(3).public_key(), 1, miner(2), 600);
     let rich = child(&genesis, &block, miner(0), 160, &[income]);
     shell.block(160, &rich.block);
     shell.restart();
     assert!(waits(&shell, &small) && !waits(&shell, &large));
+}
+
+/// A clock that was ahead has left blocks behind that a restart must not take for the head:
+/// there the account has nothing to spend.
+#[test]
+fn a_restart_judges_nothing_by_blocks_of_the_future() {
+    let genesis = Network {
+        allow_empty: true,
+        ..network()
+    }
+    .found();
+    let root = Arc::new(genesis.applied());
+    let mut shell = Shell::in_world(&genesis, None);
+    let early = child(&genesis, &root, miner(0), 100_000, &[]);
+    let later = child(&genesis, &early, miner(1), 102_000, &[]);
+    [early, later]
+        .iter()
+        .for_each(|block| shell.block(102_000, &block.block));
+    let poor = ghost(5);
+    let income = transfer(&genesis, key(2).public_key(), 1, poor.address(), 100);
+    let spent = transfer(&genesis, &poor, 1, miner(3), 50);
+    let block = child(&genesis, &root, miner(0), 100, &[income]);
+    shell.block(200, &block.block);
+    assert_eq!(shell.machine.chain().head().block.id, block.block.id);
+    shell.submit(300, core::slice::from_ref(&spent));
+    shell.restart();
+    assert!(waits(&shell, &spent));
+    shell.tick(410);
+    assert_eq!(shell.machine.chain().head().block.id, block.block.id);
+    assert!(waits(&shell, &spent) && shell.dropped.is_empty());
 }
 
 /// Sides that were as busy as the rules allow for two seconds.

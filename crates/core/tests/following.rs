@@ -189,6 +189,134 @@ fn who_could_not_answer_once_is_asked_again() {
     world.settle(world.now + 10_000);
 }
 
+/// Its answer is empty because it could not read its blocks, and nobody makes another block.
+#[test]
+fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
+    let genesis = network(1);
+    let root = Arc::new(genesis.applied());
+    let (mine, other) = (
+        branch(&genesis, &root, 3, 50),
+        branch(&genesis, &root, 3, 2_000),
+    );
+    let mut shell = Shell::in_world(&genesis, None);
+    shell.log = mine.iter().map(|block| block.block.clone()).collect();
+    shell.restart();
+    join(&mut shell, LATER, 1, 4);
+    let (peer, blocks, more) = (1, Vec::new(), false);
+    shell.input(LATER + 10, Input::Answer { peer, blocks, more });
+    let block = other[2].block.clone();
+    shell.input(LATER + 20, Input::Block { peer, block });
+    let mut count = 0;
+    for now in (LATER + 20..LATER + 120_000).step_by(10) {
+        shell.tick(now);
+        for (peer, request) in asks(&mut shell) {
+            count += 1;
+            let (blocks, more) = match count {
+                1 | 2 => (Vec::new(), false),
+                _ => answer(&genesis, &other, &request),
+            };
+            shell.input(now, Input::Answer { peer, blocks, more });
+        }
+    }
+    let head = shell.machine.chain().head().block.id;
+    assert_eq!(head, other[2].block.id);
+    assert!(count <= 5, "{count} requests in two minutes");
+}
+
+/// The same, but it has only told its height, and meanwhile the asker has made as many blocks.
+#[test]
+fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
+    let genesis = network(1);
+    let root = Arc::new(genesis.applied());
+    let (mine, other) = (
+        branch(&genesis, &root, 3, 50),
+        branch(&genesis, &root, 3, 2_000),
+    );
+    let mut shell = Shell::in_world(&genesis, None);
+    shell.tick(LATER);
+    join(&mut shell, LATER, 1, 4);
+    let asked = asks(&mut shell).len();
+    assert_eq!(asked, 1);
+    let (peer, blocks, more) = (1, Vec::new(), false);
+    shell.input(LATER + 10, Input::Answer { peer, blocks, more });
+    for block in &mine {
+        shell.block(LATER + 20, &block.block);
+    }
+    let mut count = 0;
+    for now in (LATER + 20..LATER + 120_000).step_by(10) {
+        shell.tick(now);
+        for (peer, request) in asks(&mut shell) {
+            count += 1;
+            let (blocks, more) = answer(&genesis, &other, &request);
+            shell.input(now, Input::Answer { peer, blocks, more });
+        }
+    }
+    let head = shell.machine.chain().head().block.id;
+    assert_eq!(head, other[2].block.id);
+    assert!(count <= 2, "{count} requests in two minutes");
+}
+
+/// A liar is the first to show a block and has nothing that leads to it.
+#[test]
+fn who_shows_a_block_after_a_liar_is_asked_too() {
+    let genesis = network(1);
+    let root = Arc::new(genesis.applied());
+    let (mine, other) = (
+        branch(&genesis, &root, 3, 50),
+        branch(&genesis, &root, 3, 2_000),
+    );
+    let mut shell = Shell::in_world(&genesis, None);
+    shell.log = mine.iter().map(|block| block.block.clone()).collect();
+    shell.restart();
+    for peer in [1, 2] {
+        join(&mut shell, LATER, peer, 4);
+        let (blocks, more) = (Vec::new(), false);
+        shell.input(LATER, Input::Answer { peer, blocks, more });
+    }
+    asks(&mut shell);
+    let (peer, block) = (1, other[2].block.clone());
+    let (id, height) = (block.id, block.header().number);
+    shell.input(LATER + 20, Input::Block { peer, block });
+    let copy = Input::Copy {
+        peer: 2,
+        id,
+        height,
+    };
+    shell.input(LATER + 30, copy);
+    for (peer, request) in asks(&mut shell) {
+        let (blocks, more) = match peer {
+            1 => (Vec::new(), false),
+            _ => answer(&genesis, &other, &request),
+        };
+        shell.input(LATER + 40, Input::Answer { peer, blocks, more });
+    }
+    assert_eq!(shell.machine.chain().head().block.id, id);
+}
+
+/// It never has what it shows: after a few times it is left alone.
+#[test]
+fn who_never_has_the_parents_of_what_it_shows_is_left_alone() {
+    let genesis = network(1);
+    let other = branch(&genesis, &Arc::new(genesis.applied()), 3, 2_000);
+    let mut shell = Shell::in_world(&genesis, None);
+    shell.tick(LATER);
+    join(&mut shell, LATER, 1, 1);
+    let mut count = 0;
+    for now in (LATER..LATER + 300_000).step_by(10) {
+        let (peer, block) = (1, other[2].block.clone());
+        match now % 10_000 {
+            0 => shell.input(now, Input::Block { peer, block }),
+            _ => shell.tick(now),
+        }
+        for (peer, _) in asks(&mut shell) {
+            count += 1;
+            let (blocks, more) = (Vec::new(), false);
+            shell.input(now, Input::Answer { peer, blocks, more });
+        }
+    }
+    assert!(count <= 60, "{count} requests in five minutes");
+}
+
 /// A good header with a body of somebody's own says nothing about the block or its miner.
 #[test]
 fn a_foreign_body_behind_a_good_header_is_its_senders_fault() {

@@ -193,7 +193,7 @@ impl Machine {
     }
 
     /// Takes back what has been accepted before; the refused and why.
-    pub(super) fn take_back(
+    fn take_back(
         &mut self,
         waiting: Vec<(Timestamp, VerifiedTransaction)>,
     ) -> Vec<(VerifiedTransaction, PoolError)> {

@@ -158,6 +158,15 @@ impl Machine {
         }
     }
 
+    /// A block that others have shown before: whoever did may not have what leads to it.
+    pub(super) fn copied(&mut self, peer: PeerId, id: &BlockId, height: Height) {
+        if self.chain.get(id).is_some() {
+            self.told(peer, height);
+        } else {
+            self.fetch.shows(peer, height);
+        }
+    }
+
     /// Blocks that a peer was asked for.
     pub(super) fn answered(
         &mut self,
@@ -204,9 +213,14 @@ impl Machine {
         }
         self.fetch
             .answered(now, peer, &request, last, (fresh, more), &self.chain);
-        if !more && !request.is_ahead() {
-            // It has shown all it has: what still lacks a parent has none.
-            self.orphans.forget_if(|orphan| orphan.peer == peer);
+        if more || request.is_ahead() {
+            return;
+        }
+        // It has shown all it has: what still lacks a parent has none, or the answer was lost.
+        let unsure = last.is_none() && self.orphans.has(peer);
+        self.orphans.forget_if(|orphan| orphan.peer == peer);
+        if unsure {
+            self.fetch.doubt(now, peer);
         }
     }
 

@@ -10,7 +10,7 @@ mod seal;
 
 pub use crate::sync::{NodeState, PeerId};
 use crate::{
-    Height, PowNonce, Timestamp,
+    BlockId, Height, PowNonce, Timestamp,
     block::SealedBlock,
     chain::{Chain, Standing, Switch},
     genesis::Genesis,
@@ -88,6 +88,16 @@ pub enum Input {
         peer: PeerId,
         /// The block.
         block: SealedBlock,
+    },
+    /// A peer shows a block of which this node has checked a copy before; the machine may have
+    /// it or not.
+    Copy {
+        /// Who.
+        peer: PeerId,
+        /// Which block.
+        id: BlockId,
+        /// Its number.
+        height: Height,
     },
     /// A peer answers [`Effect::Ask`]; headers and signatures are checked.
     Answer {
@@ -302,9 +312,17 @@ impl Machine {
     }
 
     /// Takes the waiting transactions from this node's own log, after all blocks. What is
-    /// in a block by now, or has lost its place, has had its answer.
+    /// in a block by now, or whose number is used, has had its answer. Who seems to have lost
+    /// its coins stays: the head of a start need not be the one before, and the next change of
+    /// branch judges it when somebody hears of it.
     pub fn requeue(&mut self, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
-        self.take_back(waiting);
+        for (arrived, txn) in waiting {
+            let account = self.account(&txn.sender());
+            let poor = self.pool.restore(arrived, account, txn.clone(), false);
+            if matches!(poor, Err(PoolError::Funds { .. })) {
+                let _ = self.pool.restore(arrived, account, txn, true);
+            }
+        }
     }
 
     /// Decides. Effects must be carried out in order.
@@ -338,6 +356,7 @@ impl Machine {
             Input::Left { peer } => self.left(peer),
             Input::Heights { peer, height } => self.told(peer, height),
             Input::Block { peer, block } => self.shown(now, peer, block, &mut effects),
+            Input::Copy { peer, id, height } => self.copied(peer, &id, height),
             Input::Answer { peer, blocks, more } => {
                 self.answered(now, peer, blocks, more, &mut effects);
             }

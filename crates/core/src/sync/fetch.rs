@@ -144,6 +144,14 @@ impl Fetch {
         source.is_some_and(|source| source.set_apart(now, head))
     }
 
+    /// A peer has shown a block without a parent, and says that it has none: it may have been
+    /// unable to answer. It is asked again after a rest.
+    pub fn doubt(&mut self, now: Timestamp, peer: PeerId) {
+        if let Some(source) = self.sources.get_mut(&peer) {
+            source.doubt(now);
+        }
+    }
+
     /// Not to be asked before `until`.
     pub fn rest(&mut self, peer: PeerId, until: Timestamp) {
         if let Some(source) = self.sources.get_mut(&peer) {

@@ -85,6 +85,12 @@ impl Orphans {
         taken
     }
 
+    /// Whether a block of a peer waits for its parent.
+    #[must_use]
+    pub fn has(&self, peer: PeerId) -> bool {
+        self.by_parent.values().any(|orphan| orphan.peer == peer)
+    }
+
     /// Forgets what a peer has sent.
     pub fn forget(&mut self, peer: PeerId) {
         self.forget_if(|orphan| orphan.peer == peer);

@@ -66,7 +66,9 @@ impl Source {
                 self.side = side;
             }
             Some((number, _)) => self.claimed = number,
-            None => self.claimed = self.claimed.min(head),
+            // It lies, or it could not answer.
+            None if claimed > head => (self.claimed, self.probe) = (head, true),
+            None => {}
         }
         let climbs = self.side > before;
         if fresh {
@@ -86,6 +88,12 @@ impl Source {
         } else if more {
             self.stride = got.max(1);
         }
+    }
+
+    /// It is asked again although it says that it has nothing.
+    pub(super) fn doubt(&mut self, now: Timestamp) {
+        self.probe = true;
+        self.rest(now, PATIENCE_MS);
     }
 
     /// Its branch leaves below the window; whether it claims to be ahead.

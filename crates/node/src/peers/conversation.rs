@@ -170,8 +170,12 @@ impl Conversation {
             let (id, height) = (signed.id(&self.hub.genesis.id), signed.header.number);
             let own = self.hub.history.view.borrow().height();
             let old = height.get().saturating_add(OLD_NEWS) < own.get();
-            if old || self.hub.history.knows(&id) || self.hub.memory.has_seen(&id) {
+            if old || self.hub.history.knows(&id) {
                 return self.height(height).await;
+            }
+            if self.hub.memory.has_seen(&id) {
+                let peer = self.peer;
+                return self.hand(Input::Copy { peer, id, height }).await;
             }
         }
         match self.hub.checker.block(body.clone()).await {
