@@ -192,7 +192,7 @@ fn who_could_not_answer_once_is_asked_again() {
 /// Its answer is empty because it could not read its blocks, and nobody makes another block.
 #[test]
 fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
     let (mine, other) = (
         branch(&genesis, &root, 3, 50),
@@ -226,7 +226,7 @@ fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
 /// The same, but it has only told its height, and meanwhile the asker has made as many blocks.
 #[test]
 fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
     let (mine, other) = (
         branch(&genesis, &root, 3, 50),
@@ -259,7 +259,7 @@ fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
 /// A liar is the first to show a block and has nothing that leads to it.
 #[test]
 fn who_shows_a_block_after_a_liar_is_asked_too() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
     let (mine, other) = (
         branch(&genesis, &root, 3, 50),
@@ -296,7 +296,7 @@ fn who_shows_a_block_after_a_liar_is_asked_too() {
 /// It never has what it shows: after a few times it is left alone.
 #[test]
 fn who_never_has_the_parents_of_what_it_shows_is_left_alone() {
-    let genesis = network(1);
+    let genesis = Network::ready(1).found();
     let other = branch(&genesis, &Arc::new(genesis.applied()), 3, 2_000);
     let mut shell = Shell::in_world(&genesis, None);
     shell.tick(LATER);
