@@ -183,7 +183,7 @@ impl Machine {
         if let Err(error) = request.check(&blocks, more) {
             return self.blame(peer, error.into(), effects);
         }
-        self.fetch.measure(peer, &request, &blocks, more);
+        self.fetch.measure(now, peer, &request, &blocks, more);
         let must_wait = request.is_ahead() && !blocks.is_empty() && !self.is_next(&blocks);
         if must_wait {
             self.fetch.keeps_ahead(peer, &blocks);

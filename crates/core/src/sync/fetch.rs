@@ -19,6 +19,12 @@ use std::collections::BTreeMap;
 /// How long a peer may take for an answer.
 pub const PATIENCE_MS: u64 = 4_000;
 
+/// Whoever takes so many times as long as answers take at present, and so long, is not
+/// waited for: somebody else is asked for the same. Before the first answer a second.
+const SLOW_TIMES: u64 = 3;
+const SLOW_MS: u64 = 200;
+const FIRST_MS: u64 = 1_000;
+
 /// Who has not answered for so long will not do it any more.
 const GIVE_UP_MS: u64 = 60_000;
 
@@ -46,6 +52,8 @@ pub struct Fetch {
     sources: BTreeMap<PeerId, Source>,
     /// What waits for its parents: first number and sender of a part, its last number.
     ahead: BTreeMap<(u64, PeerId), u64>,
+    /// How long answers take at present, in ms; `None` before the first.
+    usual: Option<u64>,
 }
 
 impl Fetch {
@@ -82,7 +90,7 @@ impl Fetch {
             source.probe = source.claimed > Height::ZERO;
             source.rest_until = Timestamp::ZERO;
             if let Some(request) = &mut source.request {
-                request.late = true;
+                (request.slow, request.late) = (true, true);
             }
         }
     }
@@ -130,8 +138,21 @@ impl Fetch {
         }
     }
 
-    /// How long a peer's answers are at present decides how much of it is asked for.
-    pub fn measure(&mut self, peer: PeerId, request: &Request, blocks: &[SealedBlock], more: bool) {
+    /// How long a peer's answers are at present decides how much of it is asked for; how
+    /// long they take, for whom nobody waits.
+    pub fn measure(
+        &mut self,
+        now: Timestamp,
+        peer: PeerId,
+        request: &Request,
+        blocks: &[SealedBlock],
+        more: bool,
+    ) {
+        if !blocks.is_empty() {
+            let took = now.get().saturating_sub(request.since.get());
+            let usual = self.usual.unwrap_or(took);
+            self.usual = Some(usual.saturating_mul(3).saturating_add(took) >> 2);
+        }
         if let Some(source) = self.sources.get_mut(&peer) {
             source.measure(request.most, blocks.len(), more);
         }
@@ -195,16 +216,20 @@ impl Fetch {
     /// Whether any answer is awaited.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.requests().next().is_some()
+        let mut requests = self.sources.values().filter_map(|s| s.request.as_ref());
+        requests.any(|request| !request.late)
     }
 
-    /// Those that may still be answered in time.
+    /// Those that are waited for.
     fn requests(&self) -> impl Iterator<Item = &Request> {
-        let requests = self
-            .sources
-            .values()
-            .filter_map(|source| source.request.as_ref());
-        requests.filter(|request| !request.late)
+        let requests = self.sources.values().filter_map(|s| s.request.as_ref());
+        requests.filter(|request| !request.slow)
+    }
+
+    /// After what time a request is not waited for.
+    fn slow_ms(&self) -> u64 {
+        let slow = |usual: u64| usual.saturating_mul(SLOW_TIMES).max(SLOW_MS);
+        self.usual.map_or(FIRST_MS, slow).min(PATIENCE_MS)
     }
 
     /// When, after `now`, the next request has waited long enough, or a rest is over.
@@ -214,10 +239,14 @@ impl Fetch {
             .sources
             .values()
             .filter_map(|source| match &source.request {
-                Some(request) if request.late => {
-                    Some(request.since.get().saturating_add(GIVE_UP_MS))
+                Some(request) => {
+                    let wait = match (request.slow, request.late) {
+                        (_, true) => GIVE_UP_MS,
+                        (true, _) => PATIENCE_MS,
+                        _ => self.slow_ms(),
+                    };
+                    Some(request.since.get().saturating_add(wait))
                 }
-                Some(request) => Some(request.since.get().saturating_add(PATIENCE_MS)),
                 None => source.wants(head).then_some(source.rest_until.get()),
             });
         moments.filter(|moment| *moment > now).min()
@@ -257,6 +286,7 @@ impl Fetch {
                     covers,
                     most,
                     since: now,
+                    slow: false,
                     late: false,
                 });
             }
@@ -336,12 +366,14 @@ impl Fetch {
     }
 
     fn expire(&mut self, now: Timestamp) -> Vec<PeerId> {
+        let slow_ms = self.slow_ms();
         let mut mute = Vec::new();
         for (peer, source) in &mut self.sources {
             let Some(request) = &mut source.request else {
                 continue;
             };
             let waited = now.get().saturating_sub(request.since.get());
+            request.slow |= waited >= slow_ms;
             request.late |= waited >= PATIENCE_MS;
             if waited >= GIVE_UP_MS {
                 mute.push(*peer);

@@ -11,6 +11,8 @@ pub struct Request {
     pub(super) covers: (u64, u64),
     pub(super) most: u16,
     pub(super) since: Timestamp,
+    /// Others are asked for the same: answers come sooner at present.
+    pub(super) slow: bool,
     /// Others are asked instead; this peer is not asked again before it answers.
     pub(super) late: bool,
 }
