@@ -169,6 +169,29 @@ fn a_restart_judges_nothing_by_blocks_of_the_future() {
     assert!(waits(&shell, &spent) && shell.dropped.is_empty());
 }
 
+/// The same clock has put a payment there that was dropped later, and its number used anew.
+#[test]
+fn a_number_that_only_blocks_of_the_future_use_is_free_at_a_start() {
+    let genesis = network().found();
+    let root = Arc::new(genesis.applied());
+    let mut shell = Shell::in_world(&genesis, None);
+    let dropped = give_from(&genesis, &ghost(5), 1);
+    let other = give_from(&genesis, &ghost(6), 1);
+    let early = child(
+        &genesis,
+        &root,
+        miner(0),
+        100_000,
+        &[dropped, other.clone()],
+    );
+    let again = transfer(&genesis, &ghost(5), 1, miner(3), 0);
+    shell.log.push(early.block.clone());
+    shell.pool_log.push((fixtures::at(300), again.clone()));
+    shell.restart_at(400);
+    assert!(waits(&shell, &again));
+    assert!(waits(&shell, &other), "nothing else holds it any more");
+}
+
 /// Sides that were as busy as the rules allow for two seconds.
 #[test]
 fn two_busy_sides_find_together() {

@@ -3,6 +3,7 @@
 
 use crate::{
     checkpoints::{self, Restored},
+    clock,
     error::NodeError,
     writer::kind,
 };
@@ -179,7 +180,7 @@ impl Store {
             let txn = VerifiedTransaction::already_verified(txn, &genesis.id);
             waiting.push((entry.arrived, txn));
         }
-        machine.requeue(waiting.clone());
+        machine.requeue(clock::now(), waiting.clone());
         let pool_now = machine.pool();
         waiting.retain(|(_, txn)| pool_now.contains(&txn.sender(), txn.number, txn.id()));
         Ok(Self {

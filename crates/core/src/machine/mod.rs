@@ -312,11 +312,19 @@ impl Machine {
     }
 
     /// Takes the waiting transactions from this node's own log, after all blocks. What is
-    /// in a block by now, or whose number is used, has had its answer. Who seems to have lost
-    /// its coins stays: the head of a start need not be the one before, and the next change of
-    /// branch judges it when somebody hears of it.
-    pub fn requeue(&mut self, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
-        for (arrived, txn) in waiting {
+    /// in a block by now, or whose number is used, has had its answer; blocks that a wrong clock
+    /// has dated after `now` do not count. Who seems to have lost its coins stays: the head of a
+    /// start need not be the one before, and the next change of branch judges it when
+    /// somebody hears of it.
+    pub fn requeue(&mut self, now: Timestamp, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
+        let early = self.chain.keep_to(self.latest(now)).unwrap_or_default();
+        let left = early.left.iter().rev().flat_map(|block| {
+            let arrived = block.block.header().time;
+            let txns = block.block.transactions.iter();
+            txns.map(move |txn| (arrived, txn.clone()))
+        });
+        // What the log holds was accepted after they were left.
+        for (arrived, txn) in waiting.into_iter().chain(left) {
             let account = self.account(&txn.sender());
             let poor = self.pool.restore(arrived, account, txn.clone(), false);
             if matches!(poor, Err(PoolError::Funds { .. })) {
@@ -335,9 +343,7 @@ impl Machine {
             // Only what the key has begun is finished: the next start hears the rest.
             return effects;
         }
-        let skew = self.genesis.config.consensus.max_skew_ms;
-        let latest = now.checked_add(skew).unwrap_or(now);
-        if let Some(switch) = self.chain.keep_to(latest) {
+        if let Some(switch) = self.chain.keep_to(self.latest(now)) {
             self.adopt(switch, &mut effects);
         }
         let stop = matches!(input, Input::Stop);
@@ -375,6 +381,12 @@ impl Machine {
             self.seal(now, &mut effects);
         }
         effects
+    }
+
+    /// No block is head that is dated later.
+    fn latest(&self, now: Timestamp) -> Timestamp {
+        let skew = self.genesis.config.consensus.max_skew_ms;
+        now.checked_add(skew).unwrap_or(now)
     }
 
     /// Looks an event up in the table and enters the state that it leads to.
