@@ -88,7 +88,7 @@ async fn a_node_that_names_no_place_is_where_it_comes_from() {
 
 /// Of the toy: no authentication, anyone removes anyone.
 #[tokio::test]
-async fn nobody_writes_for_somebody_else() {
+async fn without_authentication_anyone_removes_anyone() {
     let service = Running::start().await;
     let record = add(0, "10.0.0.1", 0);
     service.post(&listing(&record)).await;

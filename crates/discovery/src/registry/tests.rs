@@ -62,7 +62,7 @@ fn stranger(number: u32, caller: IpAddr) -> Entry {
 
 /// Of the toy: no expiry.
 #[test]
-fn a_node_that_does_not_renew_is_forgotten_by_the_servers_clock() {
+fn records_never_expire() {
     let mut registry = Registry::default();
     // Its own clock is ahead: that buys no life.
     registry
