@@ -118,6 +118,29 @@ fn a_sleeping_node_wakes_to_leave_boot() {
     assert_eq!(now, 1_000 + SLOT);
 }
 
+/// A validator that owes an answer goes on showing its blocks.
+#[test]
+fn new_blocks_of_a_slow_validator_do_not_prolong_boot() {
+    let genesis = Network::ready(2).found();
+    let mut shell = Shell::in_world(&genesis, Some(0));
+    shell.tick(100);
+    join(&mut shell, 150, 7, true, 9);
+    let (mut tip, mut number) = (std::sync::Arc::new(genesis.applied()), 0);
+    for now in (500..10_000).step_by(500) {
+        shell.tick(now);
+        let others_turn = now / SLOT % 2 == 1;
+        if others_turn && shell.machine.state() == NodeState::Boot {
+            number += 1;
+            let txn = give_from(&genesis, &ghost(9), number);
+            tip = child(&genesis, &tip, miner(1), now, &[txn]);
+            let (peer, block) = (7, tip.block.clone());
+            shell.input(now, Input::Block { peer, block });
+        }
+    }
+    assert!(number > 4, "{number}");
+    assert_eq!(shell.machine.state(), NodeState::Ready);
+}
+
 #[test]
 fn a_claimed_height_never_stops_a_ready_node() {
     let genesis = Network::ready(2).found();

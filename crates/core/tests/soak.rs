@@ -21,8 +21,7 @@ const BEGIN: u64 = 150_000;
 /// Requests of one node to one peer in a second.
 const MOST_ASKS: usize = 20;
 
-/// How long two honest nodes may have different heads, with liars around and two answers in a
-/// row lost.
+/// How long two honest nodes may have different heads, with liars around and answers lost.
 const AGREE: u64 = 30_000;
 
 /// How long a payment may wait: one that was refused in a bad moment is told again when it

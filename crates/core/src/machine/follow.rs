@@ -49,6 +49,8 @@ pub(super) struct Follower {
     since: Option<Timestamp>,
     /// When the last valid block came from a peer, or the look began.
     progress: Timestamp,
+    /// The same of blocks that were asked for: others go on coming while nobody answers.
+    fetched: Timestamp,
     /// The last step.
     stepped: Timestamp,
     asked_heights: Timestamp,
@@ -58,6 +60,13 @@ pub(super) struct Follower {
     /// The peer that sent the head.
     head_from: Option<PeerId>,
     refused: VecDeque<BlockId>,
+}
+
+impl Follower {
+    fn begin(&mut self, now: Timestamp) {
+        self.since = Some(now);
+        (self.progress, self.fetched) = (now, now);
+    }
 }
 
 impl Machine {
@@ -75,15 +84,13 @@ impl Machine {
         }
         self.follower.stepped = now;
         if first || now < self.follower.progress {
-            self.follower.since = Some(now);
-            self.follower.progress = now;
+            self.follower.begin(now);
         }
         if first {
             self.happens(Event::Founded, effects);
             self.follower.announced = Some(self.chain.head().block.id);
         } else if overslept && self.happens(Event::Overslept, effects) == Action::AskAgain {
-            self.follower.since = Some(now);
-            self.follower.progress = now;
+            self.follower.begin(now);
             self.fetch.ask_again();
         }
     }
@@ -104,7 +111,7 @@ impl Machine {
         self.is_alone()
             || self.fetch.heard_a_validator(own)
             || (!self.fetch.sees_a_validator() && waited(self.follower.progress) >= slot_ms)
-            || waited(self.follower.progress) >= self.silence_ms()
+            || waited(self.follower.fetched) >= self.silence_ms()
     }
 
     fn silence_ms(&self) -> u64 {
@@ -115,9 +122,12 @@ impl Machine {
     /// The next moment at which following others has something to do.
     pub(super) fn next_look(&self) -> Option<u64> {
         let slot_ms = self.genesis.config.consensus.slot_ms;
-        let progress = self.follower.progress.get();
+        let Follower {
+            progress, fetched, ..
+        } = self.follower;
+        let waits = [(progress, slot_ms), (fetched, self.silence_ms())];
         let booting = (self.state == NodeState::Boot)
-            .then(|| [slot_ms, self.silence_ms()].map(|wait| progress.saturating_add(wait)));
+            .then(|| waits.map(|(since, wait)| since.get().saturating_add(wait)));
         let now = self.follower.stepped.get();
         let head = self.chain.head().block.header().number;
         let moments = booting.into_iter().flatten();
@@ -244,13 +254,13 @@ impl Machine {
         }
         let id = block.id;
         self.accept(now, block.clone(), first.asked, effects)?;
-        self.accepted(now, &id, first.peer);
+        self.accepted(now, &id, (first.peer, first.asked));
         let mut waiting: VecDeque<Orphan> = self.orphans.children(&id).into();
         while let Some(orphan) = waiting.pop_front() {
             let id = orphan.block.id;
             match self.accept(now, orphan.block.clone(), orphan.asked, effects) {
                 Ok(()) => {
-                    self.accepted(now, &id, orphan.peer);
+                    self.accepted(now, &id, (orphan.peer, orphan.asked));
                     waiting.extend(self.orphans.children(&id));
                 }
                 Err(error) => self.refuse(now, orphan, error, effects),
@@ -259,8 +269,11 @@ impl Machine {
         Ok(())
     }
 
-    fn accepted(&mut self, now: Timestamp, id: &BlockId, peer: PeerId) {
+    fn accepted(&mut self, now: Timestamp, id: &BlockId, (peer, asked): (PeerId, bool)) {
         self.follower.progress = now;
+        if asked {
+            self.follower.fetched = now;
+        }
         if self.chain.head().block.id == *id {
             self.follower.head_from = Some(peer);
         }
