@@ -7,8 +7,10 @@ use ccoin_core::{
     BlockId,
     block::SealedBlock,
     chain::WINDOW_BLOCKS,
+    genesis::Genesis,
     machine::{Effect, Input},
     message::BlockRequest,
+    rules::Applied,
 };
 use fixtures::{
     Network, branch, child, ghost, give_from, height, miner,
@@ -199,15 +201,17 @@ fn who_could_not_answer_once_is_asked_again() {
     world.settle(world.now + 10_000);
 }
 
+/// Three blocks in one turn, and three better ones in three.
+fn rivals(genesis: &Arc<Genesis>) -> [Vec<Arc<Applied>>; 2] {
+    let root = Arc::new(genesis.applied());
+    [50, 2_000].map(|gap| branch(genesis, &root, 3, gap))
+}
+
 /// Its answer is empty because it could not read its blocks, and nobody makes another block.
 #[test]
 fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
     let genesis = Network::ready(1).found();
-    let root = Arc::new(genesis.applied());
-    let (mine, other) = (
-        branch(&genesis, &root, 3, 50),
-        branch(&genesis, &root, 3, 2_000),
-    );
+    let [mine, other] = rivals(&genesis);
     let mut shell = Shell::in_world(&genesis, None);
     shell.log = mine.iter().map(|block| block.block.clone()).collect();
     shell.restart();
@@ -237,11 +241,7 @@ fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
 #[test]
 fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
     let genesis = Network::ready(1).found();
-    let root = Arc::new(genesis.applied());
-    let (mine, other) = (
-        branch(&genesis, &root, 3, 50),
-        branch(&genesis, &root, 3, 2_000),
-    );
+    let [mine, other] = rivals(&genesis);
     let mut shell = Shell::in_world(&genesis, None);
     shell.tick(LATER);
     join(&mut shell, LATER, 1, 4);
@@ -270,11 +270,7 @@ fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
 #[test]
 fn who_shows_a_block_after_a_liar_is_asked_too() {
     let genesis = Network::ready(1).found();
-    let root = Arc::new(genesis.applied());
-    let (mine, other) = (
-        branch(&genesis, &root, 3, 50),
-        branch(&genesis, &root, 3, 2_000),
-    );
+    let [mine, other] = rivals(&genesis);
     let mut shell = Shell::in_world(&genesis, None);
     shell.log = mine.iter().map(|block| block.block.clone()).collect();
     shell.restart();

@@ -5,225 +5,30 @@
 //! a later one becomes visible to anybody.
 
 mod accept;
+mod effect;
 mod follow;
+mod input;
 mod seal;
 
 pub use crate::sync::{NodeState, PeerId};
 use crate::{
-    BlockId, Height, PowNonce, Timestamp,
+    Height, Timestamp,
     block::SealedBlock,
-    chain::{Chain, Standing, Switch},
+    chain::{Chain, Standing},
     genesis::Genesis,
     ledger::{Account, State},
-    message::BlockRequest,
-    pool::{Accepted, Pool, PoolError},
+    pool::{Pool, PoolError},
     rules::{Applied, BlockError},
     slots::{Schedule, Slot},
     sync::{self, Action, Event, fetch::Fetch, orphans::Orphans},
     transaction::VerifiedTransaction,
 };
-use ccoin_crypto::{Address, Hash, Signature};
+use ccoin_crypto::Address;
+pub use effect::Effect;
 pub use follow::Fault;
+pub use input::{Input, JobId, Ticket};
 pub use seal::PlaceholderText;
 use std::sync::Arc;
-
-/// Lets the shell match an answer with its question.
-pub type Ticket = u64;
-/// Lets the shell match a found nonce or a signature with what it was asked for.
-pub type JobId = u64;
-
-/// What can happen to a node.
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "blocks are rare and moved once")]
-pub enum Input {
-    /// Time has passed.
-    Tick,
-    /// Transactions from a user or a peer, their signatures checked.
-    Submit {
-        /// Comes back in [`Effect::Reply`].
-        ticket: Ticket,
-        /// The transactions, judged one by one in this order.
-        txns: Vec<VerifiedTransaction>,
-        /// The peer that sent them; `None`: a user.
-        from: Option<PeerId>,
-    },
-    /// The miner found a nonce.
-    Mined {
-        /// Of [`Effect::Mine`].
-        job: JobId,
-        /// Meets the difficulty.
-        nonce: PowNonce,
-    },
-    /// The key signed a block id.
-    Signed {
-        /// Of [`Effect::Sign`].
-        job: JobId,
-        /// Over the id.
-        signature: Signature,
-    },
-    /// A peer has proven who it is.
-    Joined {
-        /// Number of its connection.
-        peer: PeerId,
-        /// Whether it makes blocks: a miner of the genesis block that says so.
-        validator: bool,
-        /// What it says that it has.
-        height: Height,
-    },
-    /// A connection has ended.
-    Left {
-        /// Its number.
-        peer: PeerId,
-    },
-    /// A peer tells its height.
-    Heights {
-        /// Who.
-        peer: PeerId,
-        /// What it says that it has.
-        height: Height,
-    },
-    /// A peer shows a new block; header and signatures are checked.
-    Block {
-        /// Who.
-        peer: PeerId,
-        /// The block.
-        block: SealedBlock,
-    },
-    /// A peer shows a block of which this node has checked a copy before; the machine may have
-    /// it or not.
-    Copy {
-        /// Who.
-        peer: PeerId,
-        /// Which block.
-        id: BlockId,
-        /// Its number.
-        height: Height,
-    },
-    /// A peer answers [`Effect::Ask`]; headers and signatures are checked.
-    Answer {
-        /// Who.
-        peer: PeerId,
-        /// The blocks, the oldest first.
-        blocks: Vec<SealedBlock>,
-        /// Whether its chain goes on behind the last.
-        more: bool,
-    },
-    /// The node shall end: nothing is mined any more.
-    Stop,
-}
-
-/// What the node must do, in this order.
-#[derive(Debug)]
-pub enum Effect {
-    /// Make accepted transactions durable.
-    PersistTransactions {
-        /// When they arrived.
-        arrived: Timestamp,
-        /// The new ones.
-        txns: Vec<VerifiedTransaction>,
-    },
-    /// Make durable what is about to be signed, beside the key.
-    PersistSeal(SealMark),
-    /// Make a block durable.
-    PersistBlock {
-        /// The block and what it does.
-        applied: Arc<Applied>,
-        /// Fork choice needs it again after a restart.
-        timely: bool,
-    },
-    /// Answer a submission.
-    Reply {
-        /// Of [`Input::Submit`].
-        ticket: Ticket,
-        /// One per transaction, in its order.
-        results: Vec<Result<Accepted, PoolError>>,
-    },
-    /// Hand accepted transactions on to all peers but one.
-    Relay {
-        /// New here.
-        txns: Vec<VerifiedTransaction>,
-        /// Where they came from.
-        except: Option<PeerId>,
-    },
-    /// Show the new head to all peers but one.
-    Announce {
-        /// The block.
-        applied: Arc<Applied>,
-        /// Where it came from.
-        except: Option<PeerId>,
-    },
-    /// Tell a peer how far this node is.
-    Tell {
-        /// Whom.
-        peer: PeerId,
-    },
-    /// Ask a peer for blocks.
-    Ask {
-        /// Whom.
-        peer: PeerId,
-        /// For which.
-        request: BlockRequest,
-    },
-    /// Ask all peers for their heights.
-    AskHeights,
-    /// A peer has broken a rule: end its connection. To the machine it has left.
-    Blame {
-        /// Who.
-        peer: PeerId,
-        /// Which rule.
-        fault: Fault,
-    },
-    /// A peer owes an answer for too long: end its connection, without blame. To the
-    /// machine it has left.
-    Leave {
-        /// Who.
-        peer: PeerId,
-    },
-    /// A peer's branch leaves this node's too far back to be followed.
-    Apart {
-        /// Who.
-        peer: PeerId,
-    },
-    /// Tell how far catching up has got.
-    Progress {
-        /// Own height.
-        height: Height,
-        /// The greatest height that a peer claims.
-        target: Height,
-    },
-    /// Look for a nonce.
-    Mine {
-        /// Comes back in [`Input::Mined`].
-        job: JobId,
-        /// What the nonce is appended to.
-        mining_hash: Hash,
-        /// Zero hex digits wanted.
-        difficulty: u8,
-    },
-    /// Stop looking.
-    CancelMining(JobId),
-    /// Sign a block id with the node's key.
-    Sign {
-        /// Comes back in [`Input::Signed`].
-        job: JobId,
-        /// The block id.
-        message: Hash,
-    },
-    /// The head has changed.
-    Head {
-        /// Blocks left and entered.
-        switch: Switch,
-        /// Transactions that can never be included any more, and why.
-        dropped: Vec<(VerifiedTransaction, PoolError)>,
-    },
-    /// The node's state has changed.
-    State {
-        /// What it was.
-        from: NodeState,
-        /// What it is.
-        to: NodeState,
-    },
-}
 
 /// The newest (slot, number) for which this key has signed a block. It only grows:
 /// a key signs at most one block for each, across crashes.

@@ -5,6 +5,7 @@
 
 use super::{
     PeerId,
+    locator::locator,
     request::{Request, Start},
     source::Source,
 };
@@ -400,30 +401,4 @@ impl Fetch {
         }
         passed
     }
-}
-
-/// Head, head - 1, - 2, - 4 ... as far as the window reaches, then block 1.
-fn locator(chain: &Chain) -> Vec<(Height, BlockId)> {
-    let mut pairs = Vec::new();
-    let (mut back, mut step) = (0u64, 1u64);
-    let head = chain.head().block.header().number;
-    while let Some((number, id)) = head
-        .checked_sub(back)
-        .and_then(|number| Some((number, chain.main_at(number)?)))
-    {
-        pairs.push((number, id));
-        back = back.saturating_add(step);
-        step = if back < 2 { 1 } else { back };
-    }
-    let oldest = chain
-        .main()
-        .front()
-        .map(|oldest| (oldest.block.header().number, oldest.block.id));
-    let last = [oldest, Some((Height::GENESIS, chain.genesis()))];
-    for pair in last.into_iter().flatten() {
-        if !pairs.contains(&pair) {
-            pairs.push(pair);
-        }
-    }
-    pairs
 }

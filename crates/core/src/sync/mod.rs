@@ -5,6 +5,7 @@
 //! must look like is [`request`]'s.
 
 pub mod fetch;
+mod locator;
 pub mod orphans;
 pub mod request;
 mod source;

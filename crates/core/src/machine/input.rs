@@ -1,0 +1,90 @@
+//! Everything that can come into the machine.
+
+use super::PeerId;
+use crate::{BlockId, Height, PowNonce, block::SealedBlock, transaction::VerifiedTransaction};
+use ccoin_crypto::Signature;
+
+/// Lets the shell match an answer with its question.
+pub type Ticket = u64;
+/// Lets the shell match a found nonce or a signature with what it was asked for.
+pub type JobId = u64;
+
+/// What can happen to a node.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "blocks are rare and moved once")]
+pub enum Input {
+    /// Time has passed.
+    Tick,
+    /// Transactions from a user or a peer, their signatures checked.
+    Submit {
+        /// Comes back in [`Effect::Reply`](super::Effect::Reply).
+        ticket: Ticket,
+        /// The transactions, judged one by one in this order.
+        txns: Vec<VerifiedTransaction>,
+        /// The peer that sent them; `None`: a user.
+        from: Option<PeerId>,
+    },
+    /// The miner found a nonce.
+    Mined {
+        /// Of [`Effect::Mine`](super::Effect::Mine).
+        job: JobId,
+        /// Meets the difficulty.
+        nonce: PowNonce,
+    },
+    /// The key signed a block id.
+    Signed {
+        /// Of [`Effect::Sign`](super::Effect::Sign).
+        job: JobId,
+        /// Over the id.
+        signature: Signature,
+    },
+    /// A peer has proven who it is.
+    Joined {
+        /// Number of its connection.
+        peer: PeerId,
+        /// Whether it makes blocks: a miner of the genesis block that says so.
+        validator: bool,
+        /// What it says that it has.
+        height: Height,
+    },
+    /// A connection has ended.
+    Left {
+        /// Its number.
+        peer: PeerId,
+    },
+    /// A peer tells its height.
+    Heights {
+        /// Who.
+        peer: PeerId,
+        /// What it says that it has.
+        height: Height,
+    },
+    /// A peer shows a new block; header and signatures are checked.
+    Block {
+        /// Who.
+        peer: PeerId,
+        /// The block.
+        block: SealedBlock,
+    },
+    /// A peer shows a block of which this node has checked a copy before; the machine may have
+    /// it or not.
+    Copy {
+        /// Who.
+        peer: PeerId,
+        /// Which block.
+        id: BlockId,
+        /// Its number.
+        height: Height,
+    },
+    /// A peer answers [`Effect::Ask`](super::Effect::Ask); headers and signatures are checked.
+    Answer {
+        /// Who.
+        peer: PeerId,
+        /// The blocks, the oldest first.
+        blocks: Vec<SealedBlock>,
+        /// Whether its chain goes on behind the last.
+        more: bool,
+    },
+    /// The node shall end: nothing is mined any more.
+    Stop,
+}
