@@ -19,6 +19,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "axum", "hyper"],
     ),
     (
+        "ccoin-http",
+        &[],
+        &["clap", "rusty-leveldb", "rmp-serde"],
+    ),
+    (
         "ccoin-p2p",
         &["core", "crypto"],
         &["axum", "hyper", "clap", "serde_json", "rusty-leveldb"],
@@ -30,17 +35,17 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "ccoin-api",
-        &["node", "core", "crypto"],
+        &["node", "http", "core", "crypto"],
         &["clap", "rusty-leveldb"],
     ),
     (
         "ccoin-client",
-        &["home", "core", "crypto"],
+        &["http", "home", "core", "crypto"],
         &["axum", "rusty-leveldb"],
     ),
     (
         "ccoin-discovery",
-        &["home", "core", "crypto"],
+        &["http", "home", "core", "crypto"],
         &["clap", "rusty-leveldb"],
     ),
 ];
