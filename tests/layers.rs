@@ -18,11 +18,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["core", "crypto"],
         &["tokio", "axum", "hyper"],
     ),
-    (
-        "ccoin-http",
-        &[],
-        &["clap", "rusty-leveldb", "rmp-serde"],
-    ),
+    ("ccoin-http", &[], &["clap", "rusty-leveldb", "rmp-serde"]),
     (
         "ccoin-p2p",
         &["core", "crypto"],

@@ -8,7 +8,7 @@ use crate::{
     reload::Reload,
     signals::{self, Signals, Told},
 };
-use ccoin_api::{Front, Waiting, WalletGuard, waiting_router};
+use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
     Height,
     slots::Schedule,
@@ -72,12 +72,12 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     tracing::info!("ChainNode starting on {}", peers_address.port());
     let reload = Reload::new(log, &dir, &options.config, &links)?;
     let (connected, peers) = watch::channel(0);
-    let waiting = waiting_router(Waiting {
+    let waiting = no_chain_router(NoChain {
         address: dir.address(),
         node_type: options.node_type.word(),
         peers,
     });
-    let mut door = Door::open(http, Front::new(waiting));
+    let mut door = Door::open(http, SwapRouter::new(waiting));
     tracing::info!(
         "HTTP API ENDPOINT Started got up and listening on port: {}",
         http_address.port()
@@ -123,17 +123,17 @@ pub(crate) fn log_change(from: NodeState, event: Event) {
 
 /// The HTTP side: open from the start, whatever the node has.
 struct Door {
-    front: Front,
+    routes: SwapRouter,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
 
 impl Door {
-    fn open(http: TcpListener, front: Front) -> Self {
+    fn open(http: TcpListener, routes: SwapRouter) -> Self {
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(ccoin_api::serve(http, front.router(), stop.clone()));
+        let serving = tokio::spawn(ccoin_api::serve(http, routes.router(), stop.clone()));
         Self {
-            front,
+            routes,
             stop,
             serving: Some(serving),
         }
@@ -197,7 +197,7 @@ impl Process<'_> {
             origins: config.http.allow_origin.clone(),
         };
         let routes = ccoin_api::router(node.handle().clone(), guard);
-        self.door.front.exchange(routes);
+        self.door.routes.swap(routes);
         self.work(node).await
     }
 

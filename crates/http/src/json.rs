@@ -76,31 +76,42 @@ fn unfit<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: serde_json::Error) -> P
 }
 
 /// serde's message about a value in our words; messages of our own types pass as they are.
+/// `field` is its path.
 #[must_use]
 pub fn unfit_value(field: Option<&str>, message: &str) -> String {
-    let named = || excerpt(message.split('`').nth(1).unwrap_or_default());
-    let needed = sent_and_needed(message);
-    let said = if message.starts_with("missing field") {
-        format!("the field {} is missing", named())
-    } else if message.starts_with("unknown field") {
-        format!("there is no field {}", named())
+    let name = message.split('`').nth(1).unwrap_or_default();
+    let mut path = field.unwrap_or_default();
+    let mut within = |said: &str| {
+        // The message names the field: the path of the object around it is enough.
+        path = path.strip_suffix(name).unwrap_or(path);
+        path = path.trim_end_matches('.');
+        said.replace("{}", &excerpt(name))
+    };
+    let said = if message.starts_with("unknown field") {
+        within("there is no field {}")
     } else if message.starts_with("duplicate field") {
-        format!("the field {} is given twice", named())
-    } else if let Some((_, needed)) = needed {
+        within("the field {} is given twice")
+    } else if message.starts_with("missing field") {
+        format!("the field {name} is missing")
+    } else if let Some((_, needed)) = sent_and_needed(message) {
         format!("{needed} is needed")
     } else {
-        // Of the standard library, about query parameters.
-        match message {
-            "invalid digit found in string" | "cannot parse integer from empty string" => {
-                "a whole number is needed".to_owned()
-            }
-            "number too large to fit in target type" => "the number is too large".to_owned(),
-            own => excerpt(own),
-        }
+        plain(message)
     };
-    match field {
-        Some(field) => format!("{}: {said}", excerpt(field)),
-        None => said,
+    match path {
+        "" => said,
+        path => format!("{}: {said}", excerpt(path)),
+    }
+}
+
+/// The standard library's messages about numbers in a query.
+fn plain(message: &str) -> String {
+    match message {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "a whole number is needed".to_owned()
+        }
+        "number too large to fit in target type" => "the number is too large".to_owned(),
+        own => excerpt(own),
     }
 }
 
@@ -117,11 +128,9 @@ fn sent_and_needed(message: &str) -> Option<(String, String)> {
         sent => excerpt(sent.split('`').nth(1).unwrap_or(sent)),
     };
     let needed = match needed {
-        "u8" | "u16" | "u32" | "u64" | "usize" => match needed {
-            "u16" => format!("a whole number up to {}", u16::MAX),
-            "u32" => format!("a whole number up to {}", u32::MAX),
-            _ => "a whole number".to_owned(),
-        },
+        "u16" => format!("a whole number up to {}", u16::MAX),
+        "u32" => format!("a whole number up to {}", u32::MAX),
+        "u8" | "u64" | "usize" => "a whole number".to_owned(),
         needed if needed.starts_with("struct ") => "a JSON object".to_owned(),
         needed => excerpt(needed),
     };
@@ -205,7 +214,7 @@ mod tests {
             ),
             ("[1]", "bad-field", "a JSON object is needed"),
             ("{}", "bad-field", "the field number is missing"),
-            ("{\"fee\": 1}", "bad-field", "fee: there is no field fee"),
+            ("{\"fee\": 1}", "bad-field", "there is no field fee"),
             (
                 "{\"number\": \"1\"}",
                 "bad-field",
@@ -250,7 +259,7 @@ mod tests {
             (
                 &long_name,
                 "bad-field",
-                &format!("{0}: there is no field {0}", &long[..80]),
+                &format!("there is no field {}", &long[..80]),
             ),
         ] {
             let said = problem(body).await;

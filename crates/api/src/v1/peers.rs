@@ -1,6 +1,6 @@
 //! Who is connected.
 
-use crate::{Api, shapes::Time};
+use crate::{Api, json::Time};
 use axum::{Json, extract::State};
 use ccoin_core::{Address, Height, message::NodeType};
 use serde::Serialize;

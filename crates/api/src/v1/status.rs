@@ -1,13 +1,14 @@
-//! Where the node stands, and what waits.
+//! The state of the node and its queue.
 
 use super::{Params, limit};
 use crate::{
     Api,
-    problem::Problem,
-    shapes::{Time, TxnShape},
+    json::{Time, TxnJson},
+    problem::NOT_READY,
 };
 use axum::{Json, extract::State};
 use ccoin_core::{Address, BlockId, Height, machine::NodeState, slots::Schedule};
+use ccoin_http::Problem;
 use ccoin_node::{Recent, clock};
 use serde::{Deserialize, Serialize};
 
@@ -107,9 +108,9 @@ pub(super) struct QueuePage {
 }
 
 #[derive(Serialize)]
-struct Waiting {
+struct QueuedTxn {
     #[serde(flatten)]
-    txn: TxnShape,
+    txn: TxnJson,
     arrived: Time,
     /// Whether a smaller number of the same sender is still missing.
     gap: bool,
@@ -119,7 +120,7 @@ struct Waiting {
 pub(super) struct Queue {
     txns: usize,
     bytes: usize,
-    items: Vec<Waiting>,
+    items: Vec<QueuedTxn>,
     next: Option<String>,
 }
 
@@ -138,9 +139,9 @@ pub(super) async fn queue(
     let next = last.map(|(order, ..)| order.to_string());
     let items = rows
         .iter()
-        .map(|(_, arrived, txn)| Waiting {
+        .map(|(_, arrived, txn)| QueuedTxn {
             gap: txn.number.get() >= api.node.account(&txn.sender()).next_number,
-            txn: TxnShape::new(txn, Time::Rfc3339),
+            txn: TxnJson::new(txn, Time::Rfc3339),
             arrived: Time::Rfc3339(*arrived),
         })
         .collect();
@@ -166,6 +167,6 @@ pub(crate) async fn healthz() -> Json<Health> {
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
     match not_ready(api.node.view().state).pop() {
         None => Ok(Json(Health { status: "ready" })),
-        Some(reason) => Err(Problem::not_ready(reason)),
+        Some(reason) => Err(Problem::new(NOT_READY, reason)),
     }
 }

@@ -1,17 +1,31 @@
-//! What comes in: signed transactions, addresses and amounts, read strictly. Whether
-//! a transaction is valid is decided elsewhere.
+//! Bodies and values that come in: JSON, signed transactions, addresses and amounts, read
+//! strictly. The node decides whether a transaction is valid.
 
-use crate::problem::Problem;
+use crate::problem::{AMOUNT_RANGE, BAD_ADDRESS};
+use axum::{body::Bytes, extract::Request};
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Timestamp, TxId, transaction::Transaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
+use ccoin_http::{Problem, body};
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, time::UNIX_EPOCH};
+
+/// Bytes of a body, but for arrays of transactions.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+
+/// Bytes of an array of transactions.
+pub(crate) const TXNS_LIMIT: usize = 4 << 20;
+
+/// The whole body, which must claim to be JSON.
+pub(crate) async fn json_body(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    body::require_json(request.headers())?;
+    body::read(request, limit).await
+}
 
 /// A signed transaction as it comes in.
 #[derive(Debug, Deserialize)]
@@ -112,7 +126,7 @@ impl<'de> Deserialize<'de> for Rows<'de> {
 /// 40 lower-case hex digits.
 pub(crate) fn address(text: &str) -> Result<Address, Problem> {
     text.parse().map_err(|error| {
-        Problem::bad_address(format!("not an address: {error}")).values(
+        Problem::new(BAD_ADDRESS, format!("not an address: {error}")).values(
             text.chars().take(80).collect::<String>(),
             "40 lower-case hex digits",
         )
@@ -130,13 +144,13 @@ pub(crate) fn amount(text: &str) -> Result<Amount, Problem> {
     amount.ok_or_else(|| {
         let got: String = text.chars().take(40).collect();
         let number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        let detail = "amount must be a whole number of coins, without quotes, fraction or exponent";
         let problem = if number {
-            Problem::amount_range
+            Problem::new(AMOUNT_RANGE, detail)
         } else {
-            Problem::bad_field
+            Problem::bad_field(detail)
         };
-        problem("amount must be a whole number of coins, without quotes, fraction or exponent")
-            .values(got, format!("0 to {}", ccoin_core::MAX_INTEGER))
+        problem.values(got, format!("0 to {}", ccoin_core::MAX_INTEGER))
     })
 }
 

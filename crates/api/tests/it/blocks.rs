@@ -1,9 +1,7 @@
 //! `/v1/status`, lists of blocks, single blocks, and the accounts as of a block.
 
-mod fixtures;
-
+use crate::fixtures::{Answer, COINS, MINING, Network, QUEUEING, Signed, TestNode, key, numbered};
 use axum::{body::Body, http::Request};
-use fixtures::{Answer, COINS, MINING, Network, QUEUEING, Signed, TestNode, key, numbered};
 use serde_json::{Value, json};
 
 /// Makes blocks up to `last`, with one transaction in each.

@@ -1,8 +1,6 @@
 //! Signed transactions over HTTP: one, many, again, waited for, only asked about.
 
-mod fixtures;
-
-use fixtures::{Answer, COINS, MINING, Network, QUEUEING, Signed, TestNode, key, numbered};
+use crate::fixtures::{Answer, COINS, MINING, Network, QUEUEING, Signed, TestNode, key, numbered};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,7 @@
 //! The paths of 2018, field by field, as old clients read them.
 
-mod fixtures;
-
+use crate::fixtures::{COINS, MINING, Network, QUEUEING, Signed, TestNode, key, numbered, request};
 use axum::http::Method;
-use fixtures::{COINS, MINING, Network, QUEUEING, Signed, TestNode, numbered, request};
 use serde_json::{Map, Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -111,13 +109,13 @@ async fn a_block_has_exactly_these_fields() {
     };
     assert_eq!(
         body,
-        &original(&txn),
+        &legacy_form(&txn),
         "the nine fields and nothing of the status"
     );
 }
 
-/// A transaction as the original paths show it.
-fn original(txn: &Signed) -> Value {
+/// A transaction as the legacy paths show it.
+fn legacy_form(txn: &Signed) -> Value {
     let mut shown = txn.clone();
     shown.0["time"] = json!(1_523_101_619.336);
     assert_eq!(keys(&shown.0).len(), 9);
@@ -136,7 +134,7 @@ async fn block_1_has_no_body_but_its_accounts_and_is_final() {
     assert_eq!(block["id"], json!(node.handle().genesis().id));
     let mut state = Map::new();
     for user in 0..=3 {
-        let address = fixtures::key(user).public_key().address().to_string();
+        let address = key(user).public_key().address().to_string();
         let account = json!({"address": address, "nonce": 0, "balance": COINS});
         state.insert(address, account);
     }
@@ -145,7 +143,7 @@ async fn block_1_has_no_body_but_its_accounts_and_is_final() {
 
 /// In the toy `blk-1` was a key prefix of `blk-10`: block 1 showed later accounts.
 #[tokio::test]
-async fn blk_1_is_a_key_prefix_of_blk_10_so_block_1_shows_later_accounts() {
+async fn block_1_shows_no_account_of_a_later_block() {
     let mut node = TestNode::start(&MINING);
     let genesis = node.handle().genesis().id;
     for number in 1..=11 {
@@ -164,7 +162,7 @@ async fn blk_1_is_a_key_prefix_of_blk_10_so_block_1_shows_later_accounts() {
                 "accounts as of block {number}"
             );
             let sent: u64 = (1..number).sum();
-            let sender = fixtures::key(1).public_key().address().to_string();
+            let sender = key(1).public_key().address().to_string();
             assert_eq!(state[&sender]["balance"], COINS - sent);
             assert_eq!(state[&sender]["nonce"], number - 1);
             assert_eq!(
@@ -256,7 +254,7 @@ async fn a_transaction_by_id_with_and_without_a_block_number() {
     let path = node.own(&format!("/txn/{}", txn.id()));
     for _from_disk in [false, true] {
         let shown = node.get(&path).await.ok();
-        let mut expected = original(&txn);
+        let mut expected = legacy_form(&txn);
         expected["status"] = "included".into();
         expected["block_number"] = 2.into();
         for (field, value) in expected.as_object().expect("an object") {

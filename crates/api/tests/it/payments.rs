@@ -1,12 +1,10 @@
 //! The wallet path: who is let in, which bodies are payments, and what a refusal costs.
 
-mod fixtures;
-
+use crate::fixtures::{COINS, MINING, QUEUEING, TestNode, key, numbered, payment::pem_forms};
 use axum::{
     body::Body,
     http::{HeaderName, header},
 };
-use fixtures::{COINS, MINING, QUEUEING, TestNode, key, numbered, payment::pem_forms};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -48,7 +46,7 @@ async fn status(node: &TestNode, changes: Changes<'_>) -> u16 {
 
 /// In the toy anyone who reached the HTTP port spent the node's coins.
 #[tokio::test]
-async fn anyone_who_reaches_the_http_port_spends_the_nodes_coins() {
+async fn only_the_holder_of_the_token_spends_the_nodes_coins() {
     let node = TestNode::start(&QUEUEING);
     let token = node.token.clone();
     assert_eq!(token.len(), 64, "256 bits");
@@ -64,6 +62,8 @@ async fn anyone_who_reaches_the_http_port_spends_the_nodes_coins() {
         (&format!("Basic {token}"), 401),
         (&token, 401),
         (&format!("Bearer {token}"), 200),
+        // The name of the scheme has no case.
+        (&format!("bearer {token}"), 200),
     ];
     for (value, expected) in cases {
         assert_eq!(
@@ -73,8 +73,32 @@ async fn anyone_who_reaches_the_http_port_spends_the_nodes_coins() {
         );
     }
     let queue = node.get("/v1/queue").await.ok();
-    assert_eq!(queue["txns"], 1, "only the last one was signed");
+    assert_eq!(queue["txns"], 2, "only the last two were signed");
     assert_eq!(queue["items"][0]["number"], 1);
+}
+
+#[tokio::test]
+async fn a_401_tells_a_missing_header_from_a_wrong_token() {
+    let node = TestNode::start(&QUEUEING);
+    for (value, detail) in [
+        ("", "the Authorization header is missing"),
+        ("Bearer", "the token is not this node's"),
+        ("bearer 00", "the token is not this node's"),
+        (
+            "Basic 00",
+            "the scheme of the Authorization header is not Bearer",
+        ),
+    ] {
+        let mut request = node.payment().body(Body::from(good())).expect("valid");
+        request.headers_mut().remove(header::AUTHORIZATION);
+        if !value.is_empty() {
+            let value = value.parse().expect("a header value");
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
+        let answer = node.send(request).await;
+        answer.is(401, "token-required");
+        assert_eq!(answer.json()["detail"], detail, "{value}");
+    }
 }
 
 #[tokio::test]
@@ -171,7 +195,7 @@ async fn the_token_is_judged_first_then_type_host_and_origin() {
 /// In the toy negative, fractional and string amounts were accepted, and one request
 /// with `"amount": "5"` stopped mining for good.
 #[tokio::test]
-async fn one_request_with_amount_5_as_text_stops_mining_for_good() {
+async fn an_amount_that_is_no_whole_number_is_refused_and_mining_goes_on() {
     let node = TestNode::start(&MINING);
     let to = numbered(9).to_string();
     for (amount, code) in [
@@ -375,7 +399,7 @@ async fn data_is_limited_and_a_refused_payment_burns_no_number() {
 
 /// In the toy transactions answered 200 with no peer were dropped.
 #[tokio::test]
-async fn transactions_answered_200_with_no_peer_are_dropped() {
+async fn a_payment_answered_200_is_kept_without_peers_and_over_a_restart() {
     let mut node = TestNode::start(&QUEUEING);
     let paid = node.pay(good()).await.ok();
     let fields = [
@@ -416,7 +440,7 @@ async fn concurrent_payments_get_distinct_numbers_without_gaps() {
     assert!(numbers.iter().copied().eq(1..=50), "{numbers:?}");
 }
 
-/// Whoever hangs up leaves a payment made or not made, and nobody else gets its number.
+/// A client that hangs up leaves a payment made or not made; no other gets its number.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_does_not_disturb_the_next_payment() {
     let node = TestNode::start(&QUEUEING);

@@ -1,14 +1,15 @@
-//! The API of a node that has no chain yet: it says so.
+//! The API of a node that has no chain yet: most paths answer 503 with the reason.
 
-use crate::{limits, problem, problem::Problem};
+use crate::{finish, problem::NOT_READY};
 use axum::{Json, Router, extract::State, routing::get};
 use ccoin_core::{Address, machine::NodeState};
+use ccoin_http::Problem;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-/// What is known before there is a chain.
+/// What a node without a chain knows.
 #[derive(Clone)]
-pub struct Waiting {
+pub struct NoChain {
     /// The node's account.
     pub address: Address,
     /// `basic` or `validator`.
@@ -17,7 +18,7 @@ pub struct Waiting {
     pub peers: watch::Receiver<usize>,
 }
 
-impl Waiting {
+impl NoChain {
     fn peers(&self) -> usize {
         *self.peers.borrow()
     }
@@ -32,40 +33,37 @@ impl Waiting {
 }
 
 /// The routes of a node without a chain.
-pub fn waiting_router(waiting: Waiting) -> Router {
-    let own = format!("/{}", waiting.address);
-    Router::new()
+pub fn no_chain_router(node: NoChain) -> Router {
+    let own = format!("/{}", node.address);
+    let routes = Router::new()
         .route(&own, get(root))
         .route(&format!("{own}/blk/cnt"), get(|| async { Json(0) }))
         .route("/v1/status", get(status))
         .route("/healthz", get(crate::v1::healthz))
-        .fallback(not_ready)
-        .layer(axum::middleware::from_fn(limits::posts))
-        .layer(axum::middleware::map_response(problem::only_problems))
-        .layer(axum::middleware::map_response(limits::open_to_readers))
-        .with_state(waiting)
+        .fallback(not_ready);
+    finish(routes).with_state(node)
 }
 
-async fn root(State(waiting): State<Waiting>) -> Json<Value> {
-    Json(json!({"address": waiting.address, "height": 0, "peers": waiting.peers()}))
+async fn root(State(node): State<NoChain>) -> Json<Value> {
+    Json(json!({"address": node.address, "height": 0, "peers": node.peers()}))
 }
 
-async fn status(State(waiting): State<Waiting>) -> Json<Value> {
+async fn status(State(node): State<NoChain>) -> Json<Value> {
     Json(json!({
-        "address": waiting.address,
-        "node_type": waiting.node_type,
+        "address": node.address,
+        "node_type": node.node_type,
         "version": env!("CARGO_PKG_VERSION"),
         "network_id": null, "genesis_id": null, "height": 0, "head": null, "final": null,
         "seconds_since_final": null, "leader": null,
         "state": NodeState::Genesis.letter(),
         "state_word": NodeState::Genesis.word(),
-        "peers": waiting.peers(),
+        "peers": node.peers(),
         "queue": {"txns": 0, "bytes": 0},
         "ready": false,
-        "not_ready": [waiting.reason()],
+        "not_ready": [node.reason()],
     }))
 }
 
-async fn not_ready(State(waiting): State<Waiting>) -> Problem {
-    Problem::not_ready(waiting.reason()).hint("wait for a peer, or found a network with initc")
+async fn not_ready(State(node): State<NoChain>) -> Problem {
+    Problem::new(NOT_READY, node.reason()).hint("wait for a peer, or found a network with initc")
 }

@@ -1,10 +1,10 @@
-//! The paths of 2018, under the node's own address. Their shapes are fixed.
+//! The paths of 2018, under the node's own address. The form of their answers is fixed.
 
 use crate::{
     Api,
-    body::{LIMIT, json_bytes, parse_object},
-    problem::Problem,
-    shapes::{AccountShape, BlockShape, BodyForm, Time, TxnStatusShape},
+    json::{AccountJson, BlockJson, BodyForm, Time, TxnStatusJson},
+    problem::{TOO_MANY_ACCOUNTS, TXN_NOT_FOUND, unreadable},
+    request::{BODY_LIMIT, json_body},
     v1::{block_number, txn_id},
     wallet,
 };
@@ -15,6 +15,7 @@ use axum::{
     routing::get,
 };
 use ccoin_core::{Address, Height};
+use ccoin_http::{Problem, json::parse_object};
 use ccoin_node::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -56,8 +57,8 @@ async fn count(State(api): State<Api>) -> Json<Height> {
 #[derive(Serialize)]
 struct BlockWithState {
     #[serde(flatten)]
-    block: BlockShape,
-    state: BTreeMap<Address, AccountShape>,
+    block: BlockJson,
+    state: BTreeMap<Address, AccountJson>,
 }
 
 async fn block(
@@ -65,30 +66,20 @@ async fn block(
     Path(number): Path<String>,
 ) -> Result<Json<BlockWithState>, Problem> {
     let number = block_number(&number)?;
-    let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let block = api
-        .node
-        .history()
-        .block(number)
-        .await?
-        .ok_or_else(missing)?;
-    let (rows, next) = api
-        .node
-        .history()
-        .accounts(number, None, MAX_ACCOUNTS + 1)
-        .await?;
+    let block = api.block(number).await?;
+    let accounts = api.node.history().accounts(number, None, MAX_ACCOUNTS + 1);
+    let (rows, next) = accounts.await.map_err(unreadable)?;
     if rows.len() > MAX_ACCOUNTS || next.is_some() {
-        return Err(Problem::too_many_accounts(format!(
-            "more than {MAX_ACCOUNTS} accounts existed at block {number}"
-        ))
-        .hint(format!("read GET /v1/blocks/{number}/state page by page")));
+        let detail = format!("more than {MAX_ACCOUNTS} accounts existed at block {number}");
+        return Err(Problem::new(TOO_MANY_ACCOUNTS, detail)
+            .hint(format!("read GET /v1/blocks/{number}/state page by page")));
     }
     let state = rows
         .into_iter()
-        .map(|(address, account)| (address, AccountShape::new(address, account)))
+        .map(|(address, account)| (address, AccountJson::new(address, account)))
         .collect();
     Ok(Json(BlockWithState {
-        block: BlockShape::new(&block, BodyForm::Full, Time::Seconds),
+        block: BlockJson::new(&block, BodyForm::Full, Time::Seconds),
         state,
     }))
 }
@@ -104,31 +95,24 @@ async fn transaction(
     State(api): State<Api>,
     Path(id): Path<String>,
     request: Request,
-) -> Result<Json<TxnStatusShape>, Problem> {
+) -> Result<Json<TxnStatusJson>, Problem> {
     let id = txn_id(&id)?;
     let mut wanted = None;
     if !request.body().is_end_stream() {
-        let bytes = json_bytes(request, LIMIT).await?;
+        let bytes = json_body(request, BODY_LIMIT).await?;
         let number = parse_object::<InBlock<'_>>(&bytes)?.block_number;
         wanted = number
             .map(|number| block_number(number.get()))
             .transpose()?;
     }
-    let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
-    let (txn, status) = api
-        .node
-        .history()
-        .transaction(id)
-        .await?
-        .ok_or_else(missing)?;
+    let (txn, status) = api.transaction(id).await?;
     let height = match &status {
         Status::Included { height, .. } => Some(*height),
         Status::Pending | Status::Dropped(_) => None,
     };
     if wanted.is_some() && wanted != height {
-        return Err(Problem::txn_not_found(format!(
-            "transaction {id} is not in that block"
-        )));
+        let detail = format!("transaction {id} is not in that block");
+        return Err(Problem::new(TXN_NOT_FOUND, detail));
     }
-    Ok(Json(TxnStatusShape::new(&txn, &status, Time::Seconds)))
+    Ok(Json(TxnStatusJson::new(&txn, &status, Time::Seconds)))
 }

@@ -1,5 +1,5 @@
-//! What goes out as JSON. Times: seconds as a decimal number on the original paths,
-//! RFC 3339 with three decimals under /v1.
+//! The JSON of answers. Times: seconds as a decimal number on the legacy paths, RFC 3339
+//! with three decimals under /v1.
 
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
@@ -35,9 +35,9 @@ pub(crate) fn rfc3339(time: Timestamp) -> impl core::fmt::Display {
     humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(time.get()))
 }
 
-/// A transaction in the nine fields that it always had.
+/// A transaction in the nine fields of 2018.
 #[derive(Debug, Serialize)]
-pub(crate) struct TxnShape {
+pub(crate) struct TxnJson {
     id: TxId,
     number: AccountNonce,
     from: Address,
@@ -49,7 +49,7 @@ pub(crate) struct TxnShape {
     public_key: PublicKey,
 }
 
-impl TxnShape {
+impl TxnJson {
     pub(crate) fn new(txn: &VerifiedTransaction, time: fn(Timestamp) -> Time) -> Self {
         Self {
             id: *txn.id(),
@@ -65,11 +65,11 @@ impl TxnShape {
     }
 }
 
-/// A transaction and what became of it.
+/// A transaction and its status.
 #[derive(Debug, Serialize)]
-pub(crate) struct TxnStatusShape {
+pub(crate) struct TxnStatusJson {
     #[serde(flatten)]
-    txn: TxnShape,
+    txn: TxnJson,
     status: &'static str,
     block_number: Option<Height>,
     block_id: Option<BlockId>,
@@ -77,7 +77,7 @@ pub(crate) struct TxnStatusShape {
     reason: Option<String>,
 }
 
-impl TxnStatusShape {
+impl TxnStatusJson {
     pub(crate) fn new(
         txn: &VerifiedTransaction,
         status: &Status,
@@ -93,7 +93,7 @@ impl TxnStatusShape {
             Status::Dropped(reason) => (None, Some(reason.to_string())),
         };
         Self {
-            txn: TxnShape::new(txn, time),
+            txn: TxnJson::new(txn, time),
             status: status.word(),
             block_number: place.map(|(height, _, _)| height),
             block_id: place.map(|(_, block, _)| block),
@@ -105,13 +105,13 @@ impl TxnStatusShape {
 
 /// An account as of a block.
 #[derive(Debug, Serialize)]
-pub(crate) struct AccountShape {
+pub(crate) struct AccountJson {
     address: Address,
     nonce: AccountNonce,
     balance: Amount,
 }
 
-impl AccountShape {
+impl AccountJson {
     pub(crate) fn new(address: Address, account: ledger::Account) -> Self {
         Self {
             address,
@@ -134,14 +134,14 @@ pub(crate) enum BodyForm {
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum BodyShape {
-    Full(Vec<TxnShape>),
+enum BodyJson {
+    Full(Vec<TxnJson>),
     Ids(Vec<TxId>),
 }
 
 /// A block without its state.
 #[derive(Debug, Serialize)]
-pub(crate) struct BlockShape {
+pub(crate) struct BlockJson {
     number: Height,
     id: BlockId,
     hash_parent: BlockId,
@@ -157,10 +157,10 @@ pub(crate) struct BlockShape {
     #[serde(rename = "final")]
     is_final: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<BodyShape>,
+    body: Option<BodyJson>,
 }
 
-impl BlockShape {
+impl BlockJson {
     pub(crate) fn new(block: &SealedBlock, body: BodyForm, time: fn(Timestamp) -> Time) -> Self {
         let header = block.header();
         let txns = block.transactions.iter();
@@ -179,10 +179,10 @@ impl BlockShape {
             signature: block.signed.signature.clone(),
             is_final: is_final(header.number),
             body: match body {
-                BodyForm::Full => Some(BodyShape::Full(
-                    txns.map(|txn| TxnShape::new(txn, time)).collect(),
+                BodyForm::Full => Some(BodyJson::Full(
+                    txns.map(|txn| TxnJson::new(txn, time)).collect(),
                 )),
-                BodyForm::Ids => Some(BodyShape::Ids(txns.map(|txn| *txn.id()).collect())),
+                BodyForm::Ids => Some(BodyJson::Ids(txns.map(|txn| *txn.id()).collect())),
                 BodyForm::Left => None,
             },
         }

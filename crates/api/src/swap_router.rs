@@ -1,5 +1,5 @@
-//! What answers before and after the node has a chain: one door, behind which the
-//! routes are exchanged.
+//! A router whose routes can be replaced while it serves: a node has other routes before
+//! it has a chain.
 
 use axum::{Router, body::Body, extract::Request, response::Response};
 use std::{
@@ -11,19 +11,19 @@ use std::{
 };
 use tower::{Service, ServiceExt as _};
 
-/// The door. Clones share it.
+/// Clones share the routes.
 #[derive(Clone)]
-pub struct Front(Arc<RwLock<Router>>);
+pub struct SwapRouter(Arc<RwLock<Router>>);
 
-impl Front {
-    /// A door with these routes behind it.
+impl SwapRouter {
+    /// `routes` until the first [`swap`](Self::swap).
     #[must_use]
     pub fn new(routes: Router) -> Self {
         Self(Arc::new(RwLock::new(routes)))
     }
 
-    /// Exchanges the routes: requests from now on meet the new ones.
-    pub fn exchange(&self, routes: Router) {
+    /// Replaces the routes; requests under way keep the old ones.
+    pub fn swap(&self, routes: Router) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = routes;
     }
 
@@ -33,7 +33,7 @@ impl Front {
     }
 }
 
-impl Service<Request<Body>> for Front {
+impl Service<Request<Body>> for SwapRouter {
     type Response = Response;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;

@@ -1,8 +1,6 @@
 //! One account, now and as of a block.
 
-mod fixtures;
-
-use fixtures::{COINS, MINING, QUEUEING, Signed, TestNode, key, numbered};
+use crate::fixtures::{COINS, MINING, QUEUEING, Signed, TestNode, key, numbered};
 use serde_json::{Value, json};
 
 fn account(address: &impl ToString, nonce: u64, balance: u64, pending: u64, block: u64) -> Value {
