@@ -7,6 +7,7 @@ use ccoin_discovery::{Service, Store};
 use ccoin_home::{
     DaemonOptions, ExitCode, Failure, LogSink, ProcessFile, environment, panics, run,
 };
+use ccoin_node::clock;
 use clap::{ArgAction, Parser};
 use signals::{Signals, Told};
 use std::{
@@ -93,7 +94,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let _pid_file = options.daemon.write_pid()?;
     let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
     ready_file.clear()?;
-    let service = Arc::new(Service::new(store.load()));
+    let service = Arc::new(Service::new(store.load(clock::now()), clock::now));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));
     let serving = tokio::spawn(ccoin_discovery::serve(listener, router, stop.clone()));

@@ -235,7 +235,7 @@ pub(crate) mod tests {
     const TIME: Timestamp = Timestamp::ZERO;
 
     #[test]
-    fn what_is_signed_is_the_array_of_the_specification() {
+    fn the_signed_bytes_are_the_array_of_the_specification() {
         let record = Record::add(claim("h", 300), Timestamp::new(5).unwrap(), key(0)).unwrap();
         let der = key(0).public_key().as_der();
         let mut bytes = b"ccoin/1/dsc\x98\xa3add\xc4\x14".to_vec();
@@ -250,7 +250,7 @@ pub(crate) mod tests {
         assert_eq!(verified.unwrap().record(), &record);
     }
 
-    /// Of the toy: no authentication, anyone removes anyone.
+    /// In the toy there was no authentication: anyone removed anyone.
     #[test]
     fn only_the_owner_of_an_id_can_write_its_record() {
         let mut verifier = Verifier::new(4);

@@ -15,6 +15,7 @@ mod problem;
 mod server;
 mod timed_stream;
 
+pub use axum::body::Bytes;
 pub use client::{Answer, ClientLimits, Connection, Refusal, RequestError};
 pub use limits::{address_group, guard};
 pub use problem::{Kind, Problem};

@@ -7,11 +7,9 @@
 use crate::{Command, Host, Verified};
 use ccoin_core::{BlockId, Timestamp};
 use ccoin_crypto::Address;
+use ccoin_http::address_group;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// How long a node stays listed after it was last heard of, by the server's clock:
 /// nodes renew every 30 s, so two losses are forgiven.
@@ -259,8 +257,8 @@ impl Registry {
         if caller.is_loopback() {
             return Ok(());
         }
-        let network = network(caller);
-        let same = |entry: &&Entry| entry.id != id && self::network(entry.caller) == network;
+        let group = address_group(caller);
+        let same = |entry: &&Entry| entry.id != id && address_group(entry.caller) == group;
         if self.entries.values().filter(same).count() >= MAX_ENTRIES_PER_CALLER {
             return Err(RegistryError::CallerFull);
         }
@@ -288,14 +286,6 @@ fn shown_to(vantage: Vantage, host: &Host) -> Host {
         Host::of(vantage.reached)
     } else {
         host.clone()
-    }
-}
-
-/// Whoever has one IPv6 address has the whole /64.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
     }
 }
 

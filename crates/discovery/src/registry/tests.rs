@@ -60,9 +60,9 @@ fn stranger(number: u32, caller: IpAddr) -> Entry {
     }
 }
 
-/// Of the toy: no expiry.
+/// In the toy records never expired.
 #[test]
-fn records_never_expire() {
+fn a_record_lives_90_s_unless_it_is_renewed() {
     let mut registry = Registry::default();
     // Its own clock is ahead: that buys no life.
     registry
@@ -107,7 +107,7 @@ fn a_time_must_be_near_and_newer() {
 }
 
 #[test]
-fn what_has_ended_cannot_be_replayed() {
+fn a_record_that_ended_cannot_be_replayed() {
     let mut registry = Registry::default();
     let (old, older) = (add(0, "", 40_000), add(1, "", 60_000));
     registry.apply(&old, OUTSIDE, at(0)).unwrap();
@@ -191,7 +191,7 @@ fn a_filter_names_network_and_block_1() {
 }
 
 #[test]
-fn one_caller_cannot_take_all_the_room() {
+fn one_caller_has_at_most_64_records() {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     for (filled, same, other) in [
         (OUTSIDE, OUTSIDE, ip("10.0.0.8")),
@@ -219,7 +219,7 @@ fn one_caller_cannot_take_all_the_room() {
 }
 
 #[test]
-fn the_registry_is_bounded_and_late_comers_hide_nobody() {
+fn the_registry_is_bounded_and_new_records_hide_no_older_one() {
     let many = (0..20_000).map(|n| stranger(n, HERE)).collect();
     let mut registry = Registry::restore(many, at(0));
     assert_eq!(registry.entries().count(), MAX_ENTRIES);

@@ -150,7 +150,7 @@ mod tests {
             let listener = TcpListener::bind(at).await.unwrap();
             let address = listener.local_addr().unwrap();
             let stop = CancellationToken::new();
-            let router = router(Arc::new(Service::new(Registry::default())));
+            let router = router(Arc::new(Service::new(Registry::default(), clock::now)));
             let serving = tokio::spawn(serve(listener, router, stop.clone()));
             (Self { stop, serving }, address)
         }
