@@ -1,5 +1,5 @@
 //! `discovery`: the service through which nodes find each other. Reads options, opens
-//! directory and socket, serves until a signal, and keeps the registry at the end.
+//! directory and socket, serves until a signal, and writes the registry at the end.
 
 mod signals;
 
@@ -21,7 +21,7 @@ use std::{
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-/// Connections that the system holds while all places are taken.
+/// Connections that wait in the system's queue.
 const BACKLOG: u32 = 1_024;
 
 /// Run the service through which nodes find each other
@@ -113,7 +113,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     signals::tell_stopping();
     stop.cancel();
     let served = serving.await;
-    // After the last request, so that the file holds what was answered.
+    // After the last request, so that the file holds every answered change.
     written.cancel();
     let kept = keeping.await;
     tracing::info!("Discovery Service ended");

@@ -7,7 +7,7 @@ use ccoin_http::Problem;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-/// What a node without a chain knows.
+/// The state of a node without a chain.
 #[derive(Clone)]
 pub struct NoChain {
     /// The node's account.

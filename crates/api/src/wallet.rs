@@ -24,7 +24,7 @@ const MAX_RECIPIENT: usize = 4_096;
 
 /// The conditions of the wallet path.
 pub struct WalletGuard {
-    /// Compares a presented token with the node's, in constant time.
+    /// Compares a presented token with the node's in constant time.
     pub token_matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
     /// `http.allow_host`.
     pub hosts: Vec<String>,

@@ -36,7 +36,7 @@ pub enum ClientError {
         status: u16,
         detail: String,
     },
-    /// The status is 200, the content is not what this command promises.
+    /// The status is 200, but the body is not the answer to this command.
     #[error("the answer of {server} is not {expected}")]
     Answer {
         server: String,
@@ -109,9 +109,9 @@ impl DiscoveryClient {
         })
     }
 
-    async fn tell(&self, what: &serde_json::Value) -> Result<(), ClientError> {
+    async fn tell(&self, command: &serde_json::Value) -> Result<(), ClientError> {
         let mut connection = self.connection();
-        let answer = ask(&mut connection, what.to_string()).await?;
+        let answer = ask(&mut connection, command.to_string()).await?;
         if answer.trim_ascii() == b"true" {
             return Ok(());
         }

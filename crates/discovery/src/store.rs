@@ -38,7 +38,7 @@ pub enum StoreError {
     Io {
         /// The directory.
         path: PathBuf,
-        /// What the system says.
+        /// Of the system.
         source: io::Error,
     },
 }

@@ -1,5 +1,5 @@
-//! Errors as RFC 9457 problem details: what happened, with the values, and what to do
-//! next. Each server adds the kinds that only it has.
+//! Errors as RFC 9457 problem details: the fault with its values, and advice. Each server
+//! adds the kinds that only it has.
 
 use axum::{
     body::Body,
@@ -13,7 +13,7 @@ const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds of `Retry-After` where a problem does not set its own.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// What all problems with one code share.
+/// The part that all problems with one code share.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     status: StatusCode,
@@ -102,7 +102,7 @@ const INTERNAL: Kind = Kind::new(
 );
 
 impl Problem {
-    /// A problem of this kind; `detail` says what happened this time.
+    /// A problem of this kind; `detail` describes this occurrence.
     #[must_use]
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
@@ -160,7 +160,7 @@ impl Problem {
         Self::new(INTERNAL, detail)
     }
 
-    /// What to do next.
+    /// Advice for the next step.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

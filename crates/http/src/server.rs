@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 256;
 /// Shortest time between two log lines about connections that cannot be accepted.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What distinguishes the servers.
+/// The limits in which servers differ.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
     /// Open connections of one [address group](crate::address_group); connections from

@@ -27,7 +27,7 @@ pub(super) struct Account {
 }
 
 /// `GET /v1/accounts/{address}?block=n`; an unknown address has zeros. As of a past
-/// block nothing was waiting.
+/// block no transaction is pending.
 pub(super) async fn one(
     State(api): State<Api>,
     Path(text): Path<String>,

@@ -56,7 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// A block number in a path: what cannot be one does not exist.
+/// A block number in a path; other text is a block that does not exist.
 pub(crate) fn block_number(text: &str) -> Result<Height, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text
@@ -65,14 +65,14 @@ pub(crate) fn block_number(text: &str) -> Result<Height, Problem> {
         .filter(|_| digits)
         .and_then(|number| Height::new(number).ok());
     number.ok_or_else(|| {
-        Problem::new(BLOCK_NOT_FOUND, "that is not a number of a block").values(
+        Problem::new(BLOCK_NOT_FOUND, "this is not the number of a block").values(
             text.chars().take(40).collect::<String>(),
             "a whole number from 1",
         )
     })
 }
 
-/// A transaction id in a path: what cannot be one does not exist.
+/// A transaction id in a path; other text is a transaction that does not exist.
 pub(crate) fn txn_id(text: &str) -> Result<TxId, Problem> {
     text.parse().map_err(|error| {
         Problem::new(TXN_NOT_FOUND, format!("not a transaction id: {error}")).values(
@@ -82,7 +82,7 @@ pub(crate) fn txn_id(text: &str) -> Result<TxId, Problem> {
     })
 }
 
-/// `limit` of a list: 1 to 100, 20 if nothing is said.
+/// `limit` of a list: from 1 to `most`, 20 by default.
 pub(crate) fn limit(asked: Option<usize>, most: usize) -> Result<usize, Problem> {
     match asked {
         None => Ok(20),

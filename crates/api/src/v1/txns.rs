@@ -1,4 +1,4 @@
-//! Signed transactions: submit one or many, ask about one.
+//! Signed transactions: submit one or many, find one.
 
 use super::{Params, txn_id};
 use crate::{
@@ -182,7 +182,7 @@ async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
     Ok((StatusCode::ACCEPTED, Json(Items { items })).into_response())
 }
 
-/// Whatever memory does not hold any more is in a block: it has been accepted.
+/// An accepted transaction that is no longer in memory is in a block.
 fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
     match api.node.board().fate(txn.id()) {
         Some(Fate::Pending(_)) => "pending",
@@ -199,7 +199,7 @@ fn number_is_used(error: &SubmitError) -> bool {
     matches!(error, SubmitError::Pool(PoolError::NumberUsed { .. }))
 }
 
-/// `POST /v1/txns/check`: what would happen, without doing it.
+/// `POST /v1/txns/check`: the checks of a submission without the submission.
 pub(super) async fn check(
     State(api): State<Api>,
     request: Request,
