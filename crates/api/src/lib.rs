@@ -24,7 +24,7 @@ use axum::{
     routing::get,
 };
 use ccoin_core::{Height, TxId, block::SealedBlock, transaction::VerifiedTransaction};
-use ccoin_http::{Problem, ServerLimits, guard};
+use ccoin_http::{NOT_FOUND, Problem, ServerLimits, guard};
 use ccoin_node::{NodeHandle, Status};
 use problem::{BLOCK_NOT_FOUND, TXN_NOT_FOUND, unreadable};
 use std::{sync::Arc, time::Duration};
@@ -61,7 +61,7 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
         .nest("/v1", v1::routes())
         .route("/healthz", get(v1::healthz))
         .route("/readyz", get(v1::readyz))
-        .fallback(|| async { Problem::not_found("no such path") });
+        .fallback(|| async { Problem::new(NOT_FOUND, "no such path") });
     finish(routes).with_state(api)
 }
 

@@ -1,82 +1,24 @@
 //! The kinds of problems that only a node has, and which error of the node is which.
 
-use axum::http::StatusCode;
 use ccoin_core::{pool::PoolError, transaction::TransactionError};
 use ccoin_http::{Kind, Problem};
 use ccoin_node::{HistoryError, SubmitError};
 
-pub(crate) const BAD_ADDRESS: Kind =
-    Kind::new(StatusCode::BAD_REQUEST, "bad-address", "Not an address");
-pub(crate) const AMOUNT_RANGE: Kind = Kind::new(
-    StatusCode::BAD_REQUEST,
-    "amount-range",
-    "Not an amount of coins",
-);
-pub(crate) const TOKEN_REQUIRED: Kind = Kind::new(
-    StatusCode::UNAUTHORIZED,
-    "token-required",
-    "This path spends the node's coins and needs its token",
-);
-pub(crate) const FORBIDDEN_ORIGIN: Kind = Kind::new(
-    StatusCode::FORBIDDEN,
-    "forbidden-origin",
-    "Requests from there may not spend coins",
-);
-pub(crate) const BLOCK_NOT_FOUND: Kind = Kind::new(
-    StatusCode::NOT_FOUND,
-    "block-not-found",
-    "There is no such block",
-);
-pub(crate) const TXN_NOT_FOUND: Kind = Kind::new(
-    StatusCode::NOT_FOUND,
-    "txn-not-found",
-    "There is no such transaction",
-);
-const NONCE_USED: Kind = Kind::new(
-    StatusCode::CONFLICT,
-    "nonce-used",
-    "The number of the transaction is used",
-);
-const NONCE_GAP: Kind = Kind::new(
-    StatusCode::CONFLICT,
-    "nonce-gap",
-    "Too many transactions are missing before this one",
-);
-const DATA_TOO_LARGE: Kind = Kind::new(
-    StatusCode::PAYLOAD_TOO_LARGE,
-    "data-too-large",
-    "The data of the transaction is too large",
-);
-const BAD_SIGNATURE: Kind = Kind::new(
-    StatusCode::UNPROCESSABLE_ENTITY,
-    "bad-signature",
-    "The signature does not fit",
-);
-const INSUFFICIENT_FUNDS: Kind = Kind::new(
-    StatusCode::UNPROCESSABLE_ENTITY,
-    "insufficient-funds",
-    "The account does not have the coins",
-);
-pub(crate) const TOO_MANY_ACCOUNTS: Kind = Kind::new(
-    StatusCode::UNPROCESSABLE_ENTITY,
-    "too-many-accounts",
-    "The block has too many accounts for one answer",
-);
-const QUEUE_FULL: Kind = Kind::new(
-    StatusCode::SERVICE_UNAVAILABLE,
-    "queue-full",
-    "The queue is full",
-);
-pub(crate) const NOT_READY: Kind = Kind::new(
-    StatusCode::SERVICE_UNAVAILABLE,
-    "not-ready",
-    "The node is not ready",
-);
-pub(crate) const WAIT_TIMEOUT: Kind = Kind::new(
-    StatusCode::GATEWAY_TIMEOUT,
-    "wait-timeout",
-    "The transaction is still waiting",
-);
+pub(crate) const BAD_ADDRESS: Kind = Kind(400, "bad-address");
+pub(crate) const AMOUNT_RANGE: Kind = Kind(400, "amount-range");
+pub(crate) const TOKEN_REQUIRED: Kind = Kind(401, "token-required");
+pub(crate) const FORBIDDEN_ORIGIN: Kind = Kind(403, "forbidden-origin");
+pub(crate) const BLOCK_NOT_FOUND: Kind = Kind(404, "block-not-found");
+pub(crate) const TXN_NOT_FOUND: Kind = Kind(404, "txn-not-found");
+const NONCE_USED: Kind = Kind(409, "nonce-used");
+const NONCE_GAP: Kind = Kind(409, "nonce-gap");
+const DATA_TOO_LARGE: Kind = Kind(413, "data-too-large");
+const BAD_SIGNATURE: Kind = Kind(422, "bad-signature");
+const INSUFFICIENT_FUNDS: Kind = Kind(422, "insufficient-funds");
+pub(crate) const TOO_MANY_ACCOUNTS: Kind = Kind(422, "too-many-accounts");
+const QUEUE_FULL: Kind = Kind(503, "queue-full");
+pub(crate) const NOT_READY: Kind = Kind(503, "not-ready");
+pub(crate) const WAIT_TIMEOUT: Kind = Kind(504, "wait-timeout");
 
 /// Why a transaction was not accepted.
 pub(crate) fn refused(error: SubmitError) -> Problem {

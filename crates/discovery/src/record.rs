@@ -8,6 +8,7 @@ use ccoin_crypto::{
 };
 use serde::Serialize;
 
+/// The commands that carry a signed record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// List the node.

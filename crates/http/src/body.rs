@@ -1,6 +1,6 @@
 //! Request bodies: bounded in size and time.
 
-use crate::Problem;
+use crate::{Problem, problem::UNSUPPORTED_MEDIA_TYPE};
 use axum::{
     body::{Bytes, HttpBody as _, to_bytes},
     extract::Request,
@@ -49,8 +49,6 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
     let got = if kind.is_empty() { "none" } else { kind };
     let got: String = got.chars().take(80).collect();
-    Err(
-        Problem::unsupported_media_type("send Content-Type: application/json")
-            .values(got, "application/json"),
-    )
+    let detail = "send Content-Type: application/json";
+    Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, detail).values(got, "application/json"))
 }

@@ -18,5 +18,5 @@ mod timed_stream;
 pub use axum::body::Bytes;
 pub use client::{Answer, ClientLimits, Connection, Refusal, RequestError};
 pub use limits::{address_group, guard};
-pub use problem::{Kind, Problem};
+pub use problem::{Kind, NOT_FOUND, Problem};
 pub use server::{Endpoints, ServerLimits, serve};

@@ -1,7 +1,10 @@
 //! Limits for each client address: requests per second, open connections. This machine
 //! itself has no limit, as many nodes may run on it.
 
-use crate::{Endpoints, Problem, problem::only_problems};
+use crate::{
+    Endpoints, Problem,
+    problem::{RATE_LIMITED, only_problems},
+};
 use axum::{
     Router,
     body::Body,
@@ -88,10 +91,9 @@ async fn limit_posts(
     let refused = request.method() == Method::POST
         && endpoints.is_some_and(|ends| !limit.allows(ends.remote.ip()));
     if refused {
-        return Problem::rate_limited(format!(
-            "more than {POSTS_PER_SECOND} POST requests in a second from your address"
-        ))
-        .into_response();
+        let detail =
+            format!("more than {POSTS_PER_SECOND} POST requests in a second from your address");
+        return Problem::new(RATE_LIMITED, detail).into_response();
     }
     next.run(request).await
 }

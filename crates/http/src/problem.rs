@@ -13,25 +13,19 @@ const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds of `Retry-After` where a problem does not set its own.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// The part that all problems with one code share.
+/// The status and the stable code that programs compare.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    status: StatusCode,
-    code: &'static str,
-    title: &'static str,
-}
+pub struct Kind(pub u16, pub &'static str);
 
-impl Kind {
-    /// `code` is stable: programs compare it.
-    #[must_use]
-    pub const fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self {
-            status,
-            code,
-            title,
-        }
-    }
-}
+const BAD_JSON: Kind = Kind(400, "bad-json");
+const BAD_FIELD: Kind = Kind(400, "bad-field");
+const METHOD_NOT_ALLOWED: Kind = Kind(405, "method-not-allowed");
+const BODY_TOO_LARGE: Kind = Kind(413, "body-too-large");
+const INTERNAL: Kind = Kind(500, "internal");
+/// For a path; other missing things have kinds of their own.
+pub const NOT_FOUND: Kind = Kind(404, "not-found");
+pub(crate) const UNSUPPORTED_MEDIA_TYPE: Kind = Kind(415, "unsupported-media-type");
+pub(crate) const RATE_LIMITED: Kind = Kind(429, "rate-limited");
 
 /// An error response. As JSON it is the body of the response.
 #[derive(Clone, Debug, Serialize)]
@@ -39,8 +33,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
-    #[serde(serialize_with = "status_number")]
-    status: StatusCode,
+    status: u16,
     code: &'static str,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,63 +46,16 @@ pub struct Problem {
     retry_after: u32,
 }
 
-fn status_number<S: serde::Serializer>(
-    status: &StatusCode,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
-}
-
-const BAD_JSON: Kind = Kind::new(
-    StatusCode::BAD_REQUEST,
-    "bad-json",
-    "The body is not the JSON that is needed",
-);
-const BAD_FIELD: Kind = Kind::new(
-    StatusCode::BAD_REQUEST,
-    "bad-field",
-    "A field or parameter is not usable",
-);
-const NOT_FOUND: Kind = Kind::new(
-    StatusCode::NOT_FOUND,
-    "not-found",
-    "There is nothing at this path",
-);
-const METHOD_NOT_ALLOWED: Kind = Kind::new(
-    StatusCode::METHOD_NOT_ALLOWED,
-    "method-not-allowed",
-    "This path does not take that method",
-);
-const BODY_TOO_LARGE: Kind = Kind::new(
-    StatusCode::PAYLOAD_TOO_LARGE,
-    "body-too-large",
-    "The body is too large",
-);
-const UNSUPPORTED_MEDIA_TYPE: Kind = Kind::new(
-    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    "unsupported-media-type",
-    "The body must be JSON",
-);
-const RATE_LIMITED: Kind = Kind::new(
-    StatusCode::TOO_MANY_REQUESTS,
-    "rate-limited",
-    "Too many requests",
-);
-const INTERNAL: Kind = Kind::new(
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "internal",
-    "The server has failed",
-);
-
 impl Problem {
-    /// A problem of this kind; `detail` describes this occurrence.
+    /// A problem of this kind; `detail` describes this occurrence. The title is the phrase of
+    /// the status, as RFC 9457, 4.2.1 has it for the type `about:blank`.
     #[must_use]
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(Kind(status, code): Kind, detail: impl Into<String>) -> Self {
         Self {
             kind: "about:blank",
-            title: kind.title,
-            status: kind.status,
-            code: kind.code,
+            title: status_code(status).canonical_reason().unwrap_or("Error"),
+            status,
+            code,
             detail: detail.into(),
             hint: None,
             got: None,
@@ -130,28 +76,10 @@ impl Problem {
         Self::new(BAD_FIELD, detail)
     }
 
-    /// 404 for a path; other missing things have kinds of their own.
-    #[must_use]
-    pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(NOT_FOUND, detail)
-    }
-
     /// 413.
     #[must_use]
     pub fn body_too_large(detail: impl Into<String>) -> Self {
         Self::new(BODY_TOO_LARGE, detail)
-    }
-
-    /// 415.
-    #[must_use]
-    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
-        Self::new(UNSUPPORTED_MEDIA_TYPE, detail)
-    }
-
-    /// 429.
-    #[must_use]
-    pub fn rate_limited(detail: impl Into<String>) -> Self {
-        Self::new(RATE_LIMITED, detail)
     }
 
     /// 500.
@@ -184,37 +112,38 @@ impl Problem {
 
     /// The problem that a bare error status of the framework stands for.
     fn of_status(status: StatusCode) -> Self {
-        match status {
-            StatusCode::NOT_FOUND => Self::not_found("no such path"),
-            StatusCode::METHOD_NOT_ALLOWED => Self::new(
+        match status.as_u16() {
+            404 => Self::new(NOT_FOUND, "no such path"),
+            405 => Self::new(
                 METHOD_NOT_ALLOWED,
                 "the Allow header lists the methods of this path",
             ),
-            StatusCode::PAYLOAD_TOO_LARGE => Self::body_too_large("the body is too large"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                Self::unsupported_media_type("send Content-Type: application/json")
-            }
-            status if status.is_client_error() => Self::bad_field("the request is not usable"),
+            400..=499 => Self::bad_field("the request is not usable"),
             _ => Self::internal("the log of the server says more"),
         }
     }
+}
+
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response<Body> {
         let body = serde_json::to_vec(&self).expect("a problem has only text and a number");
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
+        *response.status_mut() = status_code(self.status);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if matches!(
-            self.status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        ) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        match self.status {
+            401 => {
+                let scheme = HeaderValue::from_static("Bearer");
+                headers.insert(header::WWW_AUTHENTICATE, scheme);
+            }
+            429 | 503 => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
+            }
+            _ => {}
         }
         response
     }

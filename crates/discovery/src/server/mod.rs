@@ -14,7 +14,7 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
-use ccoin_http::{Endpoints, Problem, ServerLimits, body, guard};
+use ccoin_http::{Endpoints, NOT_FOUND, Problem, ServerLimits, body, guard};
 use request::Parsed;
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -70,7 +70,7 @@ async fn elsewhere(
     if request.method() == Method::POST {
         return command(service, ends, request).await;
     }
-    Err(Problem::not_found("no such path").hint("see / and /members, or POST a command"))
+    Err(Problem::new(NOT_FOUND, "no such path").hint("see / and /members, or POST a command"))
 }
 
 async fn command(

@@ -1,43 +1,18 @@
 //! The kinds of problems that only this service has, and which refusal is which.
 
 use crate::{RecordError, RegistryError, service::RefusedError};
-use axum::http::StatusCode;
 use ccoin_http::{Kind, Problem};
 
 /// Seconds after which a full registry may have room: the life of a record.
 const RETRY_AFTER_SECONDS: u32 = 90;
 
-pub(super) const UNSIGNED: Kind = Kind::new(
-    StatusCode::FORBIDDEN,
-    "unsigned",
-    "Only the owner of an id can write its record",
-);
-const FOREIGN: Kind = Kind::new(
-    StatusCode::FORBIDDEN,
-    "foreign",
-    "The record belongs to another account",
-);
-const BAD_SIGNATURE: Kind = Kind::new(
-    StatusCode::FORBIDDEN,
-    "bad-signature",
-    "The signature does not fit",
-);
-const STALE: Kind = Kind::new(StatusCode::CONFLICT, "stale", "A newer record is known");
-const CLOCK: Kind = Kind::new(
-    StatusCode::UNPROCESSABLE_ENTITY,
-    "clock",
-    "The clocks differ too much",
-);
-const TOO_MANY_RECORDS: Kind = Kind::new(
-    StatusCode::TOO_MANY_REQUESTS,
-    "too-many-records",
-    "Too many records from your address",
-);
-const REGISTRY_FULL: Kind = Kind::new(
-    StatusCode::SERVICE_UNAVAILABLE,
-    "registry-full",
-    "The registry is full",
-);
+pub(super) const UNSIGNED: Kind = Kind(403, "unsigned");
+const FOREIGN: Kind = Kind(403, "foreign");
+const BAD_SIGNATURE: Kind = Kind(403, "bad-signature");
+const STALE: Kind = Kind(409, "stale");
+const CLOCK: Kind = Kind(422, "clock");
+const TOO_MANY_RECORDS: Kind = Kind(429, "too-many-records");
+const REGISTRY_FULL: Kind = Kind(503, "registry-full");
 
 impl From<RefusedError> for Problem {
     fn from(error: RefusedError) -> Self {
