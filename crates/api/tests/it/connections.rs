@@ -17,21 +17,7 @@ async fn a_trailing_slash_is_optional_everywhere() {
     let own = node.own("");
     let txn = Signed::new(node.handle().genesis().id, 1, 1);
     assert_eq!(node.post("/v1/txns", txn.to_string()).await.status, 202);
-    for path in [
-        own.clone(),
-        format!("{own}/blk/cnt"),
-        format!("{own}/blk/1"),
-        format!("{own}/txn/{}", txn.id()),
-        "/v1/status".into(),
-        "/v1/blocks".into(),
-        "/v1/blocks/1".into(),
-        "/v1/blocks/1/state".into(),
-        "/v1/queue".into(),
-        format!("/v1/txns/{}", txn.id()),
-        format!("/v1/accounts/{}", numbered(1)),
-        "/healthz".into(),
-        "/readyz".into(),
-    ] {
+    for path in node.readable_paths(&txn) {
         let bare = server.get(&path).await;
         let slash = server.get(&format!("{path}/")).await;
         if path == "/v1/status" {
