@@ -8,7 +8,7 @@ use ccoin_core::{
 use ccoin_home::{Config, DataDir, ExitCode, Failure, environment, run};
 use ccoin_node::{
     ChainPaths, NodeError, clock,
-    founding::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
+    genesis_mining::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
 };
 use ccoin_storage::ChainLock;
 use clap::{ArgAction, Parser};

@@ -66,15 +66,10 @@ async fn block(
 ) -> Result<Json<BlockWithState>, Problem> {
     let number = block_number(&number)?;
     let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let block = api
-        .node
-        .history()
-        .block(number)
-        .await?
-        .ok_or_else(missing)?;
+    let block = api.node.reader().block(number).await?.ok_or_else(missing)?;
     let (rows, next) = api
         .node
-        .history()
+        .reader()
         .accounts(number, None, MAX_ACCOUNTS + 1)
         .await?;
     if rows.len() > MAX_ACCOUNTS || next.is_some() {
@@ -117,7 +112,7 @@ async fn transaction(
     let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
     let (txn, status) = api
         .node
-        .history()
+        .reader()
         .transaction(id)
         .await?
         .ok_or_else(missing)?;

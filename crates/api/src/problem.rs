@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
 };
 use ccoin_core::{pool::PoolError, transaction::TransactionError};
-use ccoin_node::{HistoryError, SubmitError};
+use ccoin_node::{ReadError, SubmitError};
 use serde::Serialize;
 
 /// Media type of RFC 9457.
@@ -195,11 +195,11 @@ impl From<PoolError> for Problem {
     }
 }
 
-impl From<HistoryError> for Problem {
-    fn from(error: HistoryError) -> Self {
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
         match error {
-            HistoryError::Behind(_) => Self::not_ready(error.to_string()),
-            HistoryError::Index(_) | HistoryError::Storage(_) | HistoryError::Mismatch(_) => {
+            ReadError::Behind(_) => Self::not_ready(error.to_string()),
+            ReadError::Index(_) | ReadError::Storage(_) | ReadError::Mismatch(_) => {
                 tracing::error!("{error}");
                 Self::internal(error.to_string()).hint("restart the node with cnode --reindex")
             }

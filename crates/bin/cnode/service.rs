@@ -11,14 +11,14 @@ use crate::{
 use ccoin_api::{Front, Waiting, WalletGuard, waiting_router};
 use ccoin_core::{
     Height,
-    slots::Schedule,
+    consensus::schedule::Schedule,
     sync::{Event, NodeState, next},
 };
 use ccoin_home::{
     DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile, VoteFile, VoteFileError,
     VoteRecord,
 };
-use ccoin_node::{NodeSetup, RunningNode, View, clock};
+use ccoin_node::{Node, NodeSetup, View, clock};
 use ccoin_storage::ChainLock;
 use rand_core::{OsRng, RngCore as _};
 use std::{sync::Arc, time::Duration};
@@ -180,7 +180,7 @@ impl Process<'_> {
             NodeType::Validator => Some(open_votes(&dir, &genesis)?),
             NodeType::Basic => None,
         };
-        let node = RunningNode::start(NodeSetup {
+        let node = Node::start(NodeSetup {
             chain,
             lock,
             genesis,
@@ -202,7 +202,7 @@ impl Process<'_> {
     }
 
     /// Until a signal or a fault; then ends in order.
-    async fn work(mut self, mut node: RunningNode) -> Result<(), Failure> {
+    async fn work(mut self, mut node: Node) -> Result<(), Failure> {
         let mut view = node.handle().watch();
         let mut told_ready = false;
         loop {

@@ -1,10 +1,10 @@
 //! What the API and other callers hold: submit, pay, read.
 
 use crate::{
-    actor::{Batch, Event},
-    board::Board,
+    chain_thread::{Batch, Event},
+    tx_tracker::TxTracker,
     clock,
-    history::{History, Status},
+    reader::{ChainReader, Status},
     verifier::VerifierPool,
     view::View,
 };
@@ -44,7 +44,7 @@ pub struct NodeHandle {
     pub(crate) batches: mpsc::Sender<Batch>,
     pub(crate) verifiers: VerifierPool,
     pub(crate) view: watch::Receiver<Arc<View>>,
-    pub(crate) history: History,
+    pub(crate) reader: ChainReader,
     /// Text for payments without data. Locked while one is made: the next number is
     /// known when the last payment is on disk.
     pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
@@ -91,14 +91,14 @@ impl NodeHandle {
 
     /// Blocks, transactions and accounts, recent and old.
     #[must_use]
-    pub fn history(&self) -> &History {
-        &self.history
+    pub fn reader(&self) -> &ChainReader {
+        &self.reader
     }
 
     /// Transactions in memory.
     #[must_use]
-    pub fn board(&self) -> &Board {
-        &self.history.board
+    pub fn tx_tracker(&self) -> &TxTracker {
+        &self.reader.tx_tracker
     }
 
     /// Verifies transactions and puts them into the pool, each judged by itself.
@@ -148,7 +148,7 @@ impl NodeHandle {
     }
 
     async fn is_included(&self, txn: &VerifiedTransaction) -> bool {
-        let found = self.history.transaction(*txn.id()).await;
+        let found = self.reader.transaction(*txn.id()).await;
         matches!(found, Ok(Some((_, Status::Included { .. }))))
     }
 
@@ -222,7 +222,7 @@ impl NodeHandle {
     pub fn account(&self, address: &Address) -> AccountNow {
         let view = self.view();
         let account = view.head().applied.state.account(address);
-        let numbers = self.board().numbers(address);
+        let numbers = self.tx_tracker().numbers(address);
         let waiting = numbers
             .iter()
             .filter(|number| **number > account.nonce)

@@ -5,7 +5,7 @@
 use crate::{
     error::NodeError,
     view::{Recent, View},
-    writer::kind,
+    commit_thread::kind,
 };
 use ccoin_core::{
     BlockId, Height,

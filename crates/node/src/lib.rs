@@ -18,29 +18,29 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod actor;
-mod board;
+mod chain_thread;
+mod tx_tracker;
 mod checkpoints;
 pub mod clock;
 mod error;
-pub mod founding;
+pub mod genesis_mining;
 mod handle;
-mod history;
+mod reader;
 mod indexer;
 mod miner;
 mod peers;
-mod running;
-mod store;
+mod node;
+mod recovery;
 mod verifier;
 mod view;
-mod writer;
+mod commit_thread;
 
-pub use board::{Board, Fate};
+pub use tx_tracker::{TxTracker, Fate};
 pub use error::NodeError;
 pub use handle::{AccountNow, NodeHandle, SubmitError};
-pub use history::{AccountsPage, History, HistoryError, Status};
+pub use reader::{AccountsPage, ChainReader, ReadError, Status};
 pub use indexer::IndexBehind;
-pub use peers::{PeerSetup, seeker::seek_genesis};
-pub use running::{Ending, NodeSetup, RunningNode};
-pub use store::ChainPaths;
+pub use peers::{PeerSetup, genesis_sync::fetch_genesis};
+pub use node::{Ending, NodeSetup, Node};
+pub use recovery::ChainPaths;
 pub use view::{QueueSize, Recent, View};

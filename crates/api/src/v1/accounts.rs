@@ -48,7 +48,7 @@ pub(super) async fn one(
     let missing = || Problem::block_not_found(format!("there is no block {number}"));
     let account = api
         .node
-        .history()
+        .reader()
         .account(address, number)
         .await?
         .ok_or_else(missing)?;

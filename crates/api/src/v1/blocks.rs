@@ -69,7 +69,7 @@ pub(super) async fn list(
     let mut items = Vec::new();
     for number in (oldest..=newest).rev() {
         let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
-        if let Some(block) = api.node.history().block(number).await? {
+        if let Some(block) = api.node.reader().block(number).await? {
             items.push(Block::new(&block, body));
         }
     }
@@ -103,12 +103,7 @@ pub(super) async fn one(
     let body = body_form(params.body.as_deref())?;
     let number = resolve(&api, &block).await?;
     let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let found = api
-        .node
-        .history()
-        .block(number)
-        .await?
-        .ok_or_else(missing)?;
+    let found = api.node.reader().block(number).await?.ok_or_else(missing)?;
     if !is_final(number) {
         let mut response = Json(Block::new(&found, body)).into_response();
         response
@@ -150,7 +145,7 @@ async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
             let missing =
                 || Problem::block_not_found(format!("there is no block {id} on the chain"));
             let id: BlockId = id.parse().map_err(|_| missing())?;
-            api.node.history().height_of(id).await?.ok_or_else(missing)
+            api.node.reader().height_of(id).await?.ok_or_else(missing)
         }
         number => block_number(number),
     }
@@ -178,8 +173,8 @@ pub(super) async fn state(
     }
     let after = page.after.as_deref().map(address).transpose()?;
     // One more than is shown tells whether there are more.
-    let history = api.node.history();
-    let (mut rows, mut next) = history.accounts(number, after, limit + 1).await?;
+    let reader = api.node.reader();
+    let (mut rows, mut next) = reader.accounts(number, after, limit + 1).await?;
     if rows.len() > limit {
         rows.truncate(limit);
         next = rows.last().map(|(address, _)| *address);

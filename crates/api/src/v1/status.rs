@@ -7,7 +7,7 @@ use crate::{
     shapes::{Time, TxnShape},
 };
 use axum::{Json, extract::State};
-use ccoin_core::{Address, BlockId, Height, machine::NodeState, slots::Schedule};
+use ccoin_core::{Address, BlockId, Height, consensus::schedule::Schedule, machine::NodeState};
 use ccoin_node::{Recent, clock};
 use serde::{Deserialize, Serialize};
 
@@ -131,7 +131,10 @@ pub(super) async fn queue(
     let limit = limit(page.limit, 100)?;
     let queue = api.node.view().queue;
     // One more than is shown tells whether there are more.
-    let mut rows = api.node.board().page(page.after.unwrap_or(0), limit + 1);
+    let mut rows = api
+        .node
+        .tx_tracker()
+        .page(page.after.unwrap_or(0), limit + 1);
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);

@@ -96,7 +96,7 @@ async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem
     let decided = async {
         loop {
             view.borrow_and_update();
-            if !matches!(api.node.board().fate(&id), Some(Fate::Pending(_))) {
+            if !matches!(api.node.tx_tracker().fate(&id), Some(Fate::Pending(_))) {
                 return Ok(());
             }
             view.changed()
@@ -117,7 +117,7 @@ async fn find(api: &Api, id: TxId) -> Result<TxnStatusShape, Problem> {
     let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
     let (txn, status) = api
         .node
-        .history()
+        .reader()
         .transaction(id)
         .await?
         .ok_or_else(missing)?;
@@ -187,7 +187,7 @@ async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
 
 /// Whatever memory does not hold any more is in a block: it has been accepted.
 fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
-    match api.node.board().fate(txn.id()) {
+    match api.node.tx_tracker().fate(txn.id()) {
         Some(Fate::Pending(_)) => "pending",
         Some(Fate::Dropped(..)) => "dropped",
         Some(Fate::Included { .. }) | None => "included",
@@ -213,7 +213,7 @@ pub(super) async fn check(
     let status = match api.node.check(txn).await {
         Ok(Accepted::New) => "acceptable",
         Ok(Accepted::Known) => Status::Pending.word(),
-        Err(error) => match api.node.history().transaction(id).await? {
+        Err(error) => match api.node.reader().transaction(id).await? {
             // Sent again it would be accepted again. Its signature is checked.
             Some((_, status @ Status::Included { .. })) if used(&error) => status.word(),
             _ => return Err(error.into()),

@@ -2,34 +2,34 @@
 //! here before the machine sees it, and what the machine wants said becomes frames.
 //! No rule of the chain is decided here.
 
-pub(crate) mod answers;
-mod checker;
-mod conversation;
-mod feeder;
-mod intake;
-pub(crate) mod keys;
-pub(crate) mod memory;
-mod places;
-pub(crate) mod registration;
-pub(crate) mod seeker;
-pub(crate) mod voice;
+pub(crate) mod serve;
+mod verify;
+mod peer_task;
+mod tx_gossip;
+mod tx_inbound;
+pub(crate) mod miner_keys;
+pub(crate) mod seen;
+mod peer_store;
+pub(crate) mod discovery_task;
+pub(crate) mod genesis_sync;
+pub(crate) mod outbound;
 
 use crate::{
-    actor::{Batch, Event},
-    board::Board,
+    chain_thread::{Batch, Event},
+    tx_tracker::TxTracker,
     error::NodeError,
-    history::History,
+    reader::ChainReader,
     verifier::VerifierPool,
 };
 use ccoin_core::{Address, BlockId, genesis::Genesis, message::NodeType};
 use ccoin_crypto::SecretKey;
 use ccoin_discovery::{Claim, DiscoveryClient};
 use ccoin_p2p::{Connection, Limits, Local, Network, NetworkSetup};
-use checker::Checker;
-use keys::KeyBook;
-use memory::Memory;
-use places::Places;
-use registration::{Registered, Registration};
+use verify::Checker;
+use miner_keys::MinerKeys;
+use seen::Memory;
+use peer_store::PeerStore;
+use discovery_task::{Registered, DiscoveryTask};
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
@@ -121,7 +121,7 @@ impl PeerSetup {
             network_id: genesis.config.network_id,
             genesis_id: genesis.id,
         });
-        let registration = Registration {
+        let registration = DiscoveryTask {
             client: DiscoveryClient::new(host, port),
             key: Arc::clone(key),
             claim,
@@ -133,57 +133,57 @@ impl PeerSetup {
 }
 
 /// What a running node's conversations share.
-pub(crate) struct Hub {
+pub(crate) struct PeerContext {
     genesis: Arc<Genesis>,
     network: Network,
     checker: Checker,
-    keys: Arc<KeyBook>,
+    keys: Arc<MinerKeys>,
     memory: Arc<Memory>,
-    places: Places,
-    history: History,
-    board: Arc<Board>,
+    places: PeerStore,
+    reader: ChainReader,
+    tx_tracker: Arc<TxTracker>,
     events: mpsc::Sender<Event>,
     batches: mpsc::Sender<Batch>,
 }
 
-/// What a hub needs of its node.
-pub(crate) struct HubSetup {
+/// What a context needs of its node.
+pub(crate) struct PeerContextSetup {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) key: Arc<SecretKey>,
     pub(crate) validator: bool,
     pub(crate) chain: PathBuf,
     pub(crate) local: watch::Receiver<Local>,
     pub(crate) verifiers: VerifierPool,
-    pub(crate) history: History,
-    pub(crate) board: Arc<Board>,
+    pub(crate) reader: ChainReader,
+    pub(crate) tx_tracker: Arc<TxTracker>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) batches: mpsc::Sender<Batch>,
 }
 
-impl Hub {
+impl PeerContext {
     /// Opens the network and talks to whoever is there until the network stops.
     pub(crate) fn start(
         peers: &PeerSetup,
-        setup: HubSetup,
+        setup: PeerContextSetup,
     ) -> Result<(Network, Option<Registered>), NodeError> {
-        let HubSetup {
+        let PeerContextSetup {
             genesis,
             key,
             validator,
             chain,
             local,
             verifiers,
-            history,
-            board,
+            reader,
+            tx_tracker,
             memory,
             events,
             batches,
         } = setup;
         let miners = genesis.config.miners.clone();
-        let keys = KeyBook::open(chain.join("keys"), miners.clone(), key.public_key());
+        let keys = MinerKeys::open(chain.join("keys"), miners.clone(), key.public_key());
         let keys = Arc::new(keys);
-        let places = Places::new(chain.join("peers"));
+        let places = PeerStore::new(chain.join("peers"));
         let node_type = if validator {
             NodeType::Validator
         } else {
@@ -202,23 +202,23 @@ impl Hub {
             genesis: Arc::clone(&genesis),
             verifiers,
             keys: Arc::clone(&keys),
-            board: Arc::clone(&board),
+            tx_tracker: Arc::clone(&tx_tracker),
         };
-        let hub = Arc::new(Self {
+        let context = Arc::new(Self {
             genesis,
             network: network.clone(),
             checker,
             keys,
             memory,
             places,
-            history,
-            board,
+            reader,
+            tx_tracker,
             events,
             batches,
         });
         tokio::spawn(async move {
             while let Some(connection) = connections.recv().await {
-                tokio::spawn(conversation::converse(Arc::clone(&hub), connection));
+                tokio::spawn(peer_task::converse(Arc::clone(&context), connection));
             }
         });
         Ok((network, registered))
