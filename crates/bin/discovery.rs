@@ -94,7 +94,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let _pid_file = options.daemon.write_pid()?;
     let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
     ready_file.clear()?;
-    let service = Arc::new(Service::new(store.load(clock::now()), clock::now));
+    let service = Arc::new(Service::new(store.load(clock::wall()), clock::wall));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));
     let serving = tokio::spawn(ccoin_discovery::serve(listener, router, stop.clone()));

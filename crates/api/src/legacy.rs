@@ -16,7 +16,7 @@ use axum::{
 };
 use ccoin_core::{Address, Height};
 use ccoin_http::{Problem, json::parse_object};
-use ccoin_node::Status;
+use ccoin_node::TxStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ async fn block(
 ) -> Result<Json<BlockWithState>, Problem> {
     let number = block_number(&number)?;
     let block = api.block(number).await?;
-    let accounts = api.node.history().accounts(number, None, MAX_ACCOUNTS + 1);
+    let accounts = api.node.reader().accounts(number, None, MAX_ACCOUNTS + 1);
     let (rows, next) = accounts.await.map_err(unreadable)?;
     if rows.len() > MAX_ACCOUNTS || next.is_some() {
         let detail = format!("more than {MAX_ACCOUNTS} accounts existed at block {number}");
@@ -107,8 +107,8 @@ async fn transaction(
     }
     let (txn, status) = api.transaction(id).await?;
     let height = match &status {
-        Status::Included { height, .. } => Some(*height),
-        Status::Pending | Status::Dropped(_) => None,
+        TxStatus::Included { height, .. } => Some(*height),
+        TxStatus::Pending | TxStatus::Dropped(_) => None,
     };
     if wanted.is_some() && wanted != height {
         let detail = format!("transaction {id} is not in that block");

@@ -25,7 +25,7 @@ use axum::{
 };
 use ccoin_core::{Height, TxId, block::SealedBlock, transaction::VerifiedTransaction};
 use ccoin_http::{NOT_FOUND, Problem, ServerLimits, guard};
-use ccoin_node::{NodeHandle, Status};
+use ccoin_node::{NodeHandle, TxStatus};
 use problem::{BLOCK_NOT_FOUND, TXN_NOT_FOUND, unreadable};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -90,14 +90,14 @@ async fn open_to_readers(method: Method, mut response: Response<Body>) -> Respon
 
 impl Api {
     async fn block(&self, number: Height) -> Result<SealedBlock, Problem> {
-        let found = self.node.history().block(number).await;
+        let found = self.node.reader().block(number).await;
         found
             .map_err(unreadable)?
             .ok_or_else(|| no_such_block(number))
     }
 
-    async fn transaction(&self, id: TxId) -> Result<(VerifiedTransaction, Status), Problem> {
-        let found = self.node.history().transaction(id).await;
+    async fn transaction(&self, id: TxId) -> Result<(VerifiedTransaction, TxStatus), Problem> {
+        let found = self.node.reader().transaction(id).await;
         found
             .map_err(unreadable)?
             .ok_or_else(|| Problem::new(TXN_NOT_FOUND, format!("there is no transaction {id}")))

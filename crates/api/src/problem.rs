@@ -2,7 +2,7 @@
 
 use ccoin_core::{pool::PoolError, transaction::TransactionError};
 use ccoin_http::{Kind, Problem};
-use ccoin_node::{HistoryError, SubmitError};
+use ccoin_node::{ReadError, SubmitError};
 
 pub(crate) const BAD_ADDRESS: Kind = Kind(400, "bad-address");
 pub(crate) const AMOUNT_RANGE: Kind = Kind(400, "amount-range");
@@ -58,11 +58,11 @@ fn not_queued(error: &PoolError, detail: String) -> Problem {
 }
 
 /// Why the chain could not be read.
-pub(crate) fn unreadable(error: HistoryError) -> Problem {
+pub(crate) fn unreadable(error: ReadError) -> Problem {
     let detail = error.to_string();
     match error {
-        HistoryError::Behind(_) => Problem::new(NOT_READY, detail),
-        HistoryError::Index(_) | HistoryError::Storage(_) | HistoryError::Mismatch(_) => {
+        ReadError::Behind(_) => Problem::new(NOT_READY, detail),
+        ReadError::Index(_) | ReadError::Storage(_) | ReadError::Mismatch(_) => {
             tracing::error!("{detail}");
             Problem::internal(detail).hint("restart the node with cnode --reindex")
         }

@@ -10,15 +10,14 @@ use crate::{
 };
 use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
-    Height,
-    slots::Schedule,
+    machine::SealMark,
     sync::{Event, NodeState, next},
 };
 use ccoin_home::{
     DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile, VoteFile, VoteFileError,
     VoteRecord,
 };
-use ccoin_node::{NodeSetup, RunningNode, View, clock};
+use ccoin_node::{Node, NodeSetup, View, clock};
 use ccoin_storage::ChainLock;
 use rand_core::{OsRng, RngCore as _};
 use std::{sync::Arc, time::Duration};
@@ -180,7 +179,7 @@ impl Process<'_> {
             NodeType::Validator => Some(open_votes(&dir, &genesis)?),
             NodeType::Basic => None,
         };
-        let node = RunningNode::start(NodeSetup {
+        let node = Node::start(NodeSetup {
             chain,
             lock,
             genesis,
@@ -202,7 +201,7 @@ impl Process<'_> {
     }
 
     /// Until a signal or a fault; then ends in order.
-    async fn work(mut self, mut node: RunningNode) -> Result<(), Failure> {
+    async fn work(mut self, mut node: Node) -> Result<(), Failure> {
         let mut view = node.handle().watch();
         let mut told_ready = false;
         loop {
@@ -235,8 +234,8 @@ impl Process<'_> {
     }
 }
 
-/// The vote file of a validator. When it is lost, nobody knows what the key has signed
-/// in this slot: the node seals from the next slot on.
+/// The vote file of a validator. When it is lost, the key may have signed anything so far:
+/// [`SealMark::after_lost_record`] says from when on it seals again.
 fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<VoteFile, Failure> {
     let path = dir.votes();
     let lost = match VoteFile::open(&path) {
@@ -254,12 +253,15 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         }
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!("{lost}: a new one is made, and blocks are signed from the next slot on");
+    tracing::warn!(
+        "{lost}: a new one is made, and this node makes no block before the slot after the next"
+    );
     let mut votes = VoteFile::create(&path)?;
+    let mark = SealMark::after_lost_record(genesis.schedule.slot(clock::wall()));
     votes.store(VoteRecord {
         genesis_id: genesis.id,
-        last_sealed_slot: Schedule::new(&genesis.config).slot(clock::now()),
-        last_sealed_number: Height::MAX.get(),
+        last_sealed_slot: mark.slot,
+        last_sealed_number: mark.number.get(),
     })?;
     Ok(votes)
 }

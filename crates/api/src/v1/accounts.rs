@@ -46,7 +46,7 @@ pub(super) async fn one(
         }));
     };
     let number = block_number(&block)?;
-    let account = api.node.history().account(address, number).await;
+    let account = api.node.reader().account(address, number).await;
     let account = account
         .map_err(unreadable)?
         .ok_or_else(|| no_such_block(number))?;

@@ -71,7 +71,7 @@ pub(super) async fn list(
     let mut items = Vec::new();
     for number in (oldest..=newest).rev() {
         let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
-        if let Some(block) = api.node.history().block(number).await.map_err(unreadable)? {
+        if let Some(block) = api.node.reader().block(number).await.map_err(unreadable)? {
             items.push(Block::new(&block, body));
         }
     }
@@ -148,7 +148,7 @@ async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
             let Ok(id) = id.parse::<BlockId>() else {
                 return Err(missing);
             };
-            let found = api.node.history().height_of(id).await;
+            let found = api.node.reader().height_of(id).await;
             found.map_err(unreadable)?.ok_or(missing)
         }
         number => block_number(number),
@@ -175,8 +175,8 @@ pub(super) async fn state(
     }
     let after = page.after.as_deref().map(address).transpose()?;
     // One more than is shown tells whether there are more.
-    let history = api.node.history();
-    let (mut rows, mut next) = history
+    let reader = api.node.reader();
+    let (mut rows, mut next) = reader
         .accounts(number, after, limit + 1)
         .await
         .map_err(unreadable)?;

@@ -7,7 +7,7 @@ use crate::{
     problem::NOT_READY,
 };
 use axum::{Json, extract::State};
-use ccoin_core::{Address, BlockId, Height, machine::NodeState, slots::Schedule};
+use ccoin_core::{Address, BlockId, Height, machine::NodeState};
 use ccoin_http::Problem;
 use ccoin_node::{Recent, clock};
 use serde::{Deserialize, Serialize};
@@ -61,8 +61,7 @@ pub(super) struct Status {
 pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let view = api.node.view();
     let genesis = api.node.genesis();
-    let schedule = Schedule::new(&genesis.config);
-    let now = clock::now();
+    let now = clock::wall();
     let first = &genesis.signed().header;
     let head: &Recent = view.head();
     let not_ready = not_ready(view.state);
@@ -80,7 +79,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
         head: BlockSummary::new(head.id(), head.header()),
         last_final: BlockSummary::new(genesis.id, first),
         seconds_since_final: now.get().saturating_sub(first.time.get()) / 1000,
-        leader: schedule.leader(schedule.slot(now)),
+        leader: genesis.schedule.leader(genesis.schedule.slot(now)),
         state: view.state.letter(),
         state_word: view.state.word(),
         peers: api.node.peers().len(),
@@ -132,7 +131,10 @@ pub(super) async fn queue(
     let limit = limit(page.limit, 100)?;
     let queue = api.node.view().queue;
     // One more than is shown tells whether there are more.
-    let mut rows = api.node.board().page(page.after.unwrap_or(0), limit + 1);
+    let mut rows = api
+        .node
+        .tx_tracker()
+        .page(page.after.unwrap_or(0), limit + 1);
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);

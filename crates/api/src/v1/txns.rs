@@ -22,7 +22,7 @@ use ccoin_http::{
     Problem,
     json::{parse, parse_object},
 };
-use ccoin_node::{Fate, Status, SubmitError};
+use ccoin_node::{SubmitError, TxStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -101,7 +101,8 @@ async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem
     let decided = async {
         loop {
             view.borrow_and_update();
-            if !matches!(api.node.board().fate(&id), Some(Fate::Pending(_))) {
+            let status = api.node.tx_tracker().status(&id);
+            if !matches!(status, Some((_, TxStatus::Pending))) {
                 return Ok(());
             }
             view.changed()
@@ -184,11 +185,8 @@ async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
 
 /// An accepted transaction that is no longer in memory is in a block.
 fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
-    match api.node.board().fate(txn.id()) {
-        Some(Fate::Pending(_)) => "pending",
-        Some(Fate::Dropped(..)) => "dropped",
-        Some(Fate::Included { .. }) | None => "included",
-    }
+    let status = api.node.tx_tracker().status(txn.id());
+    status.map_or("included", |(_, status)| status.word())
 }
 
 fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> {
@@ -209,16 +207,18 @@ pub(super) async fn check(
     let id = txn.id(&api.node.genesis().id);
     let status = match api.node.check(txn).await {
         Ok(Accepted::New) => "acceptable",
-        Ok(Accepted::Known) => Status::Pending.word(),
+        Ok(Accepted::Known) => TxStatus::Pending.word(),
         Err(error) => match api
             .node
-            .history()
+            .reader()
             .transaction(id)
             .await
             .map_err(unreadable)?
         {
             // Sent again it would be accepted again. Its signature is checked.
-            Some((_, status @ Status::Included { .. })) if number_is_used(&error) => status.word(),
+            Some((_, status @ TxStatus::Included { .. })) if number_is_used(&error) => {
+                status.word()
+            }
             _ => return Err(refused(error)),
         },
     };
