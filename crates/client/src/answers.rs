@@ -1,7 +1,7 @@
-//! The answers of a node in the fields that are used here; further fields are left out,
-//! so that a newer node still serves an older client.
+//! The answers of a node, with the fields that are used here; other fields are ignored, so
+//! that an older client can ask a newer node.
 
-use ccoin_core::{AccountNonce, BlockId, Height, TxId};
+use ccoin_core::{AccountNonce, Address, Amount, BlockId, Height, TxId};
 use serde::Deserialize;
 
 /// `GET /v1/status`.
@@ -20,6 +20,8 @@ pub struct StatusAnswer {
 pub struct AccountAnswer {
     /// Number of the next transaction of this account.
     pub next_number: AccountNonce,
+    /// Coins.
+    pub balance: Amount,
 }
 
 /// `GET /v1/blocks/{n}?body=ids`.
@@ -29,6 +31,10 @@ pub struct BlockIds {
     pub id: BlockId,
     /// Id of the block before it.
     pub hash_parent: BlockId,
+    /// Its miner.
+    pub coinbase: Address,
+    /// RFC 3339.
+    pub time: String,
     /// Ids of its transactions in their order.
     pub body: Vec<TxId>,
 }

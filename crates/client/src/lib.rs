@@ -8,9 +8,11 @@
 
 mod answers;
 pub mod bench;
+mod blocks;
 mod cores;
 pub mod devnet;
 mod documents;
+mod files;
 mod http;
 mod node_url;
 mod progress;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use ccoin_home::{Config, DataDir, ExitCode, Failure, NodeFile};
 use hyper::Uri;
 
-use crate::devnet::LiveDevnet;
+use crate::devnet::RunningDevnet;
 
 /// Where a node listens when nobody said anything.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4002);
@@ -47,7 +47,7 @@ impl NodeUrl {
     pub fn choose(
         url: Option<&str>,
         local: Option<&LocalNode>,
-        devnet: impl FnOnce() -> Option<LiveDevnet>,
+        devnet: impl FnOnce() -> Option<RunningDevnet>,
     ) -> Result<Self, NodeUrlError> {
         match (url, local) {
             (Some(url), _) => url.parse(),
@@ -211,13 +211,13 @@ mod tests {
             },
             data_dir: DataDir::new(Path::new("/base"), Address::ZERO),
         };
-        let devnet = LiveDevnet {
+        let devnet = RunningDevnet {
             report: example(),
             pid: 1,
             control: "/none".into(),
             started: Timestamp::ZERO,
         };
-        let chosen = |url, local, devnet: Option<&LiveDevnet>| {
+        let chosen = |url, local, devnet: Option<&RunningDevnet>| {
             let chosen = NodeUrl::choose(url, local, || devnet.cloned());
             chosen.unwrap().to_string()
         };

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use ccoin_core::Address;
-use ccoin_home::{ExitCode, Failure, NewAccount, PassphraseSource, create_account, environment};
+use ccoin_home::{ExitCode, Failure};
 use serde_json::json;
 
-use super::keys::{self, file_error, write_new};
-use crate::documents::{base_path, genesis_text};
+use super::keys::{self, write_new};
+use crate::documents::{config_file, genesis_text, new_account};
+use crate::files::unusable;
 
 /// Coins of each bench account; every transfer moves one.
 const BALANCE: u64 = 1_000_000_000;
@@ -58,11 +59,11 @@ pub struct BenchNetwork {
 /// a file cannot be written.
 pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
     let text = genesis(new, Address::ZERO, &[])?;
-    fs::create_dir_all(&new.dir).map_err(file_error(&new.dir))?;
-    let dir = fs::canonicalize(&new.dir).map_err(file_error(&new.dir))?;
+    fs::create_dir_all(&new.dir).map_err(unusable(&new.dir))?;
+    let dir = fs::canonicalize(&new.dir).map_err(unusable(&new.dir))?;
     let network = BenchNetwork {
         address: Address::ZERO,
-        config: dir.join("ccoin.json"),
+        config: config_file(&dir),
         genesis: dir.join("genesis.json"),
         keys: dir.join("bench"),
         cap_per_second: text.cap_per_second,
@@ -74,26 +75,11 @@ pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
             return Err(Failure::new(ExitCode::Busy, message).hint(hint));
         }
     }
-    let config = json!({"app": {"base_path": base_path(&dir)?}, "client": {"account_address": ""}});
-    write_new(&network.config, &format!("{config:#}\n"), 0o644)?;
-    let account = create_account(
-        &NewAccount {
-            config: network.config.clone(),
-            name: Some("bench".to_owned()),
-            bits: 2048,
-            passphrase: PassphraseSource::Absent,
-            update_config: true,
-            update_genesis: None,
-        },
-        &environment,
-    )?;
+    let address = new_account(&dir, "bench")?;
     let accounts = keys::create(&network.keys, new.accounts)?;
-    let text = genesis(new, account.address, &accounts)?.text;
+    let text = genesis(new, address, &accounts)?.text;
     write_new(&network.genesis, &text, 0o644)?;
-    Ok(BenchNetwork {
-        address: account.address,
-        ..network
-    })
+    Ok(BenchNetwork { address, ..network })
 }
 
 struct GenesisText {

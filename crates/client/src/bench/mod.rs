@@ -4,9 +4,10 @@
 //! nothing of the processors that the node runs on. It judges no block.
 
 mod error;
-mod follower;
+mod inclusions;
 mod init;
 mod keys;
+mod measured;
 mod pace;
 mod plan;
 mod process;

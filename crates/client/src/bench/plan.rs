@@ -9,6 +9,7 @@ use ccoin_core::encoding::encode;
 use ccoin_core::transaction::{Payment, Transaction};
 use ccoin_core::{AccountNonce, Amount, BlockId, Timestamp, TxId};
 use ccoin_crypto::SecretKey;
+use ccoin_home::{ExitCode, Failure};
 use hyper::body::Bytes;
 
 use super::BenchError;
@@ -143,7 +144,7 @@ fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, Be
             sender.next = sender
                 .next
                 .checked_add(1)
-                .ok_or_else(|| BenchError::Options("an account has no numbers left".to_owned()))?;
+                .ok_or_else(|| Failure::new(ExitCode::Usage, "an account has no numbers left"))?;
         }
         jobs.push(Job { first, payments });
     }

@@ -11,13 +11,15 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::BenchError;
-use super::follower::follow;
+use super::inclusions::follow;
 use super::keys;
+use super::measured::{Measured, Span};
 use super::pace::Pace;
 use super::plan::{Plan, Sender, Size};
 use super::process::{disk_use, usage};
-use super::report::{Conditions, Measured, Report, Span};
+use super::report::{Conditions, Report};
 use super::senders::{Flight, Sent, send_lane};
+use crate::blocks::BlockFollower;
 use crate::{AccountAnswer, Connection, GenesisAnswer, NodeUrl, StatusAnswer};
 
 /// Transfers of the warm-up that tells how many are needed.
@@ -145,18 +147,18 @@ fn needed(warm_rate: f64, seconds: u32) -> usize {
     (transfers as usize).clamp(LEAST, MOST)
 }
 
-fn check(bench: &BenchRun, array: usize) -> Result<(), BenchError> {
-    let options = |text: String| Err(BenchError::Options(text));
+fn check(bench: &BenchRun, array: usize) -> Result<(), Failure> {
+    let refuse = |text: String| Err(Failure::new(ExitCode::Usage, text));
     let body = array.saturating_mul(JSON_OVERHEAD.saturating_add(bench.data_bytes));
     if body > MAX_BODY {
-        return options(format!(
+        return refuse(format!(
             "arrays of {array} transfers with {} bytes of data have about {body} bytes, \
              a node reads {MAX_BODY}",
             bench.data_bytes
         ));
     }
     if array > bench.in_flight {
-        return options(format!(
+        return refuse(format!(
             "arrays of {array} transfers do not fit into {} in flight",
             bench.in_flight
         ));
@@ -171,8 +173,8 @@ async fn send(
     patience: Duration,
     plan: Plan,
 ) -> Result<Measured, BenchError> {
-    let mut connection = Connection::new(bench.url.clone());
-    let status: StatusAnswer = connection.get("/v1/status").await?;
+    let mut follower = BlockFollower::new(bench.url.clone());
+    follower.poll(|_, _| ()).await?;
     let disk = || {
         bench
             .chain
@@ -196,7 +198,7 @@ async fn send(
         let connection = Connection::new(bench.url.clone());
         lanes.spawn(send_lane(connection, arrays, Arc::clone(&flight)));
     }
-    let following = follow(connection, status.height.get(), Arc::clone(&flight));
+    let following = follow(follower, Arc::clone(&flight));
     let (sent, seen) = tokio::try_join!(finish(lanes, &flight), following)?;
     let span = |before, after| {
         Some(Span {

@@ -153,7 +153,7 @@ fn judge(answer: &Bytes, open: &[usize], ids: &[TxId]) -> Result<Vec<usize>, Ben
     let Items { items } = http::parse(PATH, answer)?;
     if items.len() != open.len() {
         let reason = format!("{} items, expected {}", items.len(), open.len());
-        return Err(BenchError::Answer { reason });
+        return Err(BenchError::Answer(reason));
     }
     let mut again = Vec::new();
     for (item, position) in items.into_iter().zip(open) {
@@ -174,7 +174,7 @@ fn judge(answer: &Bytes, open: &[usize], ids: &[TxId]) -> Result<Vec<usize>, Ben
                 let got = item.id.map_or("no id".to_owned(), |id| id.to_string());
                 let status = status.unwrap_or("no status");
                 let reason = format!("{got} with {status}, expected {id} pending");
-                return Err(BenchError::Answer { reason });
+                return Err(BenchError::Answer(reason));
             }
         }
     }

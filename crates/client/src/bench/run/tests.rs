@@ -71,12 +71,15 @@ impl WoodenNode {
             return (200, json!({"data": config.canonical_json()}));
         }
         if path.starts_with("/v1/accounts/") {
-            return (200, json!({"next_number": 1}));
+            return (200, json!({"next_number": 1, "balance": 0}));
         }
         let number: usize = path.strip_prefix("/v1/blocks/").unwrap().parse().unwrap();
         let (id, parent) = (format!("{number:064x}"), format!("{:064x}", number - 1));
         let body = &self.blocks[number - 2];
-        (200, json!({"id": id, "hash_parent": parent, "body": body}))
+        let (miner, time) = ("1".repeat(40), "2026-11-24T13:00:00.000Z");
+        let block =
+            json!({"id": id, "hash_parent": parent, "coinbase": miner, "time": time, "body": body});
+        (200, block)
     }
 
     fn submit(&mut self, body: &[u8]) -> (u16, Value) {
