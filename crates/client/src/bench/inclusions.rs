@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ccoin_core::TxId;
+use ccoin_home::{ExitCode, Failure};
 use tokio::time::MissedTickBehavior;
 
-use super::BenchError;
 use super::senders::Flight;
 use crate::blocks::{BlockFollower, Change};
 use crate::progress::Progress;
@@ -30,11 +30,11 @@ pub(super) struct Inclusions {
 /// Follows the chain until every transfer is in a block.
 ///
 /// # Errors
-/// [`BenchError::NotIncluded`] when no block takes a transfer for too long.
+/// [`Failure`] 1 when no block takes a transfer for too long.
 pub(super) async fn follow(
     mut follower: BlockFollower,
     flight: Arc<Flight>,
-) -> Result<Inclusions, BenchError> {
+) -> Result<Inclusions, Failure> {
     let positions = flight.ids.iter().enumerate();
     let positions: HashMap<_, _> = positions.map(|(position, id)| (*id, position)).collect();
     let total = flight.ids.len();
@@ -69,12 +69,15 @@ pub(super) async fn follow(
         }
         let since = flight.all_sent.get().copied().unwrap_or(moved).min(moved);
         if seen.included < total && since.elapsed() > flight.patience {
-            return Err(BenchError::NotIncluded {
-                missing: accepted.saturating_sub(seen.included),
-                accepted,
-                waited: since.elapsed().as_secs(),
-                height: follower.height(),
-            });
+            let (missing, waited) = (accepted.saturating_sub(seen.included), since.elapsed());
+            let message = format!(
+                "{missing} of {accepted} accepted transfers were in no block {} s later, \
+                 the height is {}",
+                waited.as_secs(),
+                follower.height()
+            );
+            return Err(Failure::new(ExitCode::Unexpected, message)
+                .hint("ask the node: GET /v1/why, GET /v1/status"));
         }
     }
     progress.finish();

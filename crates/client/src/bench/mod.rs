@@ -3,7 +3,6 @@
 //! Everything is signed before the clock starts, so that the generator takes almost
 //! nothing of the processors that the node runs on. It judges no block.
 
-mod error;
 mod inclusions;
 mod init;
 mod keys;
@@ -15,7 +14,6 @@ mod report;
 mod run;
 mod senders;
 
-pub use error::BenchError;
 pub use init::{BenchNetwork, NewBench, init};
 pub use report::Report;
 pub use run::{BenchRun, run};

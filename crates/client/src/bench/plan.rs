@@ -3,8 +3,6 @@
 //! An account belongs to one lane (connection), and a lane sends in order, so the
 //! numbers of an account never overtake each other.
 
-use std::ops::Range;
-
 use ccoin_core::encoding::encode;
 use ccoin_core::transaction::{Payment, Transaction};
 use ccoin_core::{AccountNonce, Amount, BlockId, Timestamp, TxId};
@@ -12,7 +10,6 @@ use ccoin_crypto::SecretKey;
 use ccoin_home::{ExitCode, Failure};
 use hyper::body::Bytes;
 
-use super::BenchError;
 use crate::cores::on_all_cores;
 use crate::signed_txn::{SignedTxn, now};
 
@@ -36,41 +33,13 @@ pub(super) struct Size {
     pub(super) data_bytes: usize,
 }
 
-/// The body of a `POST /v1/txns` and where its items are.
+/// The body of one `POST /v1/txns`.
 #[derive(Debug)]
 pub(super) struct SignedArray {
     /// Index of its first transfer among all.
     pub(super) first: usize,
-    json: Bytes,
-    items: Vec<Range<usize>>,
-}
-
-impl SignedArray {
-    /// Transfers in it.
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// The whole array.
-    pub(super) fn json(&self) -> Bytes {
-        self.json.clone()
-    }
-
-    /// An array of some of its items, by their positions.
-    pub(super) fn some(&self, positions: &[usize]) -> Bytes {
-        let items = positions
-            .iter()
-            .filter_map(|position| self.items.get(*position));
-        let mut json = vec![b'['];
-        for item in items {
-            if json.len() > 1 {
-                json.push(b',');
-            }
-            json.extend_from_slice(&self.json[item.clone()]);
-        }
-        json.push(b']');
-        json.into()
-    }
+    pub(super) count: usize,
+    pub(super) json: Bytes,
 }
 
 /// Everything that is going to be sent.
@@ -96,12 +65,12 @@ impl Plan {
     /// of the senders on.
     ///
     /// # Errors
-    /// [`BenchError::Library`] if the library cannot sign.
+    /// [`Failure`] if the library cannot sign, or an account has no numbers left.
     pub(super) fn sign(
         senders: &mut [Sender],
         genesis: &BlockId,
         size: Size,
-    ) -> Result<Self, BenchError> {
+    ) -> Result<Self, Failure> {
         let lanes = size.lanes.clamp(1, senders.len().max(1));
         let jobs = jobs(senders, size, lanes)?;
         let data = "x".repeat(size.data_bytes);
@@ -128,7 +97,7 @@ impl Plan {
 }
 
 /// Array k goes to lane k mod lanes, whose accounts take turns.
-fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, BenchError> {
+fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, Failure> {
     let mut turns = vec![0; lanes];
     let mut jobs = Vec::new();
     for (position, first) in (0..size.transfers).step_by(size.array.max(1)).enumerate() {
@@ -157,9 +126,8 @@ fn sign_array(
     genesis: &BlockId,
     data: &str,
     time: Timestamp,
-) -> Result<(SignedArray, Vec<TxId>, usize), BenchError> {
+) -> Result<(SignedArray, Vec<TxId>, usize), Failure> {
     let mut json = vec![b'['];
-    let mut items = Vec::with_capacity(job.payments.len());
     let mut ids = Vec::with_capacity(job.payments.len());
     let mut bytes = 0;
     for &(account, number) in &job.payments {
@@ -172,22 +140,20 @@ fn sign_array(
             time,
         };
         let txn = Transaction::sign(payment, &senders[account].key, genesis)
-            .map_err(BenchError::Library)?;
-        if !items.is_empty() {
+            .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
+        if !ids.is_empty() {
             json.push(b',');
         }
-        let start = json.len();
         serde_json::to_writer(&mut json, &SignedTxn::new(&txn))
             .expect("writing text and numbers to memory cannot fail");
-        items.push(start..json.len());
         ids.push(txn.id(genesis));
         bytes += encode(&txn).len();
     }
     json.push(b']');
     let array = SignedArray {
         first: job.first,
+        count: ids.len(),
         json: json.into(),
-        items,
     };
     Ok((array, ids, bytes))
 }
@@ -265,8 +231,8 @@ mod tests {
             .enumerate()
             .flat_map(|(lane, arrays)| arrays.iter().map(move |array| (lane, array)))
         {
-            let received: Vec<Received> = serde_json::from_slice(&array.json()).unwrap();
-            assert_eq!(received.len(), array.len());
+            let received: Vec<Received> = serde_json::from_slice(&array.json).unwrap();
+            assert_eq!(received.len(), array.count);
             for (position, received) in received.into_iter().enumerate() {
                 let txn = received.into_transaction();
                 bytes += encode(&txn).len();
@@ -285,24 +251,5 @@ mod tests {
         assert_eq!(bytes, plan.encoded_bytes);
         let sent: u64 = senders.iter().map(|sender| sender.next.get() - 5).sum();
         assert_eq!(sent, 23);
-    }
-
-    #[test]
-    fn some_items_make_a_smaller_array() {
-        let size = Size {
-            transfers: 3,
-            array: 3,
-            lanes: 4,
-            data_bytes: 0,
-        };
-        let plan = Plan::sign(&mut senders(1), &GENESIS, size).unwrap();
-        let array = &plan.lanes[0][0];
-        let numbers = |json: Bytes| -> Vec<u64> {
-            let items: Vec<Received> = serde_json::from_slice(&json).unwrap();
-            items.iter().map(|item| item.number.get()).collect()
-        };
-        assert_eq!(numbers(array.json()), [5, 6, 7]);
-        assert_eq!(numbers(array.some(&[0, 2])), [5, 7]);
-        assert_eq!(numbers(array.some(&[])), [0; 0]);
     }
 }

@@ -10,7 +10,6 @@ use ccoin_home::{ExitCode, Failure};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::BenchError;
 use super::inclusions::follow;
 use super::keys;
 use super::measured::{Measured, Span};
@@ -81,17 +80,20 @@ pub fn run(bench: &BenchRun) -> Result<Report, Failure> {
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-    Ok(runtime.block_on(measure(bench, PATIENCE))?)
+    runtime.block_on(measure(bench, PATIENCE))
 }
 
-async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, BenchError> {
+async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, Failure> {
     let pace = bench.rate.map_or(Pace::Closed, Pace::Open);
     let array = bench.array.unwrap_or_else(|| pace.array());
     check(bench, array)?;
     let mut connection = Connection::new(bench.url.clone());
     let status: StatusAnswer = connection.get("/v1/status").await?;
     let genesis: GenesisAnswer = connection.get("/v1/blocks/1").await?;
-    let config = GenesisConfig::from_canonical_json(&genesis.data)?;
+    let config = GenesisConfig::from_canonical_json(&genesis.data).map_err(|error| {
+        let message = format!("block 1 of the node holds no configuration: {error}");
+        Failure::new(ExitCode::Unexpected, message)
+    })?;
     let mut senders = Vec::new();
     for key in keys::load(&bench.keys)? {
         let path = format!("/v1/accounts/{}", key.public_key().address());
@@ -172,7 +174,7 @@ async fn send(
     pace: Pace,
     patience: Duration,
     plan: Plan,
-) -> Result<Measured, BenchError> {
+) -> Result<Measured, Failure> {
     let mut follower = BlockFollower::new(bench.url.clone());
     follower.poll(|_, _| ()).await?;
     let disk = || {
@@ -220,9 +222,9 @@ async fn send(
 
 /// Waits for all lanes.
 async fn finish(
-    mut lanes: JoinSet<Result<Vec<Sent>, BenchError>>,
+    mut lanes: JoinSet<Result<Vec<Sent>, Failure>>,
     flight: &Flight,
-) -> Result<Vec<Sent>, BenchError> {
+) -> Result<Vec<Sent>, Failure> {
     let mut sent = Vec::new();
     while let Some(lane) = lanes.join_next().await {
         sent.extend(lane.expect("lanes do not panic and nobody aborts them")?);
