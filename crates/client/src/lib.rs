@@ -21,3 +21,14 @@ mod signed_txn;
 pub use answers::{AccountAnswer, BlockIds, GenesisAnswer, StatusAnswer};
 pub use http::{Connection, HttpError, Refusal};
 pub use node_url::{LocalNode, NodeUrl, NodeUrlError};
+
+/// A runtime of one thread: the client nearly always waits, and a node on the same host needs
+/// the cores.
+fn runtime() -> Result<tokio::runtime::Runtime, ccoin_home::Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(|error| {
+        ccoin_home::Failure::new(ccoin_home::ExitCode::Unexpected, error.to_string())
+    })
+}

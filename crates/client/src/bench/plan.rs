@@ -4,14 +4,13 @@
 //! numbers of an account never overtake each other.
 
 use ccoin_core::encoding::encode;
-use ccoin_core::transaction::{Payment, Transaction};
-use ccoin_core::{AccountNonce, Amount, BlockId, Timestamp, TxId};
+use ccoin_core::{AccountNonce, BlockId, Timestamp, TxId};
 use ccoin_crypto::SecretKey;
 use ccoin_home::{ExitCode, Failure};
 use hyper::body::Bytes;
 
 use crate::cores::on_all_cores;
-use crate::signed_txn::{SignedTxn, now};
+use crate::signed_txn::{SignedTxn, now, transfer};
 
 /// An account that sends, and the number of its next transaction.
 #[derive(Debug)]
@@ -131,16 +130,9 @@ fn sign_array(
     let mut ids = Vec::with_capacity(job.payments.len());
     let mut bytes = 0;
     for &(account, number) in &job.payments {
-        let receiver = &senders[(account + 1) % senders.len()];
-        let payment = Payment {
-            number,
-            to: receiver.key.public_key().address(),
-            amount: Amount::new(1).expect("one is in range"),
-            data: data.to_owned(),
-            time,
-        };
-        let txn = Transaction::sign(payment, &senders[account].key, genesis)
-            .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
+        let to = senders[(account + 1) % senders.len()].key.public_key();
+        let key = &senders[account].key;
+        let txn = transfer(key, number, to.address(), data, time, genesis)?;
         if !ids.is_empty() {
             json.push(b',');
         }
@@ -161,8 +153,8 @@ fn sign_array(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_core::Address;
-    use ccoin_core::transaction::VerifiedTransaction;
+    use ccoin_core::transaction::{Transaction, VerifiedTransaction};
+    use ccoin_core::{Address, Amount};
     use ccoin_crypto::{PublicKey, Signature, Verifier};
     use serde::Deserialize;
     use std::collections::HashMap;

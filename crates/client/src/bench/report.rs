@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::process::DiskUse;
 
+/// Width of the names of the lines.
+const INDENT: &str = "                 ";
+
 /// The result of a measurement.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -135,34 +138,28 @@ impl fmt::Display for DiskCost {
 
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            node,
-            version,
-            validators,
-            slot_ms,
-            min_gap_ms,
-            min_bound,
-            max_bound,
-            difficulty,
-            accounts,
-            connections,
-            array,
-            in_flight,
-            encoded_size,
-            durability,
-            rate,
-        } = self;
-        let pace = match rate {
+        let pace = match self.rate {
             Some(rate) => format!("open loop {rate}/s"),
-            None => format!("closed loop, {in_flight} in flight"),
+            None => format!("closed loop, {} in flight", self.in_flight),
         };
         write!(
             f,
-            "{node} {version}, n {validators}, slot {slot_ms} ms, gap {min_gap_ms} ms, \
-             min_bound {min_bound}, max_bound {max_bound}, difficulty {difficulty}\n\
-             {:17}{encoded_size:.1} bytes a transfer, {accounts} accounts, \
-             {connections} connections, arrays of {array}, {pace}\n{:17}{durability}",
-            "", ""
+            "{} {}, n {}, slot {} ms, gap {} ms, min_bound {}, max_bound {}, difficulty {}\n\
+             {INDENT}{:.1} bytes a transfer, {} accounts, {} connections, arrays of {}, {pace}\n\
+             {INDENT}{}",
+            self.node,
+            self.version,
+            self.validators,
+            self.slot_ms,
+            self.min_gap_ms,
+            self.min_bound,
+            self.max_bound,
+            self.difficulty,
+            self.encoded_size,
+            self.accounts,
+            self.connections,
+            self.array,
+            self.durability,
         )
     }
 }

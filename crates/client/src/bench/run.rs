@@ -44,10 +44,10 @@ const DURABILITY: &str = "accepted = on disk in the queue, included = block on d
 
 /// A measurement.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct BenchRun {
     /// Directory of the bench keys.
     pub keys: PathBuf,
-    /// The node.
     pub url: NodeUrl,
     /// Process of the node, if it is on this host.
     pub pid: Option<u32>,
@@ -59,7 +59,6 @@ pub struct BenchRun {
     pub transfers: Option<usize>,
     /// Transfers per second of an open loop; `None`: closed loop.
     pub rate: Option<u32>,
-    /// Keep-alive connections.
     pub connections: usize,
     /// Transfers per array; `None`: 500, or what is due in 10 ms.
     pub array: Option<usize>,
@@ -75,12 +74,7 @@ pub struct BenchRun {
 /// [`Failure`] 1 if a transfer was refused or not included, 5 if the node does not
 /// answer, 3 for unusable keys, 2 for options that do not fit together.
 pub fn run(bench: &BenchRun) -> Result<Report, Failure> {
-    // One thread is enough for pre-written bodies and leaves the cores to the node.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-    runtime.block_on(measure(bench, PATIENCE))
+    crate::runtime()?.block_on(measure(bench, PATIENCE))
 }
 
 async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, Failure> {
@@ -177,12 +171,8 @@ async fn send(
 ) -> Result<Measured, Failure> {
     let mut follower = BlockFollower::new(bench.url.clone());
     follower.poll(|_, _| ()).await?;
-    let disk = || {
-        bench
-            .chain
-            .as_deref()
-            .and_then(|chain| disk_use(chain).ok())
-    };
+    let chain = bench.chain.as_deref();
+    let disk = || chain.and_then(|chain| disk_use(chain).ok());
     let node = || bench.pid.and_then(usage);
     let own = || usage(std::process::id());
     let (disk_before, node_before, own_before) = (disk(), node(), own());
@@ -202,22 +192,19 @@ async fn send(
     }
     let following = follow(follower, Arc::clone(&flight));
     let (sent, seen) = tokio::try_join!(finish(lanes, &flight), following)?;
-    let span = |before, after| {
-        Some(Span {
-            before: before?,
-            after: after?,
-        })
-    };
     Ok(Measured {
         sent,
         seen,
         encoded_bytes: plan.encoded_bytes,
         node: span(node_before, node()),
         generator: span(own_before, own()),
-        disk: disk_before
-            .zip(disk())
-            .map(|(before, after)| Span { before, after }),
+        disk: span(disk_before, disk()),
     })
+}
+
+fn span<T>(before: Option<T>, after: Option<T>) -> Option<Span<T>> {
+    let (before, after) = before.zip(after)?;
+    Some(Span { before, after })
 }
 
 /// Waits for all lanes.

@@ -72,7 +72,8 @@ fn begin(layout: &Layout) -> Result<(), Failure> {
 
 /// Makes the keys and the genesis configuration; the genesis id is still missing.
 fn make_accounts(layout: &Layout, new: &NewDevnet) -> Result<Manifest, Failure> {
-    let (validators, basics) = (new.validators(), new.basics());
+    let validators = usize::from(new.validators.unwrap_or(2));
+    let basics = usize::from(new.basics.unwrap_or(1));
     let miners = (0..validators).map(|n| NodeType::Validator.name(n));
     let nodes = miners.chain((0..basics).map(|n| NodeType::Basic.name(n)));
     let accounts = NAMES.iter().take(new.accounts());

@@ -53,14 +53,6 @@ pub struct NewDevnet {
 }
 
 impl NewDevnet {
-    fn validators(&self) -> usize {
-        self.validators.unwrap_or(2).into()
-    }
-
-    fn basics(&self) -> usize {
-        self.basics.unwrap_or(1).into()
-    }
-
     fn accounts(&self) -> usize {
         self.accounts.unwrap_or(3).into()
     }

@@ -31,11 +31,7 @@ pub fn run(new: &NewDevnet) -> Result<(), Failure> {
     let programs = Programs::find()?;
     let directory = Directory::open(new.data_dir.as_deref())?;
     remove_all_abandoned();
-    // One thread: it waits nearly always, and the cores are for the nodes.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
+    let runtime = crate::runtime()?;
     let ending = runtime.block_on(live(programs, &directory, new, ready));
     // Keys may still be in the making.
     runtime.shutdown_timeout(Duration::from_secs(1));

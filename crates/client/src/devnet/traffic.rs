@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use ccoin_core::transaction::{Payment, Transaction};
-use ccoin_core::{AccountNonce, Address, Amount, BlockId};
+use ccoin_core::{AccountNonce, Address, BlockId};
 use ccoin_crypto::SecretKey;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::signed_txn::{SignedTxn, now};
+use crate::signed_txn::{SignedTxn, now, transfer};
 use crate::{AccountAnswer, Connection, HttpError, NodeUrl, http};
 
 /// The path of submissions.
@@ -100,7 +99,8 @@ impl Payer {
         };
         let mut txns = Vec::new();
         for _ in 0..count {
-            let Some((txn, following)) = sign(&self.key, next, to, genesis_id) else {
+            let signed = transfer(&self.key, next, to, "", now(), genesis_id);
+            let (Ok(txn), Some(following)) = (signed, next.checked_add(1)) else {
                 break;
             };
             txns.push(txn);
@@ -129,24 +129,6 @@ struct Item {
     problem: Option<IgnoredAny>,
 }
 
-/// A transfer and the number after it; `None` when the numbers run out.
-fn sign(
-    key: &SecretKey,
-    number: AccountNonce,
-    to: Address,
-    genesis_id: &BlockId,
-) -> Option<(Transaction, AccountNonce)> {
-    let payment = Payment {
-        number,
-        to,
-        amount: Amount::new(1).ok()?,
-        data: String::new(),
-        time: now(),
-    };
-    let txn = Transaction::sign(payment, key, genesis_id).ok()?;
-    Some((txn, number.checked_add(1)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,14 +139,5 @@ mod tests {
         assert_eq!(due(Duration::from_millis(334), 3), 1);
         assert_eq!(due(Duration::from_secs(10), 3), 30);
         assert_eq!(due(Duration::from_secs(86_400), 5_000), 432_000_000);
-    }
-
-    #[test]
-    fn a_transfer_of_one_coin_has_its_number_and_leads_to_the_next() {
-        let key = SecretKey::generate(2048).unwrap();
-        let number = AccountNonce::new(5).unwrap();
-        let genesis_id = BlockId::new([7; 32]);
-        let (txn, next) = sign(&key, number, Address::ZERO, &genesis_id).unwrap();
-        assert_eq!((txn.number.get(), txn.amount.get(), next.get()), (5, 1, 6));
     }
 }
