@@ -1,6 +1,8 @@
 //! The answers of a node, with the fields that are used here; other fields are ignored, so
 //! that an older client can ask a newer node.
 
+use std::borrow::Cow;
+
 use ccoin_core::{AccountNonce, Address, Amount, BlockId, Height, TxId};
 use serde::Deserialize;
 
@@ -44,4 +46,26 @@ pub struct BlockIds {
 pub struct GenesisAnswer {
     /// Canonical text of the genesis configuration.
     pub data: String,
+}
+
+/// `POST /v1/txns` with an array.
+#[derive(Deserialize)]
+pub(crate) struct Submitted<'a> {
+    #[serde(borrow)]
+    pub(crate) items: Vec<SubmittedItem<'a>>,
+}
+
+/// The outcome of one transaction.
+#[derive(Deserialize)]
+pub(crate) struct SubmittedItem<'a> {
+    pub(crate) id: Option<TxId>,
+    #[serde(borrow)]
+    pub(crate) status: Option<Cow<'a, str>>,
+    pub(crate) problem: Option<ItemProblem>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ItemProblem {
+    pub(crate) code: String,
+    pub(crate) detail: String,
 }

@@ -5,24 +5,14 @@ use std::path::{Path, PathBuf};
 
 use ccoin_core::Address;
 use ccoin_core::genesis_config::GenesisDocument;
-use ccoin_home::{
-    ExitCode, Failure, NewAccount, PassphraseSource, create_account, environment, replace_file,
-};
+use ccoin_home::{ExitCode, Failure, NewAccount, PassphraseSource, create_account, environment};
 use serde_json::{Value, json};
 
-use crate::files::unusable;
+use crate::files::write;
 
 /// The configuration in the directory of a node or account.
 pub(crate) fn config_file(dir: &Path) -> PathBuf {
     dir.join("ccoin.json")
-}
-
-/// Writes a configuration in place of an earlier one.
-///
-/// # Errors
-/// [`Failure`] 3 with the reason of the system.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    replace_file(path, text.as_bytes(), 0o600).map_err(unusable(path))
 }
 
 /// Makes an account without passphrase in `dir`, with a configuration that names it.
@@ -32,7 +22,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
 pub(crate) fn new_account(dir: &Path, name: &str) -> Result<Address, Failure> {
     let config = config_file(dir);
     let document = json!({"app": {"base_path": base_path(dir)?}});
-    write(&config, &format!("{document:#}\n"))?;
+    write(&config, &format!("{document:#}\n"), 0o600)?;
     let account = NewAccount {
         config,
         name: Some(name.to_owned()),

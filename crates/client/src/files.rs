@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use ccoin_home::{ExitCode, Failure, read_text, replace_file};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Longest JSON file that is read, in bytes: a network of 60 members needs 20,000.
@@ -31,6 +32,19 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, F
     let text = text.map_err(unusable(path))?;
     let parsed = serde_json::from_str(&text).map_err(io::Error::from);
     parsed.map(Some).map_err(unusable(path))
+}
+
+/// A value as one line of JSON.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts and numbers can always be written")
+}
+
+/// Writes a whole file with the permission bits `mode` in place of an earlier one.
+///
+/// # Errors
+/// [`Failure`] 3 with the reason of the system.
+pub(crate) fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    replace_file(path, text.as_bytes(), mode).map_err(unusable(path))
 }
 
 /// Removes a file; an absent one is no error.
@@ -71,7 +85,7 @@ impl OwnedFile {
     /// # Errors
     /// [`Failure`] 3 with the reason of the system.
     pub(crate) fn write(&self, line: &str, mode: u32) -> Result<(), Failure> {
-        replace_file(&self.0, format!("{line}\n").as_bytes(), mode).map_err(unusable(&self.0))
+        write(&self.0, &format!("{line}\n"), mode)
     }
 }
 

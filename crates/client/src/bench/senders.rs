@@ -1,7 +1,6 @@
 //! Sends the arrays of a lane in order over one connection and judges every item of
 //! every answer. A full queue is back-pressure and waited out; any other refusal ends it.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -9,11 +8,11 @@ use std::time::{Duration, Instant};
 use ccoin_core::TxId;
 use ccoin_home::{ExitCode, Failure};
 use hyper::body::Bytes;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::pace::Pace;
 use super::plan::SignedArray;
+use crate::answers::{ItemProblem, Submitted};
 use crate::{Connection, HttpError, http};
 
 /// The path of submissions.
@@ -125,32 +124,12 @@ async fn send_array(
     }
 }
 
-#[derive(Deserialize)]
-struct Items<'a> {
-    #[serde(borrow)]
-    items: Vec<Item<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Item<'a> {
-    id: Option<TxId>,
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    problem: Option<ItemProblem>,
-}
-
-#[derive(Deserialize)]
-struct ItemProblem {
-    code: String,
-    detail: String,
-}
-
 /// Counts the accepted items of an answer.
 ///
 /// # Errors
 /// [`Failure`] 1 for a refusal other than a full queue, or an answer to another array.
 fn judge(answer: &Bytes, ids: &[TxId]) -> Result<usize, Failure> {
-    let Items { items } = http::parse(PATH, answer)?;
+    let Submitted { items } = http::parse(PATH, answer)?;
     let misfit = |reason| unexpected(format!("the answer to an array does not fit it: {reason}"));
     if items.len() != ids.len() {
         return Err(misfit(format!(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::files::{remove, unusable};
+use crate::files::{json, remove, unusable};
 
 /// Longest command, in bytes.
 const MAX_COMMAND: u64 = 1 << 10;
@@ -89,7 +89,7 @@ pub(super) fn send(path: &Path, command: &NodeCommand) -> Result<String, Failure
     let exchange = || -> io::Result<Result<String, Failure>> {
         let mut stream = connect(path)?;
         stream.set_read_timeout(Some(ANSWERING))?;
-        writeln!(stream, "{}", serde_json::to_string(command)?)?;
+        writeln!(stream, "{}", json(command))?;
         let mut answer = String::new();
         BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
         Ok(serde_json::from_str(&answer)?)
@@ -116,9 +116,10 @@ pub(super) async fn receive(stream: &mut UnixStream) -> Option<Result<NodeComman
 
 /// Answers a command.
 pub(super) async fn answer(stream: &mut UnixStream, outcome: &Result<String, Failure>) {
-    let line = serde_json::to_string(outcome).expect("texts and numbers can always be written");
     // The caller may have gone.
-    let _ = stream.write_all(format!("{line}\n").as_bytes()).await;
+    let _ = stream
+        .write_all(format!("{}\n", json(outcome)).as_bytes())
+        .await;
 }
 
 #[cfg(test)]

@@ -1,28 +1,20 @@
 //! The discovery service of a network: started first, ended last.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use ccoin_home::Failure;
-use serde::Deserialize;
 
 use super::layout::Layout;
 use super::process::{Process, command, wait_until_free};
 use crate::NodeUrl;
-use crate::files::{read_json, remove, unusable};
+use crate::files::{remove, unusable};
 
 /// Its name in messages and its directory.
 pub(super) const NAME: &str = "discovery";
 
-/// The file that a running service keeps in its data directory.
+/// The file with its address in its data directory.
 const ADDRESS: &str = "discovery.json";
-
-#[derive(Deserialize)]
-struct DiscoveryFile {
-    pid: u32,
-    http: SocketAddr,
-}
 
 /// Starts it on a free port.
 ///
@@ -43,13 +35,8 @@ pub(super) async fn spawn(program: &Path, layout: &Layout) -> Result<Process, Fa
 /// Waits until it listens, and returns its URL.
 ///
 /// # Errors
-/// As [`Process::wait_for`].
+/// [`Failure`] if the process ends or does not listen.
 pub(super) async fn url(process: &mut Process, layout: &Layout) -> Result<NodeUrl, Failure> {
-    let (path, pid) = (layout.member(NAME).join(ADDRESS), process.pid());
-    let look = || {
-        let file = read_json::<DiscoveryFile>(&path)?;
-        Ok(file.filter(|file| file.pid == pid))
-    };
-    let file = process.wait_for("it does not listen", look).await?;
-    Ok(file.http.into())
+    let addresses = process.listen(&layout.member(NAME).join(ADDRESS)).await?;
+    Ok(addresses.http.into())
 }

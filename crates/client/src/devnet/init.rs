@@ -19,8 +19,8 @@ use super::process::{cannot_start, command};
 use super::programs::Programs;
 use super::{NewDevnet, NodeType};
 use crate::cores::on_all_cores;
-use crate::documents::{config_file, genesis_text, new_account, write};
-use crate::files::{remove, unusable};
+use crate::documents::{config_file, genesis_text, new_account};
+use crate::files::{remove, unusable, write};
 
 /// Coins of each account at the start.
 const BALANCE: u64 = 1_000_000;
@@ -55,7 +55,7 @@ pub(super) async fn init(
 
 /// Sets the marker, and removes what an interrupted start has made.
 fn begin(layout: &Layout) -> Result<(), Failure> {
-    write(&layout.init_marker(), MARKER)?;
+    write(&layout.init_marker(), MARKER, 0o600)?;
     let nodes = [NodeType::Validator, NodeType::Basic];
     let names = nodes.map(|node| (0..MAX_MEMBERS).map(move |index| node.name(index)));
     let nodes = names.into_iter().flatten().map(|name| layout.member(&name));
@@ -90,7 +90,11 @@ fn make_accounts(layout: &Layout, new: &NewDevnet) -> Result<Manifest, Failure> 
         basics,
         accounts,
     };
-    write(&layout.genesis(), &genesis_text(&genesis(&manifest))?)?;
+    write(
+        &layout.genesis(),
+        &genesis_text(&genesis(&manifest))?,
+        0o600,
+    )?;
     Ok(manifest)
 }
 

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use ccoin_core::{Address, BlockId};
-use ccoin_home::{ExitCode, Failure, replace_file};
+use ccoin_home::{ExitCode, Failure};
 use serde::{Deserialize, Serialize};
 
 use super::NewDevnet;
 use super::layout::Layout;
-use crate::files::{read_json, unusable};
+use crate::files::{read_json, write};
 
 /// Names of accounts, in their order.
 pub(super) const NAMES: [&str; 20] = [
@@ -62,10 +62,9 @@ impl Manifest {
     /// # Errors
     /// [`Failure`] 3 with the reason of the system.
     pub(super) fn write(&self, layout: &Layout) -> Result<(), Failure> {
-        let path = layout.manifest();
         let text = serde_json::to_string_pretty(self)
             .expect("addresses and numbers can always be written");
-        replace_file(&path, format!("{text}\n").as_bytes(), 0o600).map_err(unusable(&path))
+        write(&layout.manifest(), &format!("{text}\n"), 0o600)
     }
 
     /// Compares the network with the options that continue it.

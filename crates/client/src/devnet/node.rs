@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ccoin_core::{Address, BlockId};
-use ccoin_home::{DataDir, Failure, NodeFile};
+use ccoin_home::{DataDir, Failure};
 use serde_json::json;
 
 use super::NodeType;
@@ -11,8 +11,8 @@ use super::layout::Layout;
 use super::process::{Process, command, wait_until_free};
 use super::report::NodeEntry;
 use crate::NodeUrl;
-use crate::documents::{base_path, config_file, write};
-use crate::files::{read_json, remove};
+use crate::documents::{base_path, config_file};
+use crate::files::{remove, write};
 
 /// A node that has never run.
 pub(super) fn entry(
@@ -54,7 +54,7 @@ pub(super) fn configure(
         },
         "genesis_id": genesis_id,
     });
-    write(&config_file(&dir), &format!("{document:#}\n"))
+    write(&config_file(&dir), &format!("{document:#}\n"), 0o600)
 }
 
 /// Starts the process of a node; `peer` is a node that it connects to without discovery.
@@ -91,16 +91,13 @@ pub(super) async fn spawn(
 /// Waits until the sockets of a node are open, and fills in their addresses.
 ///
 /// # Errors
-/// As [`Process::wait_for`].
+/// [`Failure`] if the process ends or does not listen.
 pub(super) async fn listen(node: &mut NodeEntry, process: &mut Process) -> Result<(), Failure> {
-    let (path, pid) = (node.data_dir.join("node.json"), process.pid());
-    let look = || {
-        let file = read_json::<NodeFile>(&path)?;
-        Ok(file.filter(|file| file.pid == pid))
-    };
-    let file = process.wait_for("it does not listen", look).await?;
-    node.http = NodeUrl::from(file.http).to_string();
-    node.p2p = file.p2p.to_string();
-    node.pid = Some(pid);
+    let addresses = process.listen(&node.data_dir.join("node.json")).await?;
+    node.http = NodeUrl::from(addresses.http).to_string();
+    node.p2p = addresses
+        .p2p
+        .map_or_else(String::new, |p2p| p2p.to_string());
+    node.pid = Some(process.pid());
     Ok(())
 }

@@ -5,16 +5,18 @@
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use ccoin_home::{ExitCode, Failure, KeyLock, KeyLockError, read_text};
+use ccoin_home::{ExitCode, Failure, KeyLock, KeyLockError};
+use serde::Deserialize;
 use tokio::process::{Child, Command};
 use tokio::time::timeout_at;
 
-use crate::files::{remove, unusable};
+use crate::files::{read_json, remove, unusable};
 
 /// Time that every server needs at most to end in order.
 pub(super) const STOPPING: Duration = Duration::from_secs(5);
@@ -31,9 +33,6 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Bytes at the end of a log in which its last line is looked for.
 const TAIL: u64 = 4 << 10;
 
-/// Longest ready file, in bytes: a process id and a line break.
-const MAX_READY: usize = 16;
-
 /// A child, running or ended.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -41,6 +40,16 @@ pub(super) struct Process {
     dir: PathBuf,
     pid: u32,
     child: Child,
+}
+
+/// The file in which a running server tells its addresses: `node.json` of a node,
+/// `discovery.json` of the discovery service.
+#[derive(Debug, Deserialize)]
+pub(super) struct Addresses {
+    pid: u32,
+    pub(super) http: SocketAddr,
+    /// Of a node.
+    pub(super) p2p: Option<SocketAddr>,
 }
 
 /// A command without the settings of this shell's own node, and without the sockets of a
@@ -119,7 +128,7 @@ impl Process {
     ///
     /// # Errors
     /// [`Failure`] 1 if the process ends before, 5 after a minute.
-    pub(super) async fn wait_for<T>(
+    async fn wait_for<T>(
         &mut self,
         missing: &str,
         look: impl Fn() -> Result<Option<T>, Failure>,
@@ -147,21 +156,25 @@ impl Process {
         }
     }
 
-    /// Waits until the process has written its id to its ready file.
+    /// Waits until it listens, and returns its addresses from `file`.
+    ///
+    /// # Errors
+    /// As [`Process::wait_for`].
+    pub(super) async fn listen(&mut self, file: &Path) -> Result<Addresses, Failure> {
+        let pid = self.pid;
+        let look = || Ok(read_json::<Addresses>(file)?.filter(|found| found.pid == pid));
+        self.wait_for("it does not listen", look).await
+    }
+
+    /// Waits until it has written its id to its ready file.
     ///
     /// # Errors
     /// As [`Process::wait_for`].
     pub(super) async fn ready(&mut self) -> Result<(), Failure> {
         let (file, pid) = (self.dir.join("ready"), self.pid);
+        let look = || Ok((read_json(&file)? == Some(pid)).then_some(()));
         let missing = format!("it has not written {}", file.display());
-        self.wait_for(&missing, || {
-            let text = File::open(&file).and_then(|file| read_text(file, MAX_READY));
-            let written = text
-                .ok()
-                .and_then(|text| text.trim_end().parse::<u32>().ok());
-            Ok((written == Some(pid)).then_some(()))
-        })
-        .await
+        self.wait_for(&missing, look).await
     }
 
     /// Asks it to end; does not wait.

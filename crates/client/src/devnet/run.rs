@@ -15,7 +15,7 @@ use super::network::Network;
 use super::programs::Programs;
 use super::running::{RunningDevnet, announcement};
 use super::{NewDevnet, block_line, command, traffic};
-use crate::files::OwnedFile;
+use crate::files::{OwnedFile, json};
 use crate::signed_txn::now;
 
 /// Time between two looks for processes that have ended.
@@ -100,11 +100,8 @@ async fn stay(
     if new.json {
         print(line);
     } else {
-        let removed = if directory.is_temporary() {
-            " (removed at the end)"
-        } else {
-            ""
-        };
+        let removed = directory.is_temporary().then_some(" (removed at the end)");
+        let removed = removed.unwrap_or_default();
         print(format!(
             "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it\n\
              elsewhere: ccoin devnet stop|start|kill NODE\n",
@@ -171,10 +168,6 @@ fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), Failure> {
     let (urls, genesis_id) = (network.urls(), network.report.genesis_id);
     tokio::spawn(traffic::send(rate, keys?, urls, genesis_id, print_error));
     Ok(())
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("texts and numbers can always be written")
 }
 
 /// The network goes on when stdout is closed.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use ccoin_core::{AccountNonce, Address, BlockId};
 use ccoin_crypto::SecretKey;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
+use crate::answers::Submitted;
+use crate::files::json;
 use crate::signed_txn::{SignedTxn, now, transfer};
 use crate::{AccountAnswer, Connection, HttpError, NodeUrl, http};
 
@@ -110,23 +110,12 @@ impl Payer {
             return Ok(());
         }
         let body: Vec<_> = txns.iter().map(SignedTxn::new).collect();
-        let body = serde_json::to_vec(&body).expect("texts and numbers can always be written");
-        let answer = node.post(PATH, &body.into()).await?;
-        let answer: Items = http::parse(PATH, &answer)?;
+        let answer = node.post(PATH, &json(&body).into()).await?;
+        let answer: Submitted<'_> = http::parse(PATH, &answer)?;
         let refused = answer.items.iter().any(|item| item.problem.is_some());
         self.next = (!refused).then_some(next);
         Ok(())
     }
-}
-
-#[derive(Deserialize)]
-struct Items {
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    problem: Option<IgnoredAny>,
 }
 
 #[cfg(test)]
