@@ -38,7 +38,8 @@ struct Options {
         env = "CCOIN_DISCOVERY_HOST"
     )]
     host: String,
-    /// Where the registry is kept over a restart, default ~/.ccoin/discovery
+    /// Keeps the registry over a restart, and discovery.json with process and address while the
+    /// service runs; default ~/.ccoin/discovery
     #[arg(long, value_name = "DIR", env = "CCOIN_DISCOVERY_DATA_DIR")]
     data_dir: Option<PathBuf>,
     /// Write the process id to FILE when the service is ready; removed at the end

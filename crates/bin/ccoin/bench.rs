@@ -135,7 +135,7 @@ fn make_network(options: &Options, dir: &Path, network: &Network) -> anyhow::Res
 
 fn measure(options: &Options, keys: &Path, load: &Load) -> anyhow::Result<()> {
     let local = local_node(options.config.as_deref())?;
-    let newest = || RunningDevnet::newest(&environment).ok();
+    let newest = || RunningDevnet::newest(&environment).ok()?.url();
     let url = NodeUrl::choose(options.url.as_deref(), local.as_ref(), newest);
     let url = url.map_err(Failure::from)?;
     let report = bench::run(&BenchRun {

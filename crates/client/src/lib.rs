@@ -1,8 +1,8 @@
-//! What users do with nodes from outside: find one, ask it over HTTP, measure it, and
-//! run a whole local network of them.
+//! The outside of a node: finds one, asks it over HTTP, measures it, and runs a local network
+//! of nodes.
 //!
-//! Everything that a node answers is bounded and parsed here; no ledger rule
-//! and no file of a chain is ever read.
+//! It bounds and parses every answer of a node. It holds no rule of the ledger and reads no
+//! file of a chain.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

@@ -1,5 +1,5 @@
-//! `ccoin bench --init`: a throw-away network for measuring. One validator, funded
-//! bench accounts, and a genesis whose limits are above what is to be measured.
+//! `ccoin bench --init`: a throw-away network for measuring. One validator, funded bench
+//! accounts, and a genesis that allows more transfers than a node can take.
 
 use std::fs;
 use std::path::PathBuf;

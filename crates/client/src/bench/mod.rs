@@ -1,7 +1,7 @@
 //! `ccoin bench`: how many signed transfers a node commits, how fast, at what cost.
 //!
-//! Everything is signed before the clock starts, so that the generator takes almost
-//! nothing of the processors that the node runs on. It judges no block.
+//! All transfers are signed before the clock starts, so that the generator leaves the
+//! processors to the node. It judges no block.
 
 mod inclusions;
 mod init;

@@ -1,7 +1,7 @@
 //! All transfers of a measurement, signed and written as JSON before it begins.
 //!
-//! An account belongs to one lane (connection), and a lane sends in order, so the
-//! numbers of an account never overtake each other.
+//! An account belongs to one lane, that is, one connection. A lane sends in order, so that the
+//! transactions of an account arrive in the order of their numbers.
 
 use ccoin_core::encoding::encode;
 use ccoin_core::{AccountNonce, BlockId, Timestamp, TxId};
@@ -19,7 +19,7 @@ pub(super) struct Sender {
     pub(super) next: AccountNonce,
 }
 
-/// What to sign.
+/// The size of a plan.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     /// Transfers in all.
@@ -41,7 +41,7 @@ pub(super) struct SignedArray {
     pub(super) json: Bytes,
 }
 
-/// Everything that is going to be sent.
+/// All arrays of a measurement.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The arrays of each lane in their order.
@@ -60,8 +60,8 @@ struct Job {
 }
 
 impl Plan {
-    /// Signs transfers of one coin, each sender paying the next one; counts the numbers
-    /// of the senders on.
+    /// Signs transfers of one coin from each sender to the next one, and advances the numbers
+    /// of the senders.
     ///
     /// # Errors
     /// [`Failure`] if the library cannot sign, or an account has no numbers left.
@@ -162,7 +162,7 @@ mod tests {
 
     const GENESIS: BlockId = BlockId::new([7; 32]);
 
-    /// What a node reads.
+    /// A transaction as a node reads it.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Received {

@@ -1,4 +1,4 @@
-//! `ccoin bench --keys`: asks the node what it is, signs, sends, follows, counts.
+//! `ccoin bench --keys`: asks the node for its settings, signs, sends, follows, counts.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
@@ -39,7 +39,7 @@ const JSON_OVERHEAD: usize = 1_200;
 /// Longest time without a block that takes a transfer, and after the last submission.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a node promises by its answers, for the report.
+/// The durability that a node promises by its answers, for the report.
 const DURABILITY: &str = "accepted = on disk in the queue, included = block on disk";
 
 /// A measurement.
@@ -214,7 +214,7 @@ async fn finish(
 ) -> Result<Vec<Sent>, Failure> {
     let mut sent = Vec::new();
     while let Some(lane) = lanes.join_next().await {
-        sent.extend(lane.expect("lanes do not panic and nobody aborts them")?);
+        sent.extend(lane.expect("lanes do not panic and are not aborted")?);
     }
     flight.all_sent.get_or_init(Instant::now);
     Ok(sent)

@@ -21,7 +21,7 @@ const PATH: &str = "/v1/txns";
 /// Pause when items of an accepted request met a full queue: a few blocks.
 const ITEM_PAUSE: Duration = Duration::from_millis(200);
 
-/// What senders and follower know of each other.
+/// The state that senders and follower share.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// Ids of all transfers.
@@ -71,7 +71,7 @@ pub(super) async fn send_lane(
             .places
             .acquire_many(places)
             .await
-            .expect("nobody closes the semaphore")
+            .expect("the semaphore is never closed")
             .forget();
         let at = due.unwrap_or_else(|| flight.start.elapsed());
         send_array(&mut connection, &array, &flight).await?;

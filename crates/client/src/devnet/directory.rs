@@ -21,7 +21,7 @@ const PREFIX: &str = "ccoin-devnet-";
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) layout: Layout,
-    temporary: Option<TempDir>,
+    temporary: bool,
     _lock: KeyLock,
 }
 
@@ -50,37 +50,33 @@ impl Directory {
         check(&layout)?;
         let lock = KeyLock::take(&layout.lock()).map_err(|error| in_use(&layout, error))?;
         let marker = layout.temporary();
-        match temporary {
+        match &temporary {
             Some(_) => drop(File::create(&marker).map_err(unusable(&marker))?),
             // A network that was killed is kept once a user names its directory.
             None => remove(&marker)?,
         }
         Ok(Self {
             layout,
-            temporary,
+            // From here on the marker decides, also after a kill.
+            temporary: temporary.map(TempDir::keep).is_some(),
             _lock: lock,
         })
     }
 
     pub(super) fn is_temporary(&self) -> bool {
-        self.temporary.is_some()
-    }
-
-    /// Leaves the files of a temporary network: its logs say what failed.
-    pub(super) fn keep(self) {
-        if let Some(temporary) = self.temporary {
-            let _kept = temporary.keep();
-        }
+        self.temporary
     }
 
     /// Removes a temporary directory.
     ///
     /// # Errors
-    /// [`Failure`] 3 if something in it cannot be removed.
+    /// [`Failure`] 3 if a part of it stays; the next start of a network tries again.
     pub(super) fn close(self) -> Result<(), Failure> {
         let root = self.layout.root();
-        let closed = self.temporary.map_or(Ok(()), TempDir::close);
-        closed.map_err(unusable(root))
+        match self.temporary {
+            true => remove_keys_first(root).map_err(unusable(root)),
+            false => Ok(()),
+        }
     }
 }
 
@@ -146,7 +142,11 @@ pub(super) fn remove_abandoned(dir: &Path) -> io::Result<()> {
     let Ok(_lock) = KeyLock::take(&layout.lock()) else {
         return Ok(());
     };
-    // The keys go first: as long as one is left, the marker is there for the next try.
+    remove_keys_first(dir)
+}
+
+/// As long as a key is left, the marker is there for the next try.
+fn remove_keys_first(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

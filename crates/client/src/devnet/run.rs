@@ -35,12 +35,11 @@ pub fn run(new: &NewDevnet) -> Result<(), Failure> {
     let ending = runtime.block_on(live(programs, &directory, new, ready));
     // Keys may still be in the making.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    let failed = ending.as_ref().err().map(|failure| failure.code);
-    match failed {
-        None | Some(ExitCode::Interrupted | ExitCode::Usage) => directory.close()?,
-        Some(_) => directory.keep(),
+    match ending.as_ref().map_err(|failure| failure.code) {
+        Ok(()) | Err(ExitCode::Interrupted | ExitCode::Usage) => ending.and(directory.close()),
+        // The logs in a temporary directory say what failed.
+        Err(_) => ending,
     }
-    ending
 }
 
 async fn live(
