@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use ccoin_core::Address;
-use ccoin_home::{ExitCode, Failure};
+use ccoin_home::{ExitCode, Failure, write_new};
 use serde_json::json;
 
-use super::keys::{self, write_new};
+use super::keys;
 use crate::documents::{config_file, genesis_text, new_account};
 use crate::files::unusable;
 
@@ -75,7 +75,8 @@ pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
     let address = new_account(&dir, "bench")?;
     let accounts = keys::create(&network.keys, new.accounts)?;
     let (text, _) = genesis(new, address, &accounts)?;
-    write_new(&network.genesis, &text, 0o644)?;
+    let path = &network.genesis;
+    write_new(path, text.as_bytes(), 0o644).map_err(unusable(path))?;
     Ok(BenchNetwork { address, ..network })
 }
 

@@ -1,14 +1,13 @@
 //! The keys of the bench accounts: one PEM each, without passphrase, readable by their
 //! owner only. They are for a throw-away chain: never put coins of worth there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use ccoin_core::Address;
 use ccoin_crypto::SecretKey;
-use ccoin_home::{ExitCode, Failure, read_text};
+use ccoin_home::{ExitCode, Failure, read_text, write_new};
 
 use crate::cores::on_all_cores;
 use crate::files::unusable;
@@ -18,20 +17,6 @@ const MAX_PEM: usize = 16 << 10;
 
 /// Size of the keys.
 const BITS: usize = 2048;
-
-/// Writes a file that must not exist yet, with the permission bits `mode`.
-///
-/// # Errors
-/// [`Failure`] 3, also if it exists.
-pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create_new(true).mode(mode).open(path);
-    file.and_then(|mut file| {
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-    })
-    .map_err(unusable(path))
-}
 
 /// Makes `count` keys in the new directory `dir` and returns their addresses.
 ///
@@ -49,7 +34,7 @@ pub(super) fn create(dir: &Path, count: usize) -> Result<Vec<Address>, Failure> 
         |path| {
             let key = SecretKey::generate(BITS)
                 .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-            write_new(path, &key.to_pem(None), 0o600)?;
+            write_new(path, key.to_pem(None).as_bytes(), 0o600).map_err(unusable(path))?;
             Ok(key.public_key().address())
         },
     )
