@@ -1,7 +1,7 @@
 //! Who may connect and stay: seats, bans, and the queue before the handshake.
 //! Pure: time comes in; it names the connections that must end and ends none itself.
 
-use crate::{connection::PeerId, limits::Limits};
+use crate::{address_group::AddressGroup, connection::PeerId, limits::Limits};
 use ccoin_core::{Address, message::ByeReason};
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
@@ -30,8 +30,8 @@ pub(crate) struct Admission {
     limits: Limits,
     miners: HashSet<Address>,
     /// Oldest first.
-    early: VecDeque<(PeerId, IpAddr)>,
-    delayed: HashMap<IpAddr, Instant>,
+    early: VecDeque<(PeerId, Option<AddressGroup>)>,
+    delayed: HashMap<AddressGroup, Instant>,
     banned: HashMap<Address, Instant>,
     seats: HashMap<Address, Seat>,
 }
@@ -57,24 +57,25 @@ impl Admission {
     /// Lets an incoming connection begin its handshake, and names those that have to
     /// end for it; `None`: this host must wait.
     pub(crate) fn arrive(&mut self, id: PeerId, ip: IpAddr, now: Instant) -> Option<Vec<PeerId>> {
-        let ip = ip.to_canonical();
-        if self.delayed.get(&ip).is_some_and(|until| now < *until) {
+        let group = AddressGroup::of(ip);
+        let until = group.and_then(|group| self.delayed.get(&group));
+        if until.is_some_and(|until| now < *until) {
             return None;
         }
         let mut ended = Vec::new();
-        let of_host = self.early.iter().filter(|(_, other)| *other == ip).count();
-        if !ip.is_loopback() && of_host >= self.limits.early_per_host {
-            ended.extend(self.drop_early(|other| other == ip));
+        let of_group = self.early.iter().filter(|(_, other)| *other == group);
+        if group.is_some() && of_group.count() >= self.limits.early_per_host {
+            ended.extend(self.drop_early(|other| other == group));
         }
         if self.early.len() >= self.limits.early {
             ended.extend(self.drop_early(|_| true));
         }
-        self.early.push_back((id, ip));
+        self.early.push_back((id, group));
         Some(ended)
     }
 
-    fn drop_early(&mut self, which: impl Fn(IpAddr) -> bool) -> Option<PeerId> {
-        let at = self.early.iter().position(|(_, ip)| which(*ip))?;
+    fn drop_early(&mut self, which: impl Fn(Option<AddressGroup>) -> bool) -> Option<PeerId> {
+        let at = self.early.iter().position(|(_, group)| which(*group))?;
         self.early.remove(at).map(|(id, _)| id)
     }
 
@@ -85,9 +86,8 @@ impl Admission {
 
     /// It sent rubbish before anybody could be blamed: its host waits.
     pub(crate) fn delay(&mut self, ip: IpAddr, now: Instant) {
-        let ip = ip.to_canonical();
-        if !ip.is_loopback() {
-            remember(&mut self.delayed, ip, now, now + self.limits.delay);
+        if let Some(group) = AddressGroup::of(ip) {
+            remember(&mut self.delayed, group, now, now + self.limits.delay);
         }
     }
 

@@ -14,6 +14,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod address_book;
+mod address_group;
 mod admission;
 mod connection;
 mod dialler;
@@ -23,15 +24,15 @@ mod frame_reader;
 mod handshake;
 mod limits;
 mod listener;
+mod message_limits;
 mod network;
 mod notices;
 mod outbox;
-mod pace;
 mod peer;
 mod peer_info;
 mod place;
 mod pulse;
-mod rate;
+mod rate_limit;
 mod refusal;
 mod session;
 mod setup;
@@ -39,7 +40,6 @@ mod shared;
 mod signer;
 mod state;
 mod upkeep;
-mod window;
 mod writer;
 
 pub use connection::{Connection, Frames, PeerId};

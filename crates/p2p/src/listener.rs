@@ -2,29 +2,25 @@
 //! sockets than these are open, and the one that was accepted last; and however fast they
 //! come, they take little of the processors: those beyond the rate wait in the kernel.
 
-use crate::{entrance::Arrival, rate::Rate, shared::Shared};
+use crate::{entrance::Arrival, rate_limit::RateLimit, shared::Shared};
 use std::{sync::Arc, time::Instant};
-use tokio::{net::TcpListener, select, sync::Semaphore, time::sleep_until};
+use tokio::{net::TcpListener, select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 impl Shared {
     /// The task `listener`.
     pub(crate) async fn listen(self: Arc<Self>, listener: TcpListener) {
         let rooms = Arc::new(Semaphore::new(self.limits.early.max(1)));
-        let rate = Rate::new(self.limits.accepts_a_second);
-        let mut spent = None;
+        let rate = RateLimit::per_second(self.limits.accepts_a_second);
         loop {
-            if let Err(later) = rate.take(&mut spent, Instant::now()) {
-                select! {
-                    biased;
-                    () = self.stop.cancelled() => return,
-                    () = sleep_until(later.into()) => continue,
-                }
-            }
+            let accept = async {
+                rate.wait().await;
+                listener.accept().await
+            };
             let accepted = select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
+                accepted = accept => accepted,
             };
             let (stream, remote) = match accepted {
                 Ok(accepted) => accepted,

@@ -103,7 +103,7 @@ impl State {
         };
         let text = is_connected(old, now);
         let code = ByeReason::Duplicate.code();
-        if self.notices.worth(code, address.to_string(), now) {
+        if self.notices.worth(code, address.to_string()) {
             let remote = new.remote;
             tracing::warn!("{text}, and now from {remote} as well: two nodes seem to use one key");
         }

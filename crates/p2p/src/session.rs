@@ -6,28 +6,21 @@ use crate::{
     frame::{Frame, Step},
     frame_reader::{FrameReader, ReadError},
     handshake::Link,
-    pace::{Pace, is_for_the_node},
+    message_limits::{MessageLimits, is_for_the_node},
     peer::Peer,
     shared::Shared,
-    window::Window,
     writer,
 };
 use ccoin_core::message::{Bye, ByeReason, Header, Message};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{
     net::tcp::OwnedReadHalf,
     select,
-    time::{MissedTickBehavior, interval, sleep_until, timeout, timeout_at},
+    time::{MissedTickBehavior, interval, timeout, timeout_at},
 };
-
-/// Unknown headers are counted within this time.
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// Of `PEX` one is read within this time: nobody has more to tell.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// Why a connection ends.
 enum Ending {
@@ -142,8 +135,7 @@ impl Shared {
         inbox: &Inbox,
     ) -> Ending {
         let mut heard = tokio::time::Instant::now();
-        let mut unknown = Window::new(MINUTE);
-        let (mut pace, mut shared) = (Pace::new(&self.limits), Window::new(SECOND));
+        let rates = MessageLimits::new(&self.limits);
         let mut room = None;
         loop {
             let step = timeout_at(heard + self.limits.silence, reader.step()).await;
@@ -163,7 +155,7 @@ impl Shared {
                 Ok(Ok(Step::Skipped(header))) => {
                     heard = tokio::time::Instant::now();
                     peer.traffic.messages_in.fetch_add(1, Relaxed);
-                    if let Some(ending) = self.skipped(peer, header, &mut unknown) {
+                    if let Some(ending) = skipped(peer, header, &rates) {
                         return ending;
                     }
                     continue;
@@ -171,11 +163,9 @@ impl Shared {
                 Ok(Ok(Step::Whole(frame))) => frame,
             };
             peer.traffic.messages_in.fetch_add(1, Relaxed);
-            while let Some(later) = pace.count(frame.header, Instant::now()) {
-                sleep_until(later.into()).await;
-            }
+            rates.wait(frame.header).await;
             heard = tokio::time::Instant::now();
-            let ignored = frame.header == *b"PEX" && shared.count(Instant::now()) > 1;
+            let ignored = frame.header == *b"PEX" && !rates.allows_peer_list();
             let ours = !is_for_the_node(frame.header);
             if (ours || frame.header == *b"BLH")
                 && !ignored
@@ -187,17 +177,6 @@ impl Shared {
                 inbox.put(frame, room).await;
             }
         }
-    }
-
-    /// A newer program may say more than we know, but not all the time.
-    fn skipped(&self, peer: &Peer, header: Header, unknown: &mut Window) -> Option<Ending> {
-        let header = header.escape_ascii();
-        tracing::debug!(peer = %peer.hello.address, "unknown header {header}");
-        let seen = unknown.count(Instant::now());
-        (seen >= self.limits.unknown_a_minute).then(|| {
-            let text = format!("{seen} unknown headers within a minute, the last is {header}");
-            Ending::Enough(ByeReason::Malformed, text)
-        })
     }
 
     /// What the network itself answers.
@@ -234,6 +213,16 @@ impl Drop for SeatGuard<'_> {
     fn drop(&mut self) {
         self.shared.leave(self.peer);
     }
+}
+
+/// A newer program may send kinds that this version does not know, but not all the time.
+fn skipped(peer: &Peer, header: Header, rates: &MessageLimits) -> Option<Ending> {
+    let header = header.escape_ascii();
+    tracing::debug!(peer = %peer.hello.address, "unknown header {header}");
+    (!rates.allows_unknown()).then(|| {
+        let text = format!("too many unknown headers within a minute, the last is {header}");
+        Ending::Enough(ByeReason::Malformed, text)
+    })
 }
 
 fn silent(limit: Duration) -> Ending {

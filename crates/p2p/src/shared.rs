@@ -208,8 +208,7 @@ impl Shared {
 
     /// Whether a refusal is worth a line in the log.
     pub(crate) fn worth_a_line(&self, reason: ByeReason, peer: String) -> bool {
-        let mut state = self.state();
-        state.notices.worth(reason.code(), peer, Instant::now())
+        self.state().notices.worth(reason.code(), peer)
     }
 
     /// `PEX`: ourselves, if it is known where, whom we have reached, and who has called and

@@ -2,17 +2,19 @@
 //! get their signatures one after another, at a bounded rate, and not on the threads
 //! that serve sockets. Whoever is over the rate waits; nobody is refused here.
 
-use crate::{limits::Limits, rate::Rates};
+use crate::{
+    address_group::AddressGroup,
+    limits::Limits,
+    rate_limit::{KeyedRateLimit, RateLimit},
+};
 use ccoin_crypto::{Hash, KeyError, PublicKey, SecretKey, Signature, SignatureError, Verifier};
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
-    time::sleep_until,
 };
 
 /// Keys of peers that are remembered; parsing one again costs 4 us.
@@ -22,7 +24,8 @@ const KNOWN_KEYS: usize = 128;
 pub(crate) struct Signer {
     key: Arc<SecretKey>,
     verifier: Mutex<Verifier>,
-    rates: Mutex<Rates>,
+    rate: RateLimit,
+    rate_per_host: KeyedRateLimit<AddressGroup>,
     strangers: Arc<Semaphore>,
 }
 
@@ -35,14 +38,11 @@ pub(crate) struct Turn {
 impl Signer {
     /// With this key.
     pub(crate) fn new(key: Arc<SecretKey>, limits: &Limits) -> Self {
-        let rates = Rates::new(
-            limits.signatures_a_second,
-            limits.signatures_a_second_per_host,
-        );
         Self {
             key,
             verifier: Mutex::new(Verifier::new(KNOWN_KEYS)),
-            rates: Mutex::new(rates),
+            rate: RateLimit::per_second(limits.signatures_a_second),
+            rate_per_host: KeyedRateLimit::per_second(limits.signatures_a_second_per_host),
             strangers: Arc::new(Semaphore::new(1)),
         }
     }
@@ -57,25 +57,14 @@ impl Signer {
     /// For somebody who called from this host: when its turn comes. Whoever gives up
     /// waiting has used nothing of what all share.
     pub(crate) async fn turn_of(&self, host: IpAddr) -> Turn {
-        self.until(|rates, now| rates.take_of_host(host, now)).await;
+        if let Some(group) = AddressGroup::of(host) {
+            self.rate_per_host.wait(group).await;
+        }
         // it is never closed
         let stranger = Arc::clone(&self.strangers).acquire_owned().await.ok();
-        self.until(Rates::take).await;
+        self.rate.wait().await;
         let key = Arc::clone(&self.key);
         Turn { key, stranger }
-    }
-
-    async fn until(&self, mut take: impl FnMut(&mut Rates, Instant) -> Result<(), Instant>) {
-        loop {
-            let taken = {
-                let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-                take(&mut rates, Instant::now())
-            };
-            match taken {
-                Ok(()) => return,
-                Err(later) => sleep_until(later.into()).await,
-            }
-        }
     }
 
     /// Checks a signature of another key.
