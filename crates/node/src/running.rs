@@ -23,7 +23,7 @@ use ccoin_core::{
 };
 use ccoin_crypto::SecretKey;
 use ccoin_home::VoteFile;
-use ccoin_p2p::Local;
+use ccoin_p2p::ChainStatus;
 use ccoin_storage::{ChainLock, Index};
 use std::{
     collections::VecDeque,
@@ -154,7 +154,7 @@ impl RunningNode {
             index,
             log,
         };
-        let (local, told) = watch::channel(Local {
+        let (local, told) = watch::channel(ChainStatus {
             network_id: genesis.config.network_id,
             genesis_id: genesis.id,
             height: watched.borrow().height(),

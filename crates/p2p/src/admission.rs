@@ -1,5 +1,6 @@
-//! Who may connect and stay: seats, bans, and the queue before the handshake.
-//! Pure: time comes in; it names the connections that must end and ends none itself.
+//! Decides which connections may begin a handshake and which may stay: seats, bans, and
+//! the queue before the handshake. Pure: time is an argument, and the caller ends the
+//! connections that are returned.
 
 use crate::{address_group::AddressGroup, connection::PeerId, limits::Limits};
 use ccoin_core::{Address, message::ByeReason};
@@ -10,21 +11,20 @@ use std::{
     time::Instant,
 };
 
-/// Most addresses and hosts refused at a time; beyond them the one that is free first goes.
-const MOST_REFUSED: usize = 10_000;
+/// Most addresses and hosts refused at a time; beyond them the one that is free first is
+/// forgotten.
+const MAX_REFUSED: usize = 10_000;
 
-/// Whom a connection leads to and who began it.
+/// One connection of a proven address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seat {
-    /// The connection.
     pub(crate) id: PeerId,
-    /// The side that dialled.
+    /// Address of the side that dialled.
     pub(crate) dialler: Address,
     /// A miner or a configured peer: may take a reserved seat.
     pub(crate) privileged: bool,
 }
 
-/// Pure state behind one lock.
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: Limits,
@@ -37,7 +37,6 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Nobody is connected or banned.
     pub(crate) fn new(limits: &Limits, miners: &[Address]) -> Self {
         Self {
             limits: limits.clone(),
@@ -54,9 +53,14 @@ impl Admission {
         self.miners.contains(address)
     }
 
-    /// Lets an incoming connection begin its handshake, and names those that have to
-    /// end for it; `None`: this host must wait.
-    pub(crate) fn arrive(&mut self, id: PeerId, ip: IpAddr, now: Instant) -> Option<Vec<PeerId>> {
+    /// Lets an incoming connection begin its handshake and returns the older ones that
+    /// must end for it. `None`: this host must wait.
+    pub(crate) fn begin_handshake(
+        &mut self,
+        id: PeerId,
+        ip: IpAddr,
+        now: Instant,
+    ) -> Option<Vec<PeerId>> {
         let group = AddressGroup::of(ip);
         let until = group.and_then(|group| self.delayed.get(&group));
         if until.is_some_and(|until| now < *until) {
@@ -79,19 +83,19 @@ impl Admission {
         self.early.remove(at).map(|(id, _)| id)
     }
 
-    /// Its handshake is over, one way or the other.
-    pub(crate) fn leave_early(&mut self, id: PeerId) {
+    /// The handshake has succeeded or failed.
+    pub(crate) fn end_handshake(&mut self, id: PeerId) {
         self.early.retain(|(other, _)| *other != id);
     }
 
-    /// It sent rubbish before anybody could be blamed: its host waits.
+    /// Refuses a host for a while: it sent malformed bytes before it proved an address.
     pub(crate) fn delay(&mut self, ip: IpAddr, now: Instant) {
         if let Some(group) = AddressGroup::of(ip) {
             remember(&mut self.delayed, group, now, now + self.limits.delay);
         }
     }
 
-    /// Refuses an address for a while; false for a miner, who is never banned.
+    /// Refuses an address for a while. False for a miner: miners are never banned.
     pub(crate) fn ban(&mut self, address: Address, now: Instant) -> bool {
         let ordinary = !self.is_miner(&address);
         if ordinary {
@@ -100,7 +104,7 @@ impl Admission {
         ordinary
     }
 
-    /// Until when an address is refused, if it is now.
+    /// The end of the ban on an address, if there is one.
     pub(crate) fn banned(&self, address: &Address, now: Instant) -> Option<Instant> {
         let until = self.banned.get(address).copied();
         until.filter(|until| now < *until)
@@ -111,12 +115,12 @@ impl Admission {
         self.seats.contains_key(address)
     }
 
-    /// How many there are.
+    /// The number of connected addresses.
     pub(crate) fn seated(&self) -> usize {
         self.seats.len()
     }
 
-    /// Whether one more without privilege would find a seat.
+    /// Whether one more address without privilege would find a seat.
     pub(crate) fn has_ordinary_seat(&self) -> bool {
         let ordinary = self.seats.values().filter(|seat| !seat.privileged).count();
         self.seats.len() < self.limits.connections
@@ -131,9 +135,9 @@ impl Admission {
         }
     }
 
-    /// Takes a seat for a proven address; the connection that it replaces, if any.
-    /// Of two that cross each other the one stays which the smaller address dialled;
-    /// of two that the same side dialled, the newer one.
+    /// Takes a seat for a proven address and returns the connection that it replaces.
+    /// Of two crossing connections the one dialled by the smaller address stays; of two
+    /// that the same side dialled, the newer one.
     ///
     /// # Errors
     /// Why the new connection has to end.
@@ -150,7 +154,7 @@ impl Admission {
         match self.seats.entry(address) {
             Entry::Occupied(old) if old.get().dialler < seat.dialler => Err(ByeReason::Duplicate),
             Entry::Occupied(mut old) => {
-                // a seat keeps its privilege: the place it came from is still configured
+                // the privilege stays: the place it came from is still configured
                 let privileged = seat.privileged || old.get().privileged;
                 let seat = Seat { privileged, ..seat };
                 Ok(Some(old.insert(seat).id))
@@ -177,10 +181,10 @@ fn remember<K: Copy + Eq + Hash>(
     now: Instant,
     until: Instant,
 ) {
-    if refused.len() >= MOST_REFUSED {
+    if refused.len() >= MAX_REFUSED {
         refused.retain(|_, until| now < *until);
     }
-    if refused.len() >= MOST_REFUSED
+    if refused.len() >= MAX_REFUSED
         && let Some(first) = refused.iter().min_by_key(|(_, until)| **until)
     {
         let first = *first.0;
@@ -263,7 +267,7 @@ mod tests {
         let refused = admission.take_seat(address(30), last, now);
         assert_eq!(refused, Err(ByeReason::Full));
         assert_eq!(admission.seated(), 4);
-        // an old friend needs no second seat
+        // a connected address needs no second seat
         assert_eq!(
             admission.take_seat(address(10), seat(40, B), now),
             Ok(Some(10))
@@ -274,27 +278,27 @@ mod tests {
     fn before_the_handshake_the_oldest_goes_first() {
         let (mut admission, now) = (admission(), Instant::now());
         for id in 0..8 {
-            assert_eq!(admission.arrive(id, ELSEWHERE, now), Some(vec![]));
+            assert_eq!(admission.begin_handshake(id, ELSEWHERE, now), Some(vec![]));
         }
-        assert_eq!(admission.arrive(8, ELSEWHERE, now), Some(vec![0]));
-        admission.leave_early(3);
-        assert_eq!(admission.arrive(9, ELSEWHERE, now), Some(vec![]));
+        assert_eq!(admission.begin_handshake(8, ELSEWHERE, now), Some(vec![0]));
+        admission.end_handshake(3);
+        assert_eq!(admission.begin_handshake(9, ELSEWHERE, now), Some(vec![]));
         let mut admission = self::admission();
         for id in 0..10 {
-            assert_eq!(admission.arrive(id, LOOPBACK, now), Some(vec![]));
+            assert_eq!(admission.begin_handshake(id, LOOPBACK, now), Some(vec![]));
         }
-        assert_eq!(admission.arrive(10, ELSEWHERE, now), Some(vec![0]));
+        assert_eq!(admission.begin_handshake(10, ELSEWHERE, now), Some(vec![0]));
     }
 
     #[test]
-    fn rubbish_delays_its_host_but_never_loopback() {
+    fn malformed_bytes_delay_their_host_but_never_loopback() {
         let (mut admission, now) = (admission(), Instant::now());
         admission.delay(ELSEWHERE, now);
         admission.delay(LOOPBACK, now);
-        assert_eq!(admission.arrive(1, ELSEWHERE, now), None);
-        assert_eq!(admission.arrive(2, LOOPBACK, now), Some(vec![]));
+        assert_eq!(admission.begin_handshake(1, ELSEWHERE, now), None);
+        assert_eq!(admission.begin_handshake(2, LOOPBACK, now), Some(vec![]));
         let later = now + admission.limits.delay;
-        assert_eq!(admission.arrive(3, ELSEWHERE, later), Some(vec![]));
+        assert_eq!(admission.begin_handshake(3, ELSEWHERE, later), Some(vec![]));
     }
 
     #[test]
@@ -315,11 +319,11 @@ mod tests {
     fn bans_are_bounded_and_the_oldest_goes() {
         let mut banned = HashMap::new();
         let now = Instant::now();
-        for n in 0..=MOST_REFUSED as u64 {
+        for n in 0..=MAX_REFUSED as u64 {
             let until = now + Duration::from_secs(1 + n);
             remember(&mut banned, n, now, until);
         }
-        assert_eq!(banned.len(), MOST_REFUSED);
+        assert_eq!(banned.len(), MAX_REFUSED);
         assert!(!banned.contains_key(&0));
     }
 }

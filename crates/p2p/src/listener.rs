@@ -1,8 +1,7 @@
-//! Accepts connections, as many as may begin a handshake. However many come, no more
-//! sockets than these are open, and the one that was accepted last; and however fast they
-//! come, they take little of the processors: those beyond the rate wait in the kernel.
+//! Accepts connections at a bounded rate, and only as many as may begin a handshake.
+//! The others wait in the kernel, so that a flood costs neither sockets nor CPU.
 
-use crate::{entrance::Arrival, rate_limit::RateLimit, shared::Shared};
+use crate::{accept::Incoming, rate_limit::RateLimit, shared::Shared};
 use std::{sync::Arc, time::Instant};
 use tokio::{net::TcpListener, select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +25,7 @@ impl Shared {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
-                    // out of file descriptors: it would fail again at once
+                    // out of file descriptors: the next call would fail at once
                     tokio::time::sleep(self.limits.first_pause).await;
                     continue;
                 }
@@ -35,7 +34,10 @@ impl Shared {
             let ended = CancellationToken::new();
             {
                 let mut state = self.state();
-                let Some(oldest) = state.admission.arrive(id, remote.ip(), Instant::now()) else {
+                let Some(oldest) = state
+                    .admission
+                    .begin_handshake(id, remote.ip(), Instant::now())
+                else {
                     continue;
                 };
                 for old in oldest {
@@ -45,14 +47,14 @@ impl Shared {
                 }
                 state.early.insert(id, ended.clone());
             }
-            // whoever ended for this one still has its socket open for a moment
+            // a connection that ended for this one may still have its socket open
             let room = select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 room = Arc::clone(&rooms).acquire_owned() => room,
             };
             let Ok(room) = room else { return };
-            let arrival = Arrival {
+            let arrival = Incoming {
                 id,
                 stream,
                 remote,

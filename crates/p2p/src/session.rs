@@ -1,5 +1,5 @@
-//! The life of one connection, from the end of the handshake to the last word.
-//! Frames for the node are handed on unread; the rest is answered here.
+//! One connection from the end of its handshake to its end. Frames for the node are handed
+//! on undecoded; the others are answered here.
 
 use crate::{
     connection::{Connection, Inbox, inbox},
@@ -24,13 +24,13 @@ use tokio::{
 
 /// Why a connection ends.
 enum Ending {
-    /// The other side has gone without a word.
+    /// The socket was closed or failed.
     Gone(String),
-    /// It has said why.
+    /// The peer sent a `BYE`.
     Said(Bye),
-    /// It has broken a rule.
+    /// The peer broke a rule.
     Violation(String),
-    /// We end it, and it is nobody's fault.
+    /// This node ends it without blame.
     Enough(ByeReason, String),
 }
 
@@ -66,12 +66,12 @@ impl Shared {
                 hello: peer.hello.clone(),
                 remote: peer.remote,
                 outgoing: peer.place.is_some(),
-                caller: peer.calls_from(),
+                caller: peer.listens_at(),
                 frames,
             };
             let reads = async {
                 if self.connections.send(connection).await.is_err() {
-                    return unwanted();
+                    return not_read();
                 }
                 self.read(&peer, &mut reader, &inbox).await
             };
@@ -81,15 +81,15 @@ impl Shared {
                     Some(Ending::Enough(ByeReason::Stopping, "this node stops".into()))
                 }
                 () = peer.outbox.closed() => None,
-                () = self.beat(&peer) => None,
-                () = inbox.unwanted() => Some(unwanted()),
+                () = self.ping_regularly(&peer) => None,
+                () = inbox.closed() => Some(not_read()),
                 ending = reads => Some(ending),
             }
         };
         self.finish(&peer, ending);
         drop(seat);
         let closing = async {
-            // a writer that panicked has closed its half as well
+            // a writer that panicked has closed its half too
             let _ = (&mut writes).await;
             reader.drain().await;
         };
@@ -98,19 +98,19 @@ impl Shared {
         }
     }
 
-    /// Asks again and again for a sign of life: so both sides hear of each other.
-    async fn beat(&self, peer: &Peer) {
-        let mut beats = interval(self.limits.ping);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Sends pings for as long as the connection lasts.
+    async fn ping_regularly(&self, peer: &Peer) {
+        let mut ticks = interval(self.limits.ping);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            beats.tick().await;
+            ticks.tick().await;
             peer.ping((self.clock)());
         }
     }
 
     fn finish(&self, peer: &Peer, ending: Option<Ending>) {
         match ending {
-            // whoever closed the outbox has said why
+            // the caller that closed the outbox has logged the reason
             None => {}
             Some(Ending::Gone(text)) => {
                 peer.gone(&format!("connection lost: {text}"));
@@ -147,7 +147,7 @@ impl Shared {
                 Ok(Ok(Step::Announced { header, length })) => {
                     if is_for_the_node(header) {
                         room = inbox.room(length).await;
-                        // while we did not read, the other side was not silent
+                        // the peer was not silent while this node did not read
                         heard = tokio::time::Instant::now();
                     }
                     continue;
@@ -179,7 +179,7 @@ impl Shared {
         }
     }
 
-    /// What the network itself answers.
+    /// Handles a message that is not for the node.
     fn handle(&self, peer: &Peer, frame: &Frame) -> Option<Ending> {
         match Message::decode(frame.header, &frame.body) {
             Ok(Message::Ping(_)) => {
@@ -189,7 +189,7 @@ impl Shared {
             Ok(Message::AskHeights) => {
                 peer.send(Message::Heights(self.heights()).frame().into());
             }
-            Ok(Message::Heights(heights)) => peer.stands(heights),
+            Ok(Message::Heights(heights)) => peer.set_heights(heights),
             Ok(Message::Peers(peers)) => self.suggest(peers),
             Ok(Message::Bye(bye)) => return Some(Ending::Said(bye)),
             Ok(other) => {
@@ -230,6 +230,6 @@ fn silent(limit: Duration) -> Ending {
     Ending::Enough(ByeReason::Silent, text)
 }
 
-fn unwanted() -> Ending {
-    Ending::Enough(ByeReason::Stopping, "this node wants no more of it".into())
+fn not_read() -> Ending {
+    Ending::Enough(ByeReason::Stopping, "this node reads it no more".into())
 }

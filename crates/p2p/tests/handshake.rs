@@ -117,7 +117,7 @@ async fn other_networks_and_versions_are_refused_with_both_ids() {
 async fn a_node_without_a_chain_joins_the_one_it_wants() {
     let other = BlockId::new([8; 32]);
     let mut node = Node::start(0, |setup| setup.wanted_genesis = Some(GENESIS)).await;
-    node.local.send_replace(ccoin_p2p::Local::default());
+    node.local.send_replace(ccoin_p2p::ChainStatus::default());
     let mut wrong = Raw::connect(node.port).await;
     wrong.say(&Message::Hey(hello(1, other))).await;
     assert_eq!(wrong.last_word().await, Some(ByeReason::Network));
@@ -128,7 +128,7 @@ async fn a_node_without_a_chain_joins_the_one_it_wants() {
     node.meet().await;
     // without a wish anybody may offer one; once there is a chain, the others must go
     let mut node = Node::start(0, |_| {}).await;
-    node.local.send_replace(ccoin_p2p::Local::default());
+    node.local.send_replace(ccoin_p2p::ChainStatus::default());
     let mut foreign = Raw::connect(node.port).await;
     foreign.call(hello(1, other), 1).await;
     node.meet().await;

@@ -24,7 +24,7 @@ use crate::{
 use ccoin_core::{Address, BlockId, genesis::Genesis, message::NodeType};
 use ccoin_crypto::SecretKey;
 use ccoin_discovery::{Claim, DiscoveryClient};
-use ccoin_p2p::{Connection, Limits, Local, Network, NetworkSetup};
+use ccoin_p2p::{ChainStatus, Connection, Limits, Network, NetworkSetup};
 use checker::Checker;
 use keys::KeyBook;
 use memory::Memory;
@@ -62,7 +62,7 @@ struct Who {
     key: Arc<SecretKey>,
     node_type: NodeType,
     miners: Vec<Address>,
-    local: watch::Receiver<Local>,
+    local: watch::Receiver<ChainStatus>,
 }
 
 impl PeerSetup {
@@ -152,7 +152,7 @@ pub(crate) struct HubSetup {
     pub(crate) key: Arc<SecretKey>,
     pub(crate) validator: bool,
     pub(crate) chain: PathBuf,
-    pub(crate) local: watch::Receiver<Local>,
+    pub(crate) local: watch::Receiver<ChainStatus>,
     pub(crate) verifiers: VerifierPool,
     pub(crate) history: History,
     pub(crate) board: Arc<Board>,

@@ -8,7 +8,7 @@ use ccoin_core::{
     machine::Effect,
     message::{ByeReason, Heights, Message, frame},
 };
-use ccoin_p2p::{Local, Network};
+use ccoin_p2p::{ChainStatus, Network};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -19,7 +19,7 @@ pub(crate) struct Voice {
     /// Who owes an answer.
     pub(crate) memory: Arc<Memory>,
     /// What the node says of itself to whoever asks.
-    pub(crate) local: watch::Sender<Local>,
+    pub(crate) local: watch::Sender<ChainStatus>,
 }
 
 impl Voice {

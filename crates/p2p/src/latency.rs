@@ -1,5 +1,5 @@
-//! Round trips and clock offsets of one peer, from `PNG` and `POG`.
-//! Pure: both clocks come in; nothing is decided from them here.
+//! Round trips and clock offsets of one peer, measured by `PNG` and `POG`.
+//! Pure: both clocks are arguments.
 
 use ccoin_core::Timestamp;
 use std::{
@@ -7,37 +7,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The best of so many samples counts.
+/// Samples kept; the quickest of them counts.
 const SAMPLES: usize = 8;
 
-/// Most questions without an answer that are remembered.
-const MOST_OPEN: usize = 8;
+/// Most unanswered pings remembered.
+const MAX_OPEN: usize = 8;
 
-/// One answered question.
+/// One answered ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// From asking to the answer.
     pub(crate) round_trip: Duration,
-    /// Their clock minus ours, in ms, as if both ways took the same time.
+    /// The peer's clock minus this node's, if both ways took the same time.
     pub(crate) offset_ms: i64,
 }
 
-/// What is known of one peer.
+/// The measurements of one peer.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct Latency {
     open: VecDeque<(Instant, Timestamp)>,
     samples: VecDeque<Sample>,
 }
 
-impl Pulse {
-    /// We ask.
-    pub(crate) fn asked(&mut self, now: Instant, clock: Timestamp) {
-        if self.open.len() < MOST_OPEN {
+impl Latency {
+    /// A ping was sent.
+    pub(crate) fn sent(&mut self, now: Instant, clock: Timestamp) {
+        if self.open.len() < MAX_OPEN {
             self.open.push_back((now, clock));
         }
     }
 
-    /// The peer answers with its clock; an answer to nothing is ignored.
+    /// The peer answers with its clock; an answer without a ping is ignored.
     pub(crate) fn answered(&mut self, now: Instant, theirs: Timestamp) {
         let Some((asked, clock)) = self.open.pop_front() else {
             return;
@@ -55,7 +54,7 @@ impl Pulse {
         });
     }
 
-    /// The sample with the smallest round trip of the last eight.
+    /// The sample with the smallest round trip.
     pub(crate) fn best(&self) -> Option<Sample> {
         self.samples.iter().min_by_key(|s| s.round_trip).copied()
     }
@@ -69,13 +68,13 @@ mod tests {
     fn the_quickest_of_the_last_eight_counts() {
         let start = Instant::now();
         let clock = |ms| Timestamp::new(ms).unwrap();
-        let mut pulse = Pulse::default();
-        pulse.answered(start, clock(1));
-        assert_eq!(pulse.best(), None);
+        let mut latency = Latency::default();
+        latency.answered(start, clock(1));
+        assert_eq!(latency.best(), None);
         let mut ask = |trip, theirs| {
-            pulse.asked(start, clock(10_000));
-            pulse.answered(start + Duration::from_millis(trip), clock(theirs));
-            pulse.best().unwrap()
+            latency.sent(start, clock(10_000));
+            latency.answered(start + Duration::from_millis(trip), clock(theirs));
+            latency.best().unwrap()
         };
         assert_eq!(ask(100, 10_050).offset_ms, 0);
         assert_eq!(ask(40, 9_000).offset_ms, -1_020);
@@ -89,11 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn unanswered_questions_are_bounded() {
-        let mut pulse = Pulse::default();
+    fn unanswered_pings_are_bounded() {
+        let mut latency = Latency::default();
         for _ in 0..100 {
-            pulse.asked(Instant::now(), Timestamp::ZERO);
+            latency.sent(Instant::now(), Timestamp::ZERO);
         }
-        assert_eq!(pulse.open.len(), MOST_OPEN);
+        assert_eq!(latency.open.len(), MAX_OPEN);
     }
 }

@@ -1,20 +1,20 @@
-//! Why somebody may not stay, in words that say mine and theirs: they are for the logs
-//! of both sides. Ends no connection itself.
+//! Why a peer is rejected, in words that name the values of both sides: they go into both
+//! logs. Ends no connection itself.
 
-use crate::{peer::Peer, place::Place, shared::Shared, state::State};
+use crate::{host_port::HostPort, peer::Peer, shared::Shared, state::State};
 use ccoin_core::{
     Address, BlockId,
     message::{ByeReason, Hello, PROTOCOL},
 };
 use std::time::Instant;
 
-/// Why a hello is not welcome: the reason, and mine and theirs in words.
-pub(crate) type Refusal = (ByeReason, String);
+/// The reason, and both sides' values in words.
+pub(crate) type Rejection = (ByeReason, String);
 
 impl Shared {
-    /// Whether somebody with this hello may stay, as far as that can be said before a
-    /// seat is taken. The address need not be proven yet: a lie only hurts the liar.
-    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&Place>) -> Result<(), Refusal> {
+    /// Checks everything that can be checked before the peer takes a seat. The address need
+    /// not be proven yet: a false one only harms the peer that claims it.
+    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&HostPort>) -> Result<(), Rejection> {
         if theirs.version != PROTOCOL {
             let text = format!(
                 "this node speaks version {PROTOCOL}, the other {}",
@@ -31,18 +31,18 @@ impl Shared {
         let (state, now) = (self.state(), Instant::now());
         let address = &theirs.address;
         if state.admission.banned(address, now).is_some() {
-            return Err(state.refusal(ByeReason::Banned, address, now));
+            return Err(state.rejection(ByeReason::Banned, address, now));
         }
         let seated = state.admission.is_seated(address);
         let privileged = state.is_privileged(address, place);
         if !seated && !privileged && !state.admission.has_ordinary_seat() {
-            return Err(state.refusal(ByeReason::Full, address, now));
+            return Err(state.rejection(ByeReason::Full, address, now));
         }
         Ok(())
     }
 
-    /// Whether nodes of these two chains have anything to tell each other.
-    pub(crate) fn judge_genesis(&self, network: u32, theirs: BlockId) -> Result<(), Refusal> {
+    /// Whether both nodes are on the same chain, or one of them has none yet.
+    pub(crate) fn judge_genesis(&self, network: u32, theirs: BlockId) -> Result<(), Rejection> {
         let local = *self.local.borrow();
         let mine = match local.genesis_id {
             BlockId::ZERO => self.wanted_genesis.unwrap_or(BlockId::ZERO),
@@ -58,8 +58,8 @@ impl Shared {
         Err((ByeReason::Network, text))
     }
 
-    /// Whether the allow-list has this address, or is empty.
-    pub(crate) fn judge_address(&self, address: &Address) -> Result<(), Refusal> {
+    /// Whether the allow-list contains this address or is empty.
+    pub(crate) fn judge_address(&self, address: &Address) -> Result<(), Rejection> {
         let allow = self.allow.borrow();
         if allow.is_empty() || allow.contains(address) {
             return Ok(());
@@ -70,8 +70,13 @@ impl Shared {
 }
 
 impl State {
-    /// Why there is no seat for this address.
-    pub(crate) fn refusal(&self, reason: ByeReason, address: &Address, now: Instant) -> Refusal {
+    /// The rejection of this address for this reason.
+    pub(crate) fn rejection(
+        &self,
+        reason: ByeReason,
+        address: &Address,
+        now: Instant,
+    ) -> Rejection {
         let text = match (reason, self.connected(address)) {
             (ByeReason::Duplicate, Some(old)) => is_connected(old, now),
             (ByeReason::Banned, _) => {
@@ -87,15 +92,13 @@ impl State {
         (reason, text)
     }
 
-    /// The live connection to this address.
     pub(crate) fn connected(&self, address: &Address) -> Option<&Peer> {
         let mut peers = self.peers.values();
         let peer = peers.find(|peer| peer.hello.address == *address);
         peer.map(AsRef::as_ref)
     }
 
-    /// A second process that uses the key of a connected peer is told of once in a while;
-    /// two connections that cross each other are everyday.
+    /// Warns, at most once a minute, that a second process uses the key of a connected peer.
     pub(crate) fn notice_twin(&mut self, new: &Peer, now: Instant) {
         let address = &new.hello.address;
         let Some(old) = self.connected(address).filter(|old| old.is_elsewhere(new)) else {
@@ -103,7 +106,7 @@ impl State {
         };
         let text = is_connected(old, now);
         let code = ByeReason::Duplicate.code();
-        if self.notices.worth(code, address.to_string()) {
+        if self.log_throttle.allows(code, address.to_string()) {
             let remote = new.remote;
             tracing::warn!("{text}, and now from {remote} as well: two nodes seem to use one key");
         }
