@@ -1,13 +1,12 @@
-//! What a stranger may cost before its handshake is over, and after its end.
+//! What a caller costs before its handshake is over and while it is rejected.
 
-mod fixtures;
-
+use crate::fixtures::*;
 use ccoin_core::message::{ByeReason, Message, frame};
-use fixtures::*;
+use ccoin_p2p::Limits;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 
-/// Resolves when nobody reads the other end any more.
+/// Resolves when the other end is closed.
 async fn closed(raw: &mut Raw) {
     soon(async {
         while raw.0.write_all(&[0]).await.is_ok() {
@@ -18,7 +17,7 @@ async fn closed(raw: &mut Raw) {
 }
 
 #[tokio::test]
-async fn whoever_is_refused_counts_until_its_socket_is_closed() {
+async fn a_rejected_connection_counts_until_its_socket_is_closed() {
     let node = Node::start(0, |setup| {
         setup.limits.early = 3;
         setup.limits.closing = 10 * PATIENCE;
@@ -55,19 +54,7 @@ async fn an_early_connection_that_ends_for_a_newer_one_is_closed_at_once() {
 }
 
 #[tokio::test]
-async fn an_early_connection_hears_that_the_node_stops() {
-    let node = Node::start(0, |_| {}).await;
-    let mut raw = Raw::connect(node.port).await;
-    raw.say(&Message::Hey(hello(1, GENESIS))).await;
-    assert!(matches!(raw.hear().await, Some(Message::Ack(_))));
-    let stops = tokio::spawn(async move { node.network.stop().await });
-    assert_eq!(raw.last_word().await, Some(ByeReason::Stopping));
-    drop(raw);
-    stops.await.unwrap();
-}
-
-#[tokio::test]
-async fn strangers_wait_for_signatures_and_get_them() {
+async fn callers_wait_for_signatures_and_get_them() {
     let node = Node::start(0, |setup| setup.limits.signatures_a_second = 2).await;
     let start = Instant::now();
     let mut raws = Vec::new();
@@ -84,7 +71,7 @@ async fn strangers_wait_for_signatures_and_get_them() {
 }
 
 #[tokio::test]
-async fn whoever_gives_up_waiting_costs_no_signature() {
+async fn a_caller_that_gives_up_waiting_costs_no_signature() {
     let mut node = Node::start(0, |setup| {
         setup.limits.signatures_a_second = 1;
         setup.limits.early = 2;
@@ -100,7 +87,7 @@ async fn whoever_gives_up_waiting_costs_no_signature() {
 }
 
 #[tokio::test]
-async fn callers_beyond_the_rate_wait_to_be_heard() {
+async fn callers_beyond_the_rate_wait_to_be_accepted() {
     let node = Node::start(0, |setup| setup.limits.accepts_a_second = 4).await;
     let start = Instant::now();
     for _ in 0..8 {
@@ -110,4 +97,61 @@ async fn callers_beyond_the_rate_wait_to_be_heard() {
     }
     // four at once, and then one every quarter of a second
     assert!(start.elapsed() >= Duration::from_millis(900));
+}
+
+#[tokio::test]
+async fn early_connections_are_bounded_and_the_oldest_ends() {
+    let mut node = Node::start(0, |setup| setup.limits.early = 3).await;
+    let mut raws = Vec::new();
+    for _ in 0..4 {
+        raws.push(Raw::connect(node.port).await);
+    }
+    assert_eq!(raws.remove(0).last_word().await, None);
+    // a connection with a finished handshake counts no more
+    for index in 2..4 {
+        raws.pop().unwrap().call(hello(index, GENESIS), index).await;
+        node.meet().await;
+        raws.push(Raw::connect(node.port).await);
+    }
+    raws[0].call(hello(1, GENESIS), 1).await;
+    node.meet().await;
+}
+
+#[tokio::test]
+async fn ordinary_peers_leave_the_reserved_seats_to_miners() {
+    let mut node = Node::start(0, |setup| {
+        setup.miners = vec![address(3)];
+        setup.limits = Limits {
+            connections: 2,
+            reserved: 1,
+            ..setup.limits.clone()
+        };
+    })
+    .await;
+    let _first = Raw::join(node.port, 1).await;
+    node.meet().await;
+    let mut second = Raw::connect(node.port).await;
+    second.say(&Message::Hey(hello(2, GENESIS))).await;
+    assert_eq!(second.last_word().await, Some(ByeReason::Full));
+    let _miner = Raw::join(node.port, 3).await;
+    assert_eq!(node.meet().await.hello.address, address(3));
+}
+
+#[tokio::test]
+async fn a_peer_off_the_allow_list_is_disconnected_and_rejected() {
+    let mut node = Node::start(0, |_| {}).await;
+    let mut one = Raw::join(node.port, 1).await;
+    node.meet().await;
+    let mut two = Raw::join(node.port, 2).await;
+    node.meet().await;
+    node.allow.send_replace(vec![address(2)]);
+    assert_eq!(one.last_word().await, Some(ByeReason::NotAllowed));
+    let mut again = Raw::connect(node.port).await;
+    again.say(&Message::Hey(hello(1, GENESIS))).await;
+    assert_eq!(again.last_word().await, Some(ByeReason::NotAllowed));
+    two.say(&Message::AskHeights).await;
+    two.hear_until(is_heights).await;
+    node.allow.send_replace(Vec::new());
+    let _back = Raw::join(node.port, 1).await;
+    node.meet().await;
 }
