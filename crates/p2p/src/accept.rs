@@ -3,6 +3,7 @@
 
 use crate::{
     connection::PeerId,
+    first_bytes::{answer_http, is_http},
     frame_reader::FrameReader,
     handshake::{HandshakeError, Link},
     host_port::HostPort,
@@ -61,9 +62,18 @@ impl Shared {
     async fn receive(
         &self,
         id: PeerId,
-        stream: TcpStream,
+        mut stream: TcpStream,
         remote: SocketAddr,
     ) -> Option<(Arc<Peer>, Link)> {
+        let http = select! {
+            biased;
+            () = self.stop.cancelled() => return None,
+            http = timeout(self.limits.handshake, is_http(&stream)) => matches!(http, Ok(Ok(true))),
+        };
+        if http {
+            self.reject_http(&mut stream, remote).await;
+            return None;
+        }
         let mut link = Link::new(stream);
         let result = select! {
             biased;
@@ -83,6 +93,18 @@ impl Shared {
         None
     }
 
+    async fn reject_http(&self, stream: &mut TcpStream, remote: SocketAddr) {
+        let peer = name(remote, None);
+        if self.state().log_throttle.allows("http", peer.clone()) {
+            tracing::warn!(
+                %peer,
+                "HTTP was sent to the peer port {}: the HTTP API listens on another port",
+                self.listen_port
+            );
+        }
+        let _ = timeout(self.limits.closing, answer_http(stream)).await;
+    }
+
     /// Sends the reason to the other side and writes it to the log.
     pub(crate) async fn refused(&self, link: Link, error: &HandshakeError, peer: String) {
         let reason = error.reason();
@@ -95,7 +117,7 @@ impl Shared {
             cause,
             ByeReason::Duplicate | ByeReason::Stopping | ByeReason::Other(_)
         );
-        if !quiet && self.allows_log_line(cause, peer.clone()) {
+        if !quiet && self.allows_log_line(cause, &peer) {
             tracing::warn!(%peer, reason = ?cause, "no connection: {error}");
         } else {
             tracing::debug!(%peer, reason = ?cause, "no connection: {error}");
@@ -127,6 +149,7 @@ impl Shared {
             outbox: Outbox::new(self.limits.outbound),
             traffic: Traffic::default(),
             latency: Mutex::default(),
+            liveness: Mutex::default(),
             heights: Mutex::new(heights),
         });
         self.admit(&peer)?;

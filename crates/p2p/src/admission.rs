@@ -5,7 +5,7 @@
 use crate::{address_group::AddressGroup, connection::PeerId, limits::Limits};
 use ccoin_core::{Address, message::ByeReason};
 use std::{
-    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
+    collections::{HashMap, HashSet, VecDeque},
     hash::Hash,
     net::IpAddr,
     time::Instant,
@@ -15,14 +15,16 @@ use std::{
 /// forgotten.
 const MAX_REFUSED: usize = 10_000;
 
-/// One connection of a proven address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
-    pub(crate) id: PeerId,
-    /// Address of the side that dialled.
-    pub(crate) dialler: Address,
+/// Most connections to one address: one that works, and one beside it.
+const MAX_PER_ADDRESS: usize = 2;
+
+/// The connections to one proven address.
+#[derive(Debug)]
+struct Seat {
+    /// Oldest first; never empty.
+    connections: Vec<PeerId>,
     /// A miner or a configured peer: may take a reserved seat.
-    pub(crate) privileged: bool,
+    privileged: bool,
 }
 
 #[derive(Debug)]
@@ -135,42 +137,61 @@ impl Admission {
         }
     }
 
-    /// Takes a seat for a proven address and returns the connection that it replaces.
-    /// Of two crossing connections the one dialled by the smaller address stays; of two
-    /// that the same side dialled, the newer one.
+    /// Whether a proven address may have one more connection, apart from how many it has.
     ///
     /// # Errors
-    /// Why the new connection has to end.
-    pub(crate) fn take_seat(
-        &mut self,
-        address: Address,
-        seat: Seat,
+    /// Why the new connection must end.
+    pub(crate) fn check_seat(
+        &self,
+        address: &Address,
+        privileged: bool,
         now: Instant,
-    ) -> Result<Option<PeerId>, ByeReason> {
-        if self.banned(&address, now).is_some() {
+    ) -> Result<(), ByeReason> {
+        if self.banned(address, now).is_some() {
             return Err(ByeReason::Banned);
         }
-        let free = self.has_seat(seat.privileged);
-        match self.seats.entry(address) {
-            Entry::Occupied(old) if old.get().dialler < seat.dialler => Err(ByeReason::Duplicate),
-            Entry::Occupied(mut old) => {
-                // the privilege stays: the place it came from is still configured
-                let privileged = seat.privileged || old.get().privileged;
-                let seat = Seat { privileged, ..seat };
-                Ok(Some(old.insert(seat).id))
-            }
-            Entry::Vacant(_) if !free => Err(ByeReason::Full),
-            Entry::Vacant(empty) => {
-                empty.insert(seat);
-                Ok(None)
-            }
+        match self.is_seated(address) || self.has_seat(privileged) {
+            true => Ok(()),
+            false => Err(ByeReason::Full),
         }
     }
 
-    /// Frees the seat, unless another connection has taken it over.
+    /// Adds a connection to a proven address that [`Admission::check_seat`] allows.
+    ///
+    /// # Errors
+    /// [`ByeReason::Duplicate`] if the address has enough connections.
+    pub(crate) fn take_seat(
+        &mut self,
+        address: Address,
+        id: PeerId,
+        privileged: bool,
+    ) -> Result<(), ByeReason> {
+        let seat = self.seats.entry(address).or_insert_with(|| Seat {
+            connections: Vec::new(),
+            privileged,
+        });
+        // the privilege stays: the place it came from is still configured
+        seat.privileged |= privileged;
+        if seat.connections.len() >= MAX_PER_ADDRESS {
+            return Err(ByeReason::Duplicate);
+        }
+        seat.connections.push(id);
+        Ok(())
+    }
+
+    /// The connections to this address, the oldest first.
+    pub(crate) fn connections_to(&self, address: &Address) -> &[PeerId] {
+        let seat = self.seats.get(address);
+        seat.map_or(&[], |seat| &seat.connections)
+    }
+
+    /// Removes a connection, and the seat with the last one.
     pub(crate) fn leave_seat(&mut self, address: &Address, id: PeerId) {
-        if self.seats.get(address).is_some_and(|seat| seat.id == id) {
-            self.seats.remove(address);
+        if let Some(seat) = self.seats.get_mut(address) {
+            seat.connections.retain(|other| *other != id);
+            if seat.connections.is_empty() {
+                self.seats.remove(address);
+            }
         }
     }
 }
@@ -213,65 +234,54 @@ mod tests {
         Admission::new(&limits, &[A])
     }
 
-    fn seat(id: PeerId, dialler: Address) -> Seat {
-        Seat {
-            id,
-            dialler,
-            privileged: false,
+    fn address(n: u8) -> Address {
+        Address::new([n; 20])
+    }
+
+    impl Admission {
+        fn seat(
+            &mut self,
+            address: Address,
+            id: PeerId,
+            privileged: bool,
+        ) -> Result<(), ByeReason> {
+            self.check_seat(&address, privileged, Instant::now())?;
+            self.take_seat(address, id, privileged)
         }
     }
 
     #[test]
-    fn of_crossing_connections_the_one_of_the_smaller_dialler_stays() {
-        let now = Instant::now();
-        // on the side of either address, and in either order
-        for other in [A, B] {
-            let mut admission = admission();
-            assert_eq!(admission.take_seat(other, seat(1, A), now), Ok(None));
-            let refused = admission.take_seat(other, seat(2, B), now);
-            assert_eq!(refused, Err(ByeReason::Duplicate));
-            let mut admission = self::admission();
-            assert_eq!(admission.take_seat(other, seat(1, B), now), Ok(None));
-            assert_eq!(admission.take_seat(other, seat(2, A), now), Ok(Some(1)));
-            admission.leave_seat(&other, 1);
-            assert!(admission.is_seated(&other));
-            assert_eq!(admission.take_seat(other, seat(3, A), now), Ok(Some(2)));
-            admission.leave_seat(&other, 3);
-            assert!(!admission.is_seated(&other));
+    fn a_second_connection_stands_beside_the_first_and_a_third_is_refused() {
+        let mut admission = admission();
+        for id in 1..=2 {
+            assert_eq!(admission.seat(A, id, false), Ok(()));
         }
+        assert_eq!(admission.seat(A, 3, false), Err(ByeReason::Duplicate));
+        assert_eq!(admission.connections_to(&A), [1, 2]);
+        assert_eq!(admission.seated(), 1);
+        admission.leave_seat(&A, 1);
+        admission.leave_seat(&A, 7);
+        assert_eq!(admission.connections_to(&A), [2]);
+        admission.leave_seat(&A, 2);
+        assert!(!admission.is_seated(&A));
     }
 
     #[test]
     fn some_seats_are_reserved() {
-        let (mut admission, now) = (admission(), Instant::now());
-        let address = |n: u8| Address::new([n; 20]);
+        let mut admission = admission();
         for n in 10..12 {
-            let seat = seat(n.into(), B);
-            assert_eq!(admission.take_seat(address(n), seat, now), Ok(None));
+            assert_eq!(admission.seat(address(n), n.into(), false), Ok(()));
         }
         assert!(!admission.has_ordinary_seat());
-        let refused = admission.take_seat(address(12), seat(12, B), now);
+        let refused = admission.seat(address(12), 12, false);
         assert_eq!(refused, Err(ByeReason::Full));
         for n in 20..22 {
-            let privileged = true;
-            let seat = Seat {
-                privileged,
-                ..seat(n.into(), B)
-            };
-            assert_eq!(admission.take_seat(address(n), seat, now), Ok(None));
+            assert_eq!(admission.seat(address(n), n.into(), true), Ok(()));
         }
-        let last = Seat {
-            privileged: true,
-            ..seat(30, B)
-        };
-        let refused = admission.take_seat(address(30), last, now);
-        assert_eq!(refused, Err(ByeReason::Full));
+        assert_eq!(admission.seat(address(30), 30, true), Err(ByeReason::Full));
         assert_eq!(admission.seated(), 4);
         // a connected address needs no second seat
-        assert_eq!(
-            admission.take_seat(address(10), seat(40, B), now),
-            Ok(Some(10))
-        );
+        assert_eq!(admission.seat(address(10), 40, false), Ok(()));
     }
 
     #[test]
@@ -306,8 +316,8 @@ mod tests {
         let (mut admission, now) = (admission(), Instant::now());
         assert!(!admission.ban(A, now));
         assert!(admission.ban(B, now));
-        assert_eq!(admission.take_seat(A, seat(1, A), now), Ok(None));
-        let refused = admission.take_seat(B, seat(2, B), now);
+        assert_eq!(admission.check_seat(&A, false, now), Ok(()));
+        let refused = admission.check_seat(&B, false, now);
         assert_eq!(refused, Err(ByeReason::Banned));
         let end = now + Duration::from_secs(600);
         let last = end - Duration::from_secs(1);

@@ -50,29 +50,32 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         self.arrived
     }
 
-    /// The next step. Cancel safe.
-    pub(crate) async fn step(&mut self) -> Result<Step, ReadError> {
-        loop {
-            let (start, end) = self.unused;
-            let mut input = &self.buffer[start..end];
-            let step = self.decoder.take(&mut input)?;
-            self.unused.0 = end - input.len();
-            if let Some(step) = step {
-                return Ok(step);
-            }
-            let count = self.source.read(&mut self.buffer).await?;
-            if count == 0 {
-                return Err(ReadError::Closed);
-            }
-            self.unused = (0, count);
-            self.arrived = self.arrived.saturating_add(count as u64);
+    /// The next step, or `None` when bytes have arrived that complete none. Cancel safe.
+    pub(crate) async fn step(&mut self) -> Result<Option<Step>, ReadError> {
+        if let Some(step) = self.buffered()? {
+            return Ok(Some(step));
         }
+        let count = self.source.read(&mut self.buffer).await?;
+        if count == 0 {
+            return Err(ReadError::Closed);
+        }
+        self.unused = (0, count);
+        self.arrived = self.arrived.saturating_add(count as u64);
+        Ok(self.buffered()?)
+    }
+
+    fn buffered(&mut self) -> Result<Option<Step>, FrameError> {
+        let (start, end) = self.unused;
+        let mut input = &self.buffer[start..end];
+        let step = self.decoder.take(&mut input)?;
+        self.unused.0 = end - input.len();
+        Ok(step)
     }
 
     /// The next whole frame of a known kind.
     pub(crate) async fn frame(&mut self) -> Result<Frame, ReadError> {
         loop {
-            if let Step::Whole(frame) = self.step().await? {
+            if let Some(Step::Whole(frame)) = self.step().await? {
                 return Ok(frame);
             }
         }

@@ -11,7 +11,7 @@ use std::{
 const SAMPLES: usize = 8;
 
 /// Most unanswered pings remembered.
-const MAX_OPEN: usize = 8;
+const MAX_OPEN: usize = 16;
 
 /// One answered ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,21 +26,32 @@ pub(crate) struct Sample {
 pub(crate) struct Latency {
     open: VecDeque<(Instant, Timestamp)>,
     samples: VecDeque<Sample>,
+    answered: Option<Instant>,
 }
 
 impl Latency {
+    /// Whether another ping may be sent: answers are matched by their order, so every ping
+    /// must be remembered.
+    pub(crate) fn may_ping(&self) -> bool {
+        self.open.len() < MAX_OPEN
+    }
+
     /// A ping was sent.
     pub(crate) fn sent(&mut self, now: Instant, clock: Timestamp) {
-        if self.open.len() < MAX_OPEN {
-            self.open.push_back((now, clock));
-        }
+        self.open.push_back((now, clock));
+    }
+
+    /// When the newest answered ping was sent.
+    pub(crate) fn answered(&self) -> Option<Instant> {
+        self.answered
     }
 
     /// The peer answers with its clock; an answer without a ping is ignored.
-    pub(crate) fn answered(&mut self, now: Instant, theirs: Timestamp) {
+    pub(crate) fn take_pong(&mut self, now: Instant, theirs: Timestamp) {
         let Some((asked, clock)) = self.open.pop_front() else {
             return;
         };
+        self.answered = Some(asked);
         let round_trip = now.saturating_duration_since(asked);
         let half = u64::try_from(round_trip.as_millis() / 2).unwrap_or(u64::MAX);
         let ours = clock.get().saturating_add(half);
@@ -69,11 +80,11 @@ mod tests {
         let start = Instant::now();
         let clock = |ms| Timestamp::new(ms).unwrap();
         let mut latency = Latency::default();
-        latency.answered(start, clock(1));
+        latency.take_pong(start, clock(1));
         assert_eq!(latency.best(), None);
         let mut ask = |trip, theirs| {
             latency.sent(start, clock(10_000));
-            latency.answered(start + Duration::from_millis(trip), clock(theirs));
+            latency.take_pong(start + Duration::from_millis(trip), clock(theirs));
             latency.best().unwrap()
         };
         assert_eq!(ask(100, 10_050).offset_ms, 0);
@@ -89,10 +100,15 @@ mod tests {
 
     #[test]
     fn unanswered_pings_are_bounded() {
-        let mut latency = Latency::default();
-        for _ in 0..100 {
-            latency.sent(Instant::now(), Timestamp::ZERO);
+        let (mut latency, now) = (Latency::default(), Instant::now());
+        for _ in 0..MAX_OPEN {
+            assert!(latency.may_ping());
+            latency.sent(now, Timestamp::ZERO);
         }
-        assert_eq!(latency.open.len(), MAX_OPEN);
+        assert!(!latency.may_ping());
+        assert_eq!(latency.answered(), None);
+        latency.take_pong(now, Timestamp::ZERO);
+        assert!(latency.may_ping());
+        assert_eq!(latency.answered(), Some(now));
     }
 }

@@ -25,10 +25,14 @@ pub struct Limits {
     pub delay: Duration,
     /// Deadline of a handshake.
     pub handshake: Duration,
-    /// A connection ends when no whole frame arrives for so long.
+    /// A connection ends when no byte arrives for so long.
     pub silence: Duration,
     /// Time between two `PNG`.
     pub ping: Duration,
+    /// A connection is suspect when no byte arrives for so long: its peer is dialled again.
+    pub pong: Duration,
+    /// How long two working connections to one address through different hosts stand.
+    pub beside: Duration,
     /// A connection ends when the peer takes no byte for so long.
     pub progress: Duration,
     /// Time for the last message of a connection.
@@ -60,7 +64,11 @@ pub struct Limits {
     pub first_pause: Duration,
     /// Longest back-off.
     pub longest_pause: Duration,
-    /// A connection that lasted longer resets the back-off.
+    /// Longest back-off for a peer that was connected within [`Limits::recent`].
+    pub reconnect: Duration,
+    /// How long a lost peer is dialled at the pace of [`Limits::reconnect`].
+    pub recent: Duration,
+    /// A connection that lasted longer resets the back-off and counts as recent.
     pub lived: Duration,
     /// Time between two `PEX`, if something has changed.
     pub share: Duration,
@@ -81,7 +89,9 @@ impl Default for Limits {
             delay: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             silence: Duration::from_secs(30),
-            ping: Duration::from_secs(10),
+            ping: Duration::from_secs(2),
+            pong: Duration::from_secs(5),
+            beside: Duration::from_secs(60),
             progress: Duration::from_secs(30),
             closing: Duration::from_millis(500),
             inbound: 4 << 20,
@@ -93,10 +103,12 @@ impl Default for Limits {
             ban: Duration::from_secs(600),
             own_address: Duration::from_secs(600),
             dials: 8,
-            connect: Duration::from_secs(5),
+            connect: Duration::from_secs(3),
             wanted: 16,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
+            reconnect: Duration::from_millis(1500),
+            recent: Duration::from_secs(3600),
             lived: Duration::from_secs(10),
             share: Duration::from_secs(10),
             candidates: 1000,

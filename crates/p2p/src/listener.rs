@@ -2,9 +2,13 @@
 //! The others wait in the kernel, so that a flood costs neither sockets nor CPU.
 
 use crate::{accept::Incoming, rate_limit::RateLimit, shared::Shared};
-use std::{sync::Arc, time::Instant};
+use std::{io, sync::Arc, time::Instant};
 use tokio::{net::TcpListener, select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+
+/// Too many open files in the system, and in the process.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
 
 impl Shared {
     /// The task `listener`.
@@ -24,7 +28,7 @@ impl Shared {
             let (stream, remote) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
+                    self.accept_failed(&error);
                     // out of file descriptors: the next call would fail at once
                     tokio::time::sleep(self.limits.first_pause).await;
                     continue;
@@ -62,6 +66,18 @@ impl Shared {
                 room,
             };
             self.tasks.spawn(Arc::clone(&self).incoming(arrival));
+        }
+    }
+
+    /// Logs a failure to accept, at most once a minute for each kind.
+    fn accept_failed(&self, error: &io::Error) {
+        let kind = error.raw_os_error().unwrap_or_default();
+        if self.state().log_throttle.allows("accept", kind.to_string()) {
+            let hint = match kind {
+                ENFILE | EMFILE => "; raise the limit of open files (ulimit -n)",
+                _ => "",
+            };
+            tracing::warn!("cannot accept connections: {error}{hint}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps repeated rejections from filling the log.
+//! Keeps repeated events from filling the log.
 
 use crate::rate_limit::KeyedRateLimit;
 use std::time::Duration;
@@ -8,7 +8,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// One log line a minute for each cause and peer.
 #[derive(Debug)]
-pub(crate) struct LogThrottle(KeyedRateLimit<(u8, String)>);
+pub(crate) struct LogThrottle(KeyedRateLimit<(&'static str, String)>);
 
 impl Default for LogThrottle {
     fn default() -> Self {
@@ -18,7 +18,7 @@ impl Default for LogThrottle {
 
 impl LogThrottle {
     /// Whether this cause and peer may be logged now.
-    pub(crate) fn allows(&self, cause: u8, peer: String) -> bool {
+    pub(crate) fn allows(&self, cause: &'static str, peer: String) -> bool {
         self.0.take((cause, peer)).is_ok()
     }
 }
@@ -30,9 +30,9 @@ mod tests {
     #[test]
     fn each_cause_and_peer_has_its_own_line() {
         let log_throttle = LogThrottle::default();
-        assert!(log_throttle.allows(2, "a".into()));
-        assert!(!log_throttle.allows(2, "a".into()));
-        assert!(log_throttle.allows(2, "b".into()));
-        assert!(log_throttle.allows(3, "a".into()));
+        assert!(log_throttle.allows("full", "a".into()));
+        assert!(!log_throttle.allows("full", "a".into()));
+        assert!(log_throttle.allows("full", "b".into()));
+        assert!(log_throttle.allows("banned", "a".into()));
     }
 }

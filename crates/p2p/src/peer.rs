@@ -5,6 +5,7 @@ use crate::{
     connection::PeerId,
     host_port::HostPort,
     latency::Latency,
+    liveness::Liveness,
     outbox::{Outbox, Pushed},
     peer_info::PeerInfo,
 };
@@ -16,7 +17,7 @@ use ccoin_core::{
 use std::{
     net::SocketAddr,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
@@ -44,6 +45,7 @@ pub(crate) struct Peer {
     pub(crate) outbox: Outbox,
     pub(crate) traffic: Traffic,
     pub(crate) latency: Mutex<Latency>,
+    pub(crate) liveness: Mutex<Liveness>,
     pub(crate) heights: Mutex<Heights>,
 }
 
@@ -86,7 +88,7 @@ impl Peer {
 
     /// Whether this and `other` must be two processes: they are on different hosts or listen
     /// on different ports.
-    pub(crate) fn is_elsewhere(&self, other: &Self) -> bool {
+    pub(crate) fn is_other_process(&self, other: &Self) -> bool {
         let ip = |peer: &Self| peer.remote.ip().to_canonical();
         ip(self) != ip(other) || self.hello.listen_port != other.hello.listen_port
     }
@@ -111,18 +113,42 @@ impl Peer {
         }
     }
 
-    /// Sends a `PNG`.
+    pub(crate) fn liveness(&self) -> MutexGuard<'_, Liveness> {
+        self.liveness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the connection is not suspect.
+    pub(crate) fn works(&self) -> bool {
+        !self.liveness().is_suspect()
+    }
+
+    fn latency(&self) -> MutexGuard<'_, Latency> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a `PNG`, unless too many are unanswered.
     pub(crate) fn ping(&self, clock: Timestamp) {
-        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.send(Message::Ping(clock).frame().into()) {
+        let mut latency = self.latency();
+        if latency.may_ping() && self.send(Message::Ping(clock).frame().into()) {
             latency.sent(Instant::now(), clock);
         }
     }
 
+    /// Whether it has answered a ping that was sent at `start` or later.
+    pub(crate) fn answered_since(&self, start: Instant) -> bool {
+        self.latency().answered() >= Some(start)
+    }
+
+    /// Address, place and age, for the log.
+    pub(crate) fn describe(&self, now: Instant) -> String {
+        let lasts = now.saturating_duration_since(self.began).as_secs();
+        let (address, remote) = (self.hello.address, self.remote);
+        format!("{address} is connected already from {remote}, for {lasts} s: this connection")
+    }
+
     /// Takes the answer to the oldest `PNG`.
     pub(crate) fn pong(&self, theirs: Timestamp) {
-        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-        latency.answered(Instant::now(), theirs);
+        self.latency().take_pong(Instant::now(), theirs);
     }
 
     /// Remembers the heights that the peer reports.
@@ -131,8 +157,7 @@ impl Peer {
     }
 
     pub(crate) fn info(&self) -> PeerInfo {
-        let latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-        let best = latency.best();
+        let best = self.latency().best();
         PeerInfo {
             id: self.id,
             address: self.hello.address,

@@ -1,7 +1,7 @@
 //! Why a peer is rejected, in words that name the values of both sides: they go into both
 //! logs. Ends no connection itself.
 
-use crate::{host_port::HostPort, peer::Peer, shared::Shared, state::State};
+use crate::{host_port::HostPort, shared::Shared, state::State};
 use ccoin_core::{
     Address, BlockId,
     message::{ByeReason, Hello, PROTOCOL},
@@ -77,8 +77,8 @@ impl State {
         address: &Address,
         now: Instant,
     ) -> Rejection {
-        let text = match (reason, self.connected(address)) {
-            (ByeReason::Duplicate, Some(old)) => is_connected(old, now),
+        let text = match (reason, self.connections_to(address).next()) {
+            (ByeReason::Duplicate, Some(old)) => format!("{} works", old.describe(now)),
             (ByeReason::Banned, _) => {
                 let until = self.admission.banned(address, now).unwrap_or(now);
                 let rest = (until - now).as_secs_f32().ceil();
@@ -91,30 +91,4 @@ impl State {
         };
         (reason, text)
     }
-
-    pub(crate) fn connected(&self, address: &Address) -> Option<&Peer> {
-        let mut peers = self.peers.values();
-        let peer = peers.find(|peer| peer.hello.address == *address);
-        peer.map(AsRef::as_ref)
-    }
-
-    /// Warns, at most once a minute, that a second process uses the key of a connected peer.
-    pub(crate) fn notice_twin(&mut self, new: &Peer, now: Instant) {
-        let address = &new.hello.address;
-        let Some(old) = self.connected(address).filter(|old| old.is_elsewhere(new)) else {
-            return;
-        };
-        let text = is_connected(old, now);
-        let code = ByeReason::Duplicate.code();
-        if self.log_throttle.allows(code, address.to_string()) {
-            let remote = new.remote;
-            tracing::warn!("{text}, and now from {remote} as well: two nodes seem to use one key");
-        }
-    }
-}
-
-fn is_connected(peer: &Peer, now: Instant) -> String {
-    let lasts = now.saturating_duration_since(peer.began).as_secs();
-    let (address, remote) = (peer.hello.address, peer.remote);
-    format!("{address} is connected already from {remote}, for {lasts} s")
 }

@@ -14,13 +14,9 @@ use crate::{
 use ccoin_core::message::{Bye, ByeReason, Header, Message};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::{
-    net::tcp::OwnedReadHalf,
-    select,
-    time::{MissedTickBehavior, interval, timeout, timeout_at},
-};
+use tokio::{net::tcp::OwnedReadHalf, select, time::timeout};
 
 /// Why a connection ends.
 enum Ending {
@@ -81,7 +77,7 @@ impl Shared {
                     Some(Ending::Enough(ByeReason::Stopping, "this node stops".into()))
                 }
                 () = peer.outbox.closed() => None,
-                () = self.ping_regularly(&peer) => None,
+                () = self.keep_alive(&peer) => None,
                 () = inbox.closed() => Some(not_read()),
                 ending = reads => Some(ending),
             }
@@ -95,16 +91,6 @@ impl Shared {
         };
         if timeout(self.limits.closing, closing).await.is_err() {
             writes.abort();
-        }
-    }
-
-    /// Sends pings for as long as the connection lasts.
-    async fn ping_regularly(&self, peer: &Peer) {
-        let mut ticks = interval(self.limits.ping);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            peer.ping((self.clock)());
         }
     }
 
@@ -134,37 +120,35 @@ impl Shared {
         reader: &mut FrameReader<OwnedReadHalf>,
         inbox: &Inbox,
     ) -> Ending {
-        let mut heard = tokio::time::Instant::now();
         let rates = MessageLimits::new(&self.limits);
         let mut room = None;
         loop {
-            let step = timeout_at(heard + self.limits.silence, reader.step()).await;
+            peer.liveness().waits(Instant::now());
+            let step = timeout(self.limits.silence, reader.step()).await;
+            peer.liveness().heard();
             peer.traffic.bytes_in.store(reader.arrived(), Relaxed);
             let frame = match step {
                 Err(_) => return silent(self.limits.silence),
                 Ok(Err(ReadError::Frame(error))) => return Ending::Violation(error.to_string()),
                 Ok(Err(error)) => return Ending::Gone(error.to_string()),
-                Ok(Ok(Step::Announced { header, length })) => {
+                Ok(Ok(None)) => continue,
+                Ok(Ok(Some(Step::Announced { header, length }))) => {
                     if is_for_the_node(header) {
                         room = inbox.room(length).await;
-                        // the peer was not silent while this node did not read
-                        heard = tokio::time::Instant::now();
                     }
                     continue;
                 }
-                Ok(Ok(Step::Skipped(header))) => {
-                    heard = tokio::time::Instant::now();
+                Ok(Ok(Some(Step::Skipped(header)))) => {
                     peer.traffic.messages_in.fetch_add(1, Relaxed);
                     if let Some(ending) = skipped(peer, header, &rates) {
                         return ending;
                     }
                     continue;
                 }
-                Ok(Ok(Step::Whole(frame))) => frame,
+                Ok(Ok(Some(Step::Whole(frame)))) => frame,
             };
             peer.traffic.messages_in.fetch_add(1, Relaxed);
             rates.wait(frame.header).await;
-            heard = tokio::time::Instant::now();
             let ignored = frame.header == *b"PEX" && !rates.allows_peer_list();
             let ours = !is_for_the_node(frame.header);
             if (ours || frame.header == *b"BLH")
@@ -185,7 +169,10 @@ impl Shared {
             Ok(Message::Ping(_)) => {
                 peer.send(Message::Pong((self.clock)()).frame().into());
             }
-            Ok(Message::Pong(clock)) => peer.pong(clock),
+            Ok(Message::Pong(clock)) => {
+                peer.pong(clock);
+                self.end_redundant(peer);
+            }
             Ok(Message::AskHeights) => {
                 peer.send(Message::Heights(self.heights()).frame().into());
             }
@@ -226,7 +213,7 @@ fn skipped(peer: &Peer, header: Header, rates: &MessageLimits) -> Option<Ending>
 }
 
 fn silent(limit: Duration) -> Ending {
-    let text = format!("no whole message within {} s", limit.as_secs_f32());
+    let text = format!("no byte within {} s", limit.as_secs_f32());
     Ending::Enough(ByeReason::Silent, text)
 }
 

@@ -3,7 +3,6 @@
 
 use crate::{
     address_book::DialContext,
-    admission::Seat,
     connection::{Connection, PeerId},
     host_port::HostPort,
     limits::Limits,
@@ -91,31 +90,22 @@ impl Shared {
         }
     }
 
-    /// Gives a proven peer its seat and ends the connection that it replaces.
+    /// Gives a proven peer its seat and ends the suspect connections of its address.
     pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Rejection> {
         let address = peer.hello.address;
         let mut state = self.state();
-        let seat = Seat {
-            id: peer.id,
-            dialler: if peer.place.is_some() {
-                self.address
-            } else {
-                address
-            },
-            privileged: state.is_privileged(&address, peer.place.as_ref()),
-        };
-        let now = Instant::now();
-        state.notice_twin(peer, now);
-        let replaced = state.admission.take_seat(address, seat, now);
-        let replaced = replaced.map_err(|reason| state.rejection(reason, &address, now))?;
-        if let Some(old) = replaced.and_then(|old| state.remove(old)) {
-            let text = format!(
-                "replaced by the connection of {address} from {}",
-                peer.remote
-            );
-            old.end(ByeReason::Duplicate, &text);
+        let privileged = state.is_privileged(&address, peer.place.as_ref());
+        let (id, now) = (peer.id, Instant::now());
+        let free = state.admission.check_seat(&address, privileged, now);
+        free.map_err(|reason| state.rejection(reason, &address, now))?;
+        state.end_suspects(peer);
+        let seated = state.admission.take_seat(address, id, privileged);
+        seated.map_err(|reason| state.rejection(reason, &address, now))?;
+        for old in state.connections_to(&address) {
+            // its answer decides whether the new connection is redundant
+            old.ping((self.clock)());
         }
-        state.peers.insert(peer.id, Arc::clone(peer));
+        state.peers.insert(id, Arc::clone(peer));
         if let Some(PeerAddress { host, port, .. }) = peer.listens_at() {
             let place = HostPort { host, port };
             state.book.add_caller(address, place, now, OsRng.next_u32());
@@ -191,10 +181,15 @@ impl Shared {
         let now = Instant::now();
         let mut state = self.state();
         let State {
-            admission, book, ..
+            admission,
+            book,
+            peers,
+            ..
         } = &mut *state;
         let settled = |address: &Address| {
-            admission.is_seated(address) || self.judge_address(address).is_err()
+            let mut connections = admission.connections_to(address).iter();
+            let works = |id| peers.get(id).is_some_and(|peer: &Arc<Peer>| peer.works());
+            connections.any(works) || self.judge_address(address).is_err()
         };
         let refused = |address: &Address| admission.banned(address, now);
         let context = DialContext {
@@ -207,8 +202,9 @@ impl Shared {
     }
 
     /// Whether a rejection may be logged now.
-    pub(crate) fn allows_log_line(&self, reason: ByeReason, peer: String) -> bool {
-        self.state().log_throttle.allows(reason.code(), peer)
+    pub(crate) fn allows_log_line(&self, reason: ByeReason, peer: &str) -> bool {
+        let key = format!("{} {peer}", reason.code());
+        self.state().log_throttle.allows("rejected", key)
     }
 
     /// The `PEX` frame: this node's advertised place, the proven places, and the places at

@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) proven: u64,
     pub(super) failures: u32,
     pub(super) not_before: Instant,
+    /// When a connection that lasted was seen to end or to fall silent.
+    pub(super) lost: Option<Instant>,
     pub(super) dialling: bool,
 }
 
@@ -38,6 +40,7 @@ impl Entry {
             proven: 0,
             failures: 0,
             not_before: now,
+            lost: None,
             dialling: false,
         }
     }

@@ -152,13 +152,17 @@ impl AddressBook {
 
     /// A dial or handshake has failed: backs off.
     pub(crate) fn fail(&mut self, place: &HostPort, now: Instant, chance: u32) {
-        let pause = |failures| self.limits.pause(failures, chance);
         let Some(entry) = self.entries.get_mut(place) else {
             return;
         };
         entry.dialling = false;
         entry.failures = entry.failures.saturating_add(1);
-        entry.not_before = now + pause(entry.failures);
+        let recent = |lost| now.saturating_duration_since(lost) < self.limits.recent;
+        let longest = match entry.lost.is_some_and(recent) {
+            true => self.limits.reconnect,
+            false => self.limits.longest_pause,
+        };
+        entry.not_before = now + self.limits.pause(entry.failures, longest, chance);
         if entry.origin == Origin::Candidate
             && entry.failures >= CANDIDATE_TRIES
             && !self.must_stay(place)
@@ -189,8 +193,32 @@ impl AddressBook {
         let long = lasted > self.limits.lived;
         if long && let Some(entry) = self.entries.get_mut(place) {
             entry.failures = 0;
+            entry.lost = Some(now);
         }
         self.fail(place, now, chance);
+    }
+
+    /// A connection to this address has fallen silent: all of its places are dialled now,
+    /// and the place of the silent connection a little later.
+    pub(crate) fn suspect(
+        &mut self,
+        address: &Address,
+        silent: Option<&HostPort>,
+        lasted: Duration,
+        now: Instant,
+    ) {
+        if lasted <= self.limits.lived {
+            return;
+        }
+        let entries = self.entries.iter_mut();
+        for (place, entry) in entries.filter(|(_, entry)| entry.address == Some(*address)) {
+            entry.lost = Some(now);
+            entry.failures = 0;
+            entry.not_before = match silent == Some(place) {
+                true => now + self.limits.first_pause,
+                false => now,
+            };
+        }
     }
 
     /// This node has reached itself at this place.
@@ -229,12 +257,9 @@ impl AddressBook {
 impl Limits {
     /// The back-off after so many failures in a row: doubled each time, with a quarter of
     /// jitter, so that nodes which failed together do not come back together.
-    fn pause(&self, failures: u32, chance: u32) -> Duration {
+    fn pause(&self, failures: u32, longest: Duration, chance: u32) -> Duration {
         let doubled = 2u32.saturating_pow(failures.saturating_sub(1).min(20));
-        let pause = self
-            .first_pause
-            .saturating_mul(doubled)
-            .min(self.longest_pause);
+        let pause = self.first_pause.saturating_mul(doubled).min(longest);
         (pause * 3 / 4).saturating_add(pause.mul_f64(f64::from(chance) / f64::from(u32::MAX) / 2.0))
     }
 }
@@ -311,7 +336,41 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_proven_is_handed_on_and_the_newest_place_of_each() {
+    fn a_lost_peer_is_dialled_within_two_seconds_for_an_hour() {
+        let (mut book, start) = (book(), Instant::now());
+        book.configure(place(1), start);
+        book.prove(&place(1), address(2));
+        book.reached(&place(1));
+        let long = book.limits.lived * 2;
+        book.suspect(&address(2), Some(&place(1)), long, start);
+        let mut now = start;
+        while now < start + Duration::from_secs(3600) {
+            let next = book.entries[&place(1)].not_before;
+            assert!(next - now <= Duration::from_secs(2), "{:?}", next - now);
+            now = next;
+            book.fail(&place(1), now, u32::MAX);
+        }
+        for _ in 0..9 {
+            now = book.entries[&place(1)].not_before;
+            book.fail(&place(1), now, u32::MAX);
+        }
+        assert!(book.entries[&place(1)].not_before - now > Duration::from_secs(30));
+    }
+
+    #[test]
+    fn the_place_of_a_silent_connection_is_dialled_after_the_other_places() {
+        let (mut book, now) = (book(), Instant::now());
+        for n in 1..=2 {
+            book.configure(place(n), now);
+            book.prove(&place(n), address(2));
+        }
+        let long = book.limits.lived * 2;
+        book.suspect(&address(2), Some(&place(1)), long, now);
+        assert_eq!(due(&mut book, now, true), [place(2)]);
+    }
+
+    #[test]
+    fn only_proven_places_are_handed_on_the_newest_of_each_address() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(address(2), place(1), now, 0);
         book.suggest(address(2), place(2), now, 0);

@@ -1,10 +1,13 @@
 //! What a caller costs before its handshake is over and while it is rejected.
 
-use crate::fixtures::*;
+use crate::{fixtures::*, log::Warnings};
 use ccoin_core::message::{ByeReason, Message, frame};
 use ccoin_p2p::Limits;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// Resolves when the other end is closed.
 async fn closed(raw: &mut Raw) {
@@ -154,4 +157,63 @@ async fn a_peer_off_the_allow_list_is_disconnected_and_rejected() {
     node.allow.send_replace(Vec::new());
     let _back = Raw::join(node.port, 1).await;
     node.meet().await;
+}
+
+#[tokio::test]
+async fn an_http_client_is_told_that_this_is_the_peer_port() {
+    let (warnings, _guard) = Warnings::capture();
+    let node = Node::start(0, |_| {}).await;
+    for _ in 0..3 {
+        let mut raw = Raw::connect(node.port).await;
+        raw.write(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await;
+        let mut answer = String::new();
+        soon(raw.0.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("listens on another port"), "{answer}");
+    }
+    let lines = warnings.lines();
+    let text = format!("HTTP was sent to the peer port {}", node.port);
+    assert!(lines.len() == 1 && lines[0].starts_with(&text), "{lines:?}");
+}
+
+/// The name of a test that runs in a process of its own, with few file descriptors.
+const WITHOUT_DESCRIPTORS: &str = "accepting::without_descriptors";
+
+#[test]
+fn running_out_of_descriptors_is_logged_once_with_the_way_out() {
+    let program = std::env::current_exe().unwrap();
+    let child = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""])
+        .arg(program)
+        .args(["--exact", WITHOUT_DESCRIPTORS, "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && output.contains("1 passed"),
+        "{output}"
+    );
+}
+
+#[tokio::test]
+#[ignore = "runs with few file descriptors, started by another test"]
+async fn without_descriptors() {
+    let (warnings, _guard) = Warnings::capture();
+    let node = Node::start(0, |setup| setup.limits.early = 1000).await;
+    for _ in 0..3 {
+        let mut raws = Vec::new();
+        while let Ok(raw) = TcpStream::connect(("127.0.0.1", node.port)).await {
+            raws.push(raw);
+            tokio::task::yield_now().await;
+        }
+        until(|| !warnings.lines().is_empty()).await;
+        drop(raws);
+        let _raw = Raw::join(node.port, 1).await;
+    }
+    let lines = warnings.lines();
+    assert!(
+        lines.len() == 1 && lines[0].ends_with("(ulimit -n)"),
+        "{lines:?}"
+    );
 }

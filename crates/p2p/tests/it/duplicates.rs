@@ -1,55 +1,105 @@
-//! Two connections of one address.
+//! Several connections of one address: a working one is never replaced.
 
 use crate::{fixtures::*, log::Warnings};
 use ccoin_core::message::{Bye, ByeReason, Message};
+use std::time::Duration;
 
-/// The node has key 1; the other one a smaller or a greater address.
-async fn crossing(other: usize, node_dials_first: bool) {
-    let (listener, place) = raw_listener().await;
-    let mut node = Node::start(1, |_| {}).await;
-    let told = ccoin_core::message::PeerAddress {
-        address: address(other),
-        host: "127.0.0.1".into(),
-        port: place.rsplit(':').next().unwrap().parse().unwrap(),
-    };
-    let mut dialled_by_raw = Raw::connect(node.port).await;
-    node.network.suggest(vec![told]);
-    let mut dialled_by_node = Raw(soon(listener.accept()).await.unwrap().0);
-    let answer = async |raw: &mut Raw| raw.answer(hello(other, GENESIS), other).await;
-    if node_dials_first {
-        assert!(matches!(
-            answer(&mut dialled_by_node).await,
-            Some(Message::Oky(_))
-        ));
-        assert!(node.meet().await.outgoing);
-        dialled_by_raw.call(hello(other, GENESIS), other).await;
-    } else {
-        dialled_by_raw.call(hello(other, GENESIS), other).await;
-        assert!(!node.meet().await.outgoing);
-        answer(&mut dialled_by_node).await;
+/// Joins with key 1 as a process that listens on this port.
+async fn join(node: &mut Node, listen_port: u16) -> Raw {
+    let mut raw = Raw::connect(node.port).await;
+    let mut mine = hello(1, GENESIS);
+    mine.listen_port = listen_port;
+    raw.call(mine, 1).await;
+    node.meet().await;
+    raw
+}
+
+async fn works(raw: &mut Raw) {
+    raw.say(&Message::AskHeights).await;
+    raw.hear_until(is_heights).await;
+}
+
+/// Answers pings until a `BYE` comes.
+async fn bye(raw: &mut Raw) -> Bye {
+    loop {
+        match raw
+            .hear_until(|message| matches!(message, Message::Ping(_) | Message::Bye(_)))
+            .await
+        {
+            Message::Bye(bye) => return bye,
+            _ => raw.say(&Message::Pong(clock())).await,
+        }
     }
-    let (mut loser, mut winner) = match address(1) < address(other) {
-        true => (dialled_by_raw, dialled_by_node),
-        false => (dialled_by_node, dialled_by_raw),
-    };
-    // the node has taken its word back, or says it now
-    let last = loser.last_word().await;
-    assert!(
-        matches!(last, Some(ByeReason::Duplicate) | None),
-        "{last:?}"
-    );
-    winner.say(&Message::AskHeights).await;
-    winner.hear_until(is_heights).await;
-    assert_eq!(node.network.peers().len(), 1);
 }
 
 #[tokio::test]
-async fn one_of_two_crossing_connections_survives_in_any_order() {
-    for other in [0, 2] {
-        for node_dials_first in [true, false] {
-            crossing(other, node_dials_first).await;
-        }
-    }
+async fn a_working_connection_is_never_replaced() {
+    let mut node = Node::start(0, |_| {}).await;
+    let mut first = join(&mut node, 4001).await;
+    let mut second = join(&mut node, 4001).await;
+    let mut third = Raw::connect(node.port).await;
+    third.call(hello(1, GENESIS), 1).await;
+    let rejected = bye(&mut third).await;
+    assert_eq!(rejected.reason(), ByeReason::Duplicate);
+    let connected = format!("{} is connected already from ", address(1));
+    assert!(
+        rejected.text().starts_with(&connected),
+        "{}",
+        rejected.text()
+    );
+    works(&mut first).await;
+    works(&mut second).await;
+    assert_eq!(node.network.peers().len(), 2);
+    node.count(1).await;
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_replaced_by_one_beside_it() {
+    let (listener, place) = raw_listener().await;
+    let mut node = Node::start(0, |setup| {
+        setup.configured = vec![place];
+        setup.limits.lived = Duration::ZERO;
+        setup.limits.pong = SHORT;
+        setup.limits.silence = 10 * PATIENCE;
+    })
+    .await;
+    let mut silent = Raw(soon(listener.accept()).await.unwrap().0);
+    silent.answer(hello(1, GENESIS), 1).await;
+    node.meet().await;
+    // the first one is open, but its peer says nothing
+    let mut second = Raw(soon(listener.accept()).await.unwrap().0);
+    second.answer(hello(1, GENESIS), 1).await;
+    node.meet().await;
+    assert_eq!(silent.last_word().await, Some(ByeReason::Duplicate));
+    works(&mut second).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_ends_when_another_one_stands() {
+    let mut node = Node::start(0, |setup| {
+        setup.limits.ping = SHORT / 10;
+        setup.limits.pong = 2 * SHORT;
+        setup.limits.silence = 10 * PATIENCE;
+    })
+    .await;
+    let mut silent = join(&mut node, 4001).await;
+    let mut second = join(&mut node, 4002).await;
+    let answers = tokio::spawn(async move { bye(&mut second).await });
+    assert_eq!(silent.last_word().await, Some(ByeReason::Silent));
+    assert_eq!(node.network.peers().len(), 1);
+    answers.abort();
+}
+
+#[tokio::test]
+async fn the_side_with_the_smaller_address_ends_the_newer_of_two_that_work() {
+    let mut node = Node::start(0, |_| {}).await;
+    let mut first = join(&mut node, 4001).await;
+    let mut second = join(&mut node, 4001).await;
+    let answers = tokio::spawn(async move { bye(&mut first).await });
+    assert_eq!(bye(&mut second).await.reason(), ByeReason::Duplicate);
+    assert_eq!(node.network.peers().len(), 1);
+    assert!(!answers.is_finished());
+    answers.abort();
 }
 
 #[tokio::test]
@@ -76,77 +126,35 @@ async fn two_nodes_that_dial_each_other_keep_one_connection() {
 }
 
 #[tokio::test]
-async fn a_newer_connection_of_the_same_dialler_replaces_the_older() {
-    let mut node = Node::start(0, |_| {}).await;
-    let mut old = Raw::join(node.port, 1).await;
-    let mut frames = node.connection().await.frames;
-    let _new = Raw::join(node.port, 1).await;
-    let new = node.connection().await;
-    assert_eq!(old.last_word().await, Some(ByeReason::Duplicate));
-    assert_eq!(soon(frames.recv()).await, None);
-    assert_eq!(node.network.peers()[0].id, new.id);
-    node.count(1).await;
-}
-
-/// Joins with key 1 as a process that listens on this port.
-async fn join(node: &mut Node, listen_port: u16) -> Raw {
-    let mut raw = Raw::connect(node.port).await;
-    let mut mine = hello(1, GENESIS);
-    mine.listen_port = listen_port;
-    raw.call(mine, 1).await;
-    node.meet().await;
-    raw
-}
-
-async fn bye(raw: &mut Raw) -> Bye {
-    let bye = raw.hear_until(|message| matches!(message, Message::Bye(_)));
-    match bye.await {
-        Message::Bye(bye) => bye,
-        _ => unreachable!(),
-    }
-}
-
-#[tokio::test]
-async fn a_second_process_with_the_same_key_is_logged_once() {
+async fn two_processes_with_one_key_stay_and_are_logged_once() {
     let (warnings, _guard) = Warnings::capture();
-    let told = || warnings.lines();
-    let mut node = Node::start(0, |setup| setup.limits.dials = 0).await;
+    let mut node = Node::start(0, |setup| setup.limits.ping = SHORT / 20).await;
     let mut first = join(&mut node, 4001).await;
-    // the same process calls again: its old connection may hang
-    let mut second = join(&mut node, 4001).await;
-    assert_eq!(bye(&mut first).await.reason(), ByeReason::Duplicate);
-    assert_eq!(told(), [""; 0]);
-    let third = join(&mut node, 4002).await;
-    let (from, old) = (
-        third.0.local_addr().unwrap(),
+    let mut second = join(&mut node, 4002).await;
+    let ends = [
+        first.0.local_addr().unwrap(),
         second.0.local_addr().unwrap(),
-    );
-    let replaced = format!("replaced by the connection of {} from {from}", address(1));
-    assert_eq!(bye(&mut second).await.text(), replaced);
-    let connected = format!("{} is connected already from {old}, for ", address(1));
-    let lines = told();
+    ];
+    let answers = async { tokio::join!(bye(&mut first), bye(&mut second)) };
+    let logged = async {
+        while warnings.lines().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // many more answers to pings
+        let answered = node.network.peers()[0].messages_in + 20;
+        while node.network.peers()[0].messages_in < answered {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = answers => panic!("a connection has ended"),
+        () = soon(logged) => {}
+    }
+    let lines = warnings.lines();
+    let shared = format!("two nodes use the key of {}", address(1));
     assert!(
-        lines.len() == 1 && lines[0].starts_with(&connected),
+        lines.len() == 1 && lines[0].starts_with(&shared),
         "{lines:?}"
     );
-    assert!(lines[0].contains(&format!("and now from {from} as well")));
-    let _fourth = join(&mut node, 4001).await;
-    assert_eq!(told().len(), 1);
-}
-
-#[tokio::test]
-async fn a_crossing_connection_is_not_logged_and_hears_the_reason() {
-    let (warnings, _guard) = Warnings::capture();
-    let (listener, place) = raw_listener().await;
-    let mut node = Node::start(0, |setup| setup.configured = vec![place.clone()]).await;
-    let mut dialled = Raw(soon(listener.accept()).await.unwrap().0);
-    dialled.answer(hello(1, GENESIS), 1).await;
-    node.meet().await;
-    let mut crossing = Raw::connect(node.port).await;
-    crossing.call(hello(1, GENESIS), 1).await;
-    let bye = bye(&mut crossing).await;
-    assert_eq!(bye.reason(), ByeReason::Duplicate);
-    let connected = format!("{} is connected already from {place}, for ", address(1));
-    assert!(bye.text().starts_with(&connected), "{}", bye.text());
-    assert_eq!(warnings.lines(), [""; 0]);
+    assert!(ends.iter().all(|end| lines[0].contains(&end.to_string())));
 }

@@ -3,10 +3,9 @@
 use crate::fixtures::*;
 use ccoin_core::message::{ByeReason, Message, frame};
 use std::time::Instant;
-use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
-async fn silence_and_dribble_end_before_and_after_the_handshake() {
+async fn silence_ends_a_connection_before_and_after_the_handshake() {
     let node = Node::start(0, |setup| setup.limits.handshake = SHORT).await;
     let start = Instant::now();
     let mut silent = Raw::connect(node.port).await;
@@ -16,30 +15,32 @@ async fn silence_and_dribble_end_before_and_after_the_handshake() {
     half.write(&Message::Hey(hello(1, GENESIS)).frame()[..99])
         .await;
     assert_eq!(half.last_word().await, Some(ByeReason::Silent));
-    // a byte now and then is no whole message
     let mut node = Node::start(0, |setup| setup.limits.silence = SHORT).await;
     let start = Instant::now();
-    let raw = Raw::join(node.port, 1).await;
+    let mut raw = Raw::join(node.port, 1).await;
     node.meet().await;
-    let (mut reads, mut writes) = raw.0.into_split();
-    let dribble = async {
-        let bytes = frame(*b"TXN", &[0; 1000]);
-        let mut pause = tokio::time::interval(SHORT / 10);
-        for byte in bytes {
-            pause.tick().await;
-            if writes.write_all(&[byte]).await.is_err() {
-                break;
-            }
-        }
-    };
-    let mut nowhere = tokio::io::sink();
-    let end = tokio::io::copy(&mut reads, &mut nowhere);
-    tokio::select! {
-        () = dribble => panic!("all of it was taken"),
-        end = soon(end) => assert!(end.is_ok()),
-    }
+    assert_eq!(raw.last_word().await, Some(ByeReason::Silent));
     assert!(start.elapsed() >= SHORT);
-    node.count(0).await;
+}
+
+#[tokio::test]
+async fn a_frame_that_keeps_arriving_is_never_silent() {
+    let silence = 3 * SHORT;
+    let mut node = Node::start(0, |setup| {
+        setup.limits.silence = silence;
+        setup.limits.pong = silence / 2;
+    })
+    .await;
+    let mut raw = Raw::join(node.port, 1).await;
+    let mut connection = node.connection().await;
+    let (start, mut ticks) = (Instant::now(), tokio::time::interval(SHORT / 5));
+    for piece in frame(*b"TXN", &[7; 2000]).chunks(90) {
+        ticks.tick().await;
+        raw.write(piece).await;
+    }
+    let frame = soon(connection.frames.recv()).await.unwrap();
+    assert_eq!(frame.body.len(), 2000);
+    assert!(start.elapsed() > silence);
 }
 
 #[tokio::test]
