@@ -24,7 +24,7 @@ use ccoin_core::{
 };
 use ccoin_crypto::SecretKey;
 use ccoin_home::VoteFile;
-use ccoin_p2p::Local;
+use ccoin_p2p::ChainStatus;
 use ccoin_storage::ChainLock;
 use std::sync::{Arc, mpsc};
 use tokio::sync::{Mutex, mpsc as tokio_mpsc, watch};
@@ -95,7 +95,7 @@ impl Node {
             true => Some(Miner::spawn(&mut threads, &setup.key, chain.clone())?),
             false => None,
         };
-        let (local, told) = watch::channel(Local {
+        let (local, told) = watch::channel(ChainStatus {
             network_id: genesis.config.network_id,
             genesis_id: genesis.id,
             height: watched.borrow().height(),

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use ccoin_core::message::NodeType;
     use ccoin_discovery::{Registry, Service, router, serve};
-    use ccoin_p2p::{Limits, Local, NetworkSetup};
+    use ccoin_p2p::{ChainStatus, Limits, NetworkSetup};
     use std::net::SocketAddr;
     use tokio::{net::TcpListener, sync::watch};
 
@@ -169,7 +169,7 @@ mod tests {
             clock: clock::wall,
             listener: None,
             advertise: None,
-            local: watch::channel(Local::default()).1,
+            local: watch::channel(ChainStatus::default()).1,
             wanted_genesis: None,
             configured: Vec::new(),
             miners: Vec::new(),

@@ -10,7 +10,7 @@ use ccoin_core::{
     sync::{Action, Event, NodeState, next},
 };
 use ccoin_crypto::SecretKey;
-use ccoin_p2p::{Connection, Local, Network};
+use ccoin_p2p::{ChainStatus, Connection, Network};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -27,7 +27,7 @@ pub async fn fetch_genesis(
     key: Arc<SecretKey>,
     connected: watch::Sender<usize>,
 ) -> Result<Genesis, NodeError> {
-    let (_local, local) = watch::channel(Local::default());
+    let (_local, local) = watch::channel(ChainStatus::default());
     let identity = Identity {
         key: Arc::clone(&key),
         node_type: NodeType::Basic,

@@ -27,7 +27,7 @@ use ccoin_core::{
     message::NodeType,
 };
 use ccoin_crypto::SecretKey;
-use ccoin_p2p::{Local, Network};
+use ccoin_p2p::{ChainStatus, Network};
 use key_store::KeyStore;
 use outbound::SharedGossip;
 use peer_store::PeerStore;
@@ -54,7 +54,7 @@ pub(crate) struct PeerParts {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) key: Arc<SecretKey>,
     pub(crate) validator: bool,
-    pub(crate) local: watch::Receiver<Local>,
+    pub(crate) local: watch::Receiver<ChainStatus>,
     pub(crate) verifiers: VerifierPool,
     pub(crate) reader: ChainReader,
     pub(crate) gossip: SharedGossip,

@@ -8,7 +8,7 @@ use ccoin_core::{
     machine::{Ask, PeerId},
     message::{ByeReason, Heights, Message, frame},
 };
-use ccoin_p2p::{Local, Network};
+use ccoin_p2p::{ChainStatus, Network};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -32,7 +32,7 @@ pub(crate) struct Outbound {
     pub(crate) network: Option<Network>,
     pub(crate) gossip: SharedGossip,
     /// What the node tells of itself in handshakes.
-    pub(crate) local: watch::Sender<Local>,
+    pub(crate) local: watch::Sender<ChainStatus>,
 }
 
 impl Outbound {

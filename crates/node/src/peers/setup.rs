@@ -9,7 +9,7 @@ use ccoin_core::{
 };
 use ccoin_crypto::SecretKey;
 use ccoin_discovery::{Claim, DiscoveryClient};
-use ccoin_p2p::{Connection, Limits, Local, Network, NetworkSetup};
+use ccoin_p2p::{ChainStatus, Connection, Limits, Network, NetworkSetup};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -42,7 +42,7 @@ pub(super) struct Identity {
     pub(super) key: Arc<SecretKey>,
     pub(super) node_type: NodeType,
     pub(super) miners: Vec<Address>,
-    pub(super) local: watch::Receiver<Local>,
+    pub(super) local: watch::Receiver<ChainStatus>,
 }
 
 impl PeerSetup {

@@ -1,18 +1,18 @@
-//! Where a node may listen: host and port, as people write it. Nothing is looked up here.
+//! Host and port as people write them. Never resolves a name.
 
 use std::{fmt, net::SocketAddr};
 
 /// A host name or IP address, and a TCP port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
+pub(crate) struct HostPort {
     /// Without brackets.
     pub(crate) host: String,
     /// Not 0.
     pub(crate) port: u16,
 }
 
-impl Place {
-    /// Reads `HOST:PORT`; an IPv6 address stands in brackets.
+impl HostPort {
+    /// Parses `HOST:PORT`; an IPv6 address stands in brackets.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.trim().rsplit_once(':')?;
         let bare = host
@@ -29,7 +29,7 @@ impl Place {
         })
     }
 
-    /// The host of this socket address with another port.
+    /// The IP address of `remote` with another port.
     pub(crate) fn beside(remote: SocketAddr, port: u16) -> Self {
         Self {
             host: remote.ip().to_canonical().to_string(),
@@ -38,7 +38,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -53,14 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_read_as_they_are_written() {
+    fn a_place_is_parsed_as_it_is_displayed() {
         for text in [
             "localhost:4001",
             "10.0.0.7:1",
             "[::1]:4001",
             "a-b.example:65535",
         ] {
-            assert_eq!(Place::parse(text).unwrap().to_string(), text);
+            assert_eq!(HostPort::parse(text).unwrap().to_string(), text);
         }
         for text in [
             "",
@@ -72,7 +72,7 @@ mod tests {
             "::1:4001",
             "[]:1",
         ] {
-            assert_eq!(Place::parse(text), None, "{text}");
+            assert_eq!(HostPort::parse(text), None, "{text}");
         }
     }
 }

@@ -1,15 +1,13 @@
-//! Who gets in: proof of identity, networks, and two connections between the same two.
+//! Proof of identity, networks and versions.
 
-mod fixtures;
-
+use crate::fixtures::*;
 use ccoin_core::{
     BlockId,
     message::{ByeReason, Message, okay_digest},
 };
-use fixtures::*;
 
 #[tokio::test]
-async fn two_nodes_find_each_other_and_talk() {
+async fn two_nodes_connect_and_exchange_frames() {
     let mut a = Node::start(0, |_| {}).await;
     let mut b = Node::start(1, |setup| {
         setup.configured = vec![a.place(), "nonsense".into()];
@@ -26,7 +24,9 @@ async fn two_nodes_find_each_other_and_talk() {
     assert_eq!((frame.header, &frame.body[..]), (*b"TXN", &txns[7..]));
     until(|| b.network.peers()[0].clock_offset_ms.is_some()).await;
     let info = &b.network.peers()[0];
-    assert!(info.clock_offset_ms.unwrap().abs() < 1000 && info.round_trip.is_some());
+    // one clock: half of the round trip is all that the measurement can be wrong by
+    let error = info.round_trip.unwrap().as_millis() / 2 + 2;
+    assert!(u128::from(info.clock_offset_ms.unwrap().unsigned_abs()) <= error);
     assert!(info.messages_in > 0 && info.bytes_out > txns.len() as u64);
     let known = b.network.known().borrow().clone();
     assert_eq!((known[0].address, known[0].port), (address(0), a.port));
@@ -37,7 +37,7 @@ async fn two_nodes_find_each_other_and_talk() {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_with_the_address_of_another() {
+async fn a_caller_must_prove_the_address_it_claims() {
     let mut node = Node::start(0, |_| {}).await;
     // the address alone: it is not that of the key
     let mut raw = Raw::connect(node.port).await;
@@ -64,7 +64,7 @@ async fn nobody_gets_in_with_the_address_of_another() {
 }
 
 #[tokio::test]
-async fn whoever_answers_must_own_its_key_too() {
+async fn a_listener_must_prove_the_address_it_claims() {
     let (listener, place) = raw_listener().await;
     let node = Node::start(0, |setup| setup.configured = vec![place]).await;
     let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
@@ -89,7 +89,7 @@ async fn whoever_answers_must_own_its_key_too() {
 }
 
 #[tokio::test]
-async fn other_networks_and_versions_are_refused_with_both_ids() {
+async fn other_networks_and_versions_are_rejected_with_both_ids() {
     let node = Node::start(0, |_| {}).await;
     let other = BlockId::new([8; 32]);
     let mut raw = Raw::connect(node.port).await;
@@ -117,7 +117,7 @@ async fn other_networks_and_versions_are_refused_with_both_ids() {
 async fn a_node_without_a_chain_joins_the_one_it_wants() {
     let other = BlockId::new([8; 32]);
     let mut node = Node::start(0, |setup| setup.wanted_genesis = Some(GENESIS)).await;
-    node.local.send_replace(ccoin_p2p::Local::default());
+    node.local.send_replace(ccoin_p2p::ChainStatus::default());
     let mut wrong = Raw::connect(node.port).await;
     wrong.say(&Message::Hey(hello(1, other))).await;
     assert_eq!(wrong.last_word().await, Some(ByeReason::Network));
@@ -128,7 +128,7 @@ async fn a_node_without_a_chain_joins_the_one_it_wants() {
     node.meet().await;
     // without a wish anybody may offer one; once there is a chain, the others must go
     let mut node = Node::start(0, |_| {}).await;
-    node.local.send_replace(ccoin_p2p::Local::default());
+    node.local.send_replace(ccoin_p2p::ChainStatus::default());
     let mut foreign = Raw::connect(node.port).await;
     foreign.call(hello(1, other), 1).await;
     node.meet().await;
@@ -137,7 +137,7 @@ async fn a_node_without_a_chain_joins_the_one_it_wants() {
 }
 
 #[tokio::test]
-async fn a_node_does_not_talk_to_itself() {
+async fn a_node_does_not_connect_to_itself() {
     let node = Node::start(0, |setup| {
         let own = setup.listener.as_ref().unwrap().local_addr().unwrap();
         setup.configured = vec![own.to_string()];
@@ -147,91 +147,4 @@ async fn a_node_does_not_talk_to_itself() {
     raw.say(&Message::Hey(hello(0, GENESIS))).await;
     assert_eq!(raw.last_word().await, Some(ByeReason::OwnAddress));
     assert!(node.network.peers().is_empty());
-}
-
-/// The node has key 1; the other one a smaller or a greater address.
-async fn crossing(other: usize, node_dials_first: bool) {
-    let (listener, place) = raw_listener().await;
-    let mut node = Node::start(1, |_| {}).await;
-    let told = ccoin_core::message::PeerAddress {
-        address: address(other),
-        host: "127.0.0.1".into(),
-        port: place.rsplit(':').next().unwrap().parse().unwrap(),
-    };
-    let mut dialled_by_raw = Raw::connect(node.port).await;
-    node.network.suggest(vec![told]);
-    let mut dialled_by_node = Raw(soon(listener.accept()).await.unwrap().0);
-    let answer = async |raw: &mut Raw| raw.answer(hello(other, GENESIS), other).await;
-    if node_dials_first {
-        assert!(matches!(
-            answer(&mut dialled_by_node).await,
-            Some(Message::Oky(_))
-        ));
-        assert!(node.meet().await.outgoing);
-        dialled_by_raw.call(hello(other, GENESIS), other).await;
-    } else {
-        dialled_by_raw.call(hello(other, GENESIS), other).await;
-        assert!(!node.meet().await.outgoing);
-        answer(&mut dialled_by_node).await;
-    }
-    let (mut loser, mut winner) = match address(1) < address(other) {
-        true => (dialled_by_raw, dialled_by_node),
-        false => (dialled_by_node, dialled_by_raw),
-    };
-    // the node has taken its word back, or says it now
-    let last = loser.last_word().await;
-    assert!(
-        matches!(last, Some(ByeReason::Duplicate) | None),
-        "{last:?}"
-    );
-    winner.say(&Message::AskHeights).await;
-    winner
-        .hear_until(|message| matches!(message, Message::Heights(_)))
-        .await;
-    assert_eq!(node.network.peers().len(), 1);
-}
-
-#[tokio::test]
-async fn one_of_two_crossing_connections_survives_in_any_order() {
-    for other in [0, 2] {
-        for node_dials_first in [true, false] {
-            crossing(other, node_dials_first).await;
-        }
-    }
-}
-
-#[tokio::test]
-async fn two_nodes_that_dial_each_other_end_with_one_connection() {
-    for _ in 0..5 {
-        // the port is never free: nobody else can take it
-        let (listener, place) = raw_listener().await;
-        let a = Node::start(0, |setup| setup.configured = vec![place]).await;
-        let b = Node::start(1, |setup| {
-            setup.configured = vec![a.place()];
-            setup.listener = Some(listener);
-        })
-        .await;
-        let sides = || (a.network.peers(), b.network.peers());
-        until(|| {
-            let (a, b) = sides();
-            matches!((&a[..], &b[..]), ([a], [b]) if a.outgoing != b.outgoing
-                && a.clock_offset_ms.is_some() && b.clock_offset_ms.is_some())
-        })
-        .await;
-        a.network.stop().await;
-        b.network.stop().await;
-    }
-}
-
-#[tokio::test]
-async fn a_newer_connection_of_the_same_dialler_replaces_the_older() {
-    let mut node = Node::start(0, |_| {}).await;
-    let mut old = Raw::join(node.port, 1).await;
-    let mut frames = node.connection().await.frames;
-    let _new = Raw::join(node.port, 1).await;
-    let new = node.connection().await;
-    assert_eq!(old.last_word().await, Some(ByeReason::Duplicate));
-    assert_eq!(soon(frames.recv()).await, None);
-    assert_eq!(node.network.peers()[0].id, new.id);
-    node.count(1).await;
 }

@@ -1,18 +1,18 @@
-//! Whom to dial next: what is proven comes before what is only said, and what is only
-//! said never takes all the room.
+//! Which places to dial next: proven places come before candidates, and candidates never
+//! take all of the room.
 
 use super::{AddressBook, Entry, Origin};
-use crate::place::Place;
+use crate::host_port::HostPort;
 use ccoin_core::Address;
 use std::{collections::HashSet, time::Instant};
 
-/// What the book has to know of the connections.
-pub(crate) struct Situation<'a> {
-    /// Whether there is a connection to this address, or none is wanted.
+/// What the book needs to know of the connections.
+pub(crate) struct DialContext<'a> {
+    /// Whether this address is connected, or must not be.
     pub(crate) settled: &'a dyn Fn(&Address) -> bool,
-    /// Until when this address is refused, if it is.
+    /// The end of the ban on this address, if there is one.
     pub(crate) refused: &'a dyn Fn(&Address) -> Option<Instant>,
-    /// Whether connections are so few that hints are worth a try.
+    /// Whether so few peers are connected that candidates are dialled.
     pub(crate) few: bool,
     /// Whether a peer without privilege would find a seat.
     pub(crate) seats: bool,
@@ -24,19 +24,19 @@ enum Rank {
     Configured,
     KnownMiner,
     Known,
-    MinerCame,
-    MinerHint,
-    Came,
-    Hint,
+    MinerCaller,
+    MinerCandidate,
+    Caller,
+    Candidate,
 }
 
 impl Rank {
     /// Whether a peer of this rank is wanted now.
-    fn is_wanted(self, situation: &Situation<'_>) -> bool {
+    fn is_wanted(self, context: &DialContext<'_>) -> bool {
         match self {
-            Self::Configured | Self::KnownMiner | Self::MinerCame | Self::MinerHint => true,
-            Self::Known => situation.seats,
-            Self::Came | Self::Hint => situation.seats && situation.few,
+            Self::Configured | Self::KnownMiner | Self::MinerCaller | Self::MinerCandidate => true,
+            Self::Known => context.seats,
+            Self::Caller | Self::Candidate => context.seats && context.few,
         }
     }
 }
@@ -47,34 +47,37 @@ impl AddressBook {
             (Origin::Configured, ..) => Rank::Configured,
             (Origin::Remembered, true, _) => Rank::KnownMiner,
             (Origin::Remembered, false, _) => Rank::Known,
-            (Origin::Hint, true, true) => Rank::MinerCame,
-            (Origin::Hint, true, false) => Rank::MinerHint,
-            (Origin::Hint, false, true) => Rank::Came,
-            (Origin::Hint, false, false) => Rank::Hint,
+            (Origin::Candidate, true, true) => Rank::MinerCaller,
+            (Origin::Candidate, true, false) => Rank::MinerCandidate,
+            (Origin::Candidate, false, true) => Rank::Caller,
+            (Origin::Candidate, false, false) => Rank::Candidate,
         }
     }
 
-    /// Whom to dial now; they count as being dialled from here on. And when to ask again
-    /// if nothing else happens.
+    /// The places to dial now, marked as being dialled, and when the next one is due.
     pub(crate) fn due(
         &mut self,
         now: Instant,
-        situation: &Situation<'_>,
-    ) -> (Vec<Place>, Option<Instant>) {
+        context: &DialContext<'_>,
+    ) -> (Vec<HostPort>, Option<Instant>) {
         let dialling = self.entries.values().filter(|entry| entry.dialling);
         let mut busy: HashSet<Address> = dialling.clone().filter_map(|e| e.address).collect();
-        let hints = dialling.clone().filter(|e| e.origin == Origin::Hint);
+        let candidates = dialling.clone().filter(|e| e.origin == Origin::Candidate);
         let mut free = self.limits.dials.saturating_sub(dialling.count());
-        let mut free_for_hints = self.limits.dials.div_ceil(2).saturating_sub(hints.count());
-        let mut wanted: Vec<(Rank, Instant, Place)> = self
+        let mut free_for_candidates = self
+            .limits
+            .dials
+            .div_ceil(2)
+            .saturating_sub(candidates.count());
+        let mut wanted: Vec<(Rank, Instant, HostPort)> = self
             .entries
             .iter()
             .filter(|(_, entry)| !entry.dialling)
-            .filter(|(_, entry)| !entry.address.as_ref().is_some_and(situation.settled))
+            .filter(|(_, entry)| !entry.address.as_ref().is_some_and(context.settled))
             .map(|(place, entry)| (self.rank(entry), place, entry))
-            .filter(|(rank, ..)| rank.is_wanted(situation))
+            .filter(|(rank, ..)| rank.is_wanted(context))
             .map(|(rank, place, entry)| {
-                let refused = entry.address.as_ref().and_then(situation.refused);
+                let refused = entry.address.as_ref().and_then(context.refused);
                 let not_before = refused.unwrap_or(now).max(entry.not_before);
                 (rank, not_before, place.clone())
             })
@@ -90,12 +93,12 @@ impl AddressBook {
             let Some(entry) = self.entries.get_mut(&place) else {
                 continue;
             };
-            let hint = entry.origin == Origin::Hint;
-            let room = free > 0 && (!hint || free_for_hints > 0);
+            let candidate = entry.origin == Origin::Candidate;
+            let room = free > 0 && (!candidate || free_for_candidates > 0);
             // one place of a peer at a time
             if room && entry.address.is_none_or(|address| busy.insert(address)) {
                 free -= 1;
-                free_for_hints -= usize::from(hint);
+                free_for_candidates -= usize::from(candidate);
                 entry.dialling = true;
                 places.push(place);
             }
@@ -111,7 +114,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_important_ones_come_first_and_eight_at_once() {
+    fn important_places_come_first_and_eight_at_once() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(address(2), place(30), now, 0);
         book.suggest(MINER, place(20), now, 0);
@@ -138,18 +141,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_proven_comes_first_and_hints_leave_half_of_the_room() {
+    fn proven_places_come_first_and_candidates_leave_half_of_the_room() {
         let (now, miners) = (Instant::now(), [1, 2, 3, 4, 5, 6].map(address));
         let mut book = AddressBook::new(&Default::default(), OWN, &miners);
         for (n, miner) in miners.into_iter().enumerate() {
             book.suggest(miner, place(n), now, 0);
         }
-        book.came(miners[5], place(9), now, 0);
+        book.add_caller(miners[5], place(9), now, 0);
         book.remember(remembered(8, 8), now);
         let all = due(&mut book, now, true);
         assert_eq!(all, [8, 9, 0, 1, 2].map(place));
         assert_eq!(due(&mut book, now, true), []);
-        // all the room there is for the proven ones, also if hints are being dialled
+        // all of the room for proven places, also while candidates are being dialled
         for n in 10..14 {
             book.remember(remembered(n, n.into()), now);
         }
@@ -161,21 +164,21 @@ mod tests {
     }
 
     #[test]
-    fn nobody_connected_is_dialled_and_whoever_is_banned_when_the_ban_is_over() {
+    fn a_connected_peer_is_not_dialled_and_a_banned_one_only_after_its_ban() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(MINER, place(1), now, 0);
-        let mut situation = Situation {
+        let mut context = DialContext {
             settled: &|address| *address == MINER,
             refused: &|_| None,
             few: true,
             seats: true,
         };
-        assert_eq!(book.due(now, &situation), (vec![], None));
-        situation.settled = &|_| false;
+        assert_eq!(book.due(now, &context), (vec![], None));
+        context.settled = &|_| false;
         let later = now + Duration::from_secs(600);
         let refused = |_: &Address| Some(later);
-        situation.refused = &refused;
-        assert_eq!(book.due(now, &situation), (vec![], Some(later)));
-        assert_eq!(book.due(later, &situation), (vec![place(1)], None));
+        context.refused = &refused;
+        assert_eq!(book.due(now, &context), (vec![], Some(later)));
+        assert_eq!(book.due(later, &context), (vec![place(1)], None));
     }
 }

@@ -1,4 +1,5 @@
-//! Keeps connections in line with what changes: the allow-list, our chain, known peers.
+//! Applies changes of the allow-list and of the own chain to the connections, and shares
+//! known peers.
 
 use crate::shared::Shared;
 use bytes::Bytes;
@@ -10,8 +11,8 @@ use tokio::{
 };
 
 impl Shared {
-    /// The task `upkeep`.
-    pub(crate) async fn keep(self: Arc<Self>) {
+    /// The task `maintenance`.
+    pub(crate) async fn maintain(self: Arc<Self>) {
         let (mut allow, mut local) = (self.allow.clone(), self.local.clone());
         let mut genesis = local.borrow_and_update().genesis_id;
         let mut share = interval(self.limits.share);
@@ -47,7 +48,7 @@ impl Shared {
         }
     }
 
-    /// Ends the connections that would not be made any more.
+    /// Ends the connections that would be rejected now.
     fn end_misfits(&self) {
         let state = self.state();
         for peer in state.peers.values() {
@@ -62,7 +63,7 @@ impl Shared {
     }
 }
 
-/// Resolves with the next change; never, once nobody can change it any more.
+/// Resolves with the next change; never after the sender is dropped.
 async fn changed<T>(value: &mut watch::Receiver<T>) {
     if value.changed().await.is_err() {
         std::future::pending::<()>().await;

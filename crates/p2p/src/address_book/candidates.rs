@@ -1,36 +1,41 @@
-//! Places that are only heard of: which of them are kept, and which one goes for another.
-//! Anybody may say anything, so nothing that is said hides what is known.
+//! Candidates, the unproven places: bounded storage and eviction. A claim never replaces a
+//! proven place, because any peer can claim any place.
 
 use super::{AddressBook, Entry, Origin};
-use crate::place::Place;
+use crate::host_port::HostPort;
 use ccoin_core::Address;
 use std::time::Instant;
 
-/// Most places that are heard of for one address: a liar must not fill the book with
-/// places of a miner.
-const PLACES_OF_ONE: usize = 4;
+/// Most candidates of one address: a liar must not fill the book with places of a miner.
+const MAX_PER_ADDRESS: usize = 4;
 
 impl AddressBook {
-    /// A place that somebody says; nothing known is changed by it.
-    pub(crate) fn suggest(&mut self, address: Address, place: Place, now: Instant, chance: u32) {
-        self.hear(address, place, false, now, chance);
+    /// Adds a place that a third party names.
+    pub(crate) fn suggest(&mut self, address: Address, place: HostPort, now: Instant, chance: u32) {
+        self.add(address, place, false, now, chance);
     }
 
-    /// A peer that has called and proven its address says that it listens here: what
-    /// others say does not displace it, until it says something else.
-    pub(crate) fn came(&mut self, address: Address, place: Place, now: Instant, chance: u32) {
-        for other in self.hints.of(&address, 0) {
+    /// Adds the place at which a caller with a proven address claims to listen. Third
+    /// parties cannot displace it; a new claim of the caller does.
+    pub(crate) fn add_caller(
+        &mut self,
+        address: Address,
+        place: HostPort,
+        now: Instant,
+        chance: u32,
+    ) {
+        for other in self.candidates.of(&address, 0) {
             if let Some(entry) = self.entries.get_mut(other) {
                 entry.first_hand = false;
             }
         }
-        self.hear(address, place, true, now, chance);
+        self.add(address, place, true, now, chance);
     }
 
-    fn hear(
+    fn add(
         &mut self,
         address: Address,
-        place: Place,
+        place: HostPort,
         first_hand: bool,
         now: Instant,
         chance: u32,
@@ -40,10 +45,10 @@ impl AddressBook {
         }
         if let Some(entry) = self.entries.get_mut(&place) {
             if entry.address == Some(address) {
-                entry.first_hand |= first_hand && entry.origin == Origin::Hint;
+                entry.first_hand |= first_hand && entry.origin == Origin::Candidate;
                 return;
             }
-            if !self.may_take(&place, &address, first_hand) {
+            if !self.may_reassign(&place, &address, first_hand) {
                 return;
             }
             self.forget(&place);
@@ -51,18 +56,18 @@ impl AddressBook {
         if !self.make_room(&address, chance) {
             return;
         }
-        let mut entry = Entry::new(Origin::Hint, Some(address), now);
+        let mut entry = Entry::new(Origin::Candidate, Some(address), now);
         entry.first_hand = first_hand;
-        entry.hint = self.hints.insert(address, place.clone());
+        entry.candidate_number = self.candidates.insert(address, place.clone());
         self.entries.insert(place, entry);
     }
 
-    /// Whether a place that is said to be another's becomes this one's: a lie about the
-    /// place of a miner must not hide it.
-    fn may_take(&self, place: &Place, address: &Address, first_hand: bool) -> bool {
+    /// Whether a candidate of another address becomes one of this address. A lie about the
+    /// place of a miner must not hide the miner.
+    fn may_reassign(&self, place: &HostPort, address: &Address, first_hand: bool) -> bool {
         let miner = self.miners.contains(address);
         self.entries.get(place).is_some_and(|entry| {
-            let free = entry.origin == Origin::Hint && !entry.dialling;
+            let free = entry.origin == Origin::Candidate && !entry.dialling;
             let of_miner = self.is_miner(entry);
             free && match first_hand {
                 true => miner || !of_miner,
@@ -71,12 +76,12 @@ impl AddressBook {
         })
     }
 
-    /// Lets a hint go if there is no room for another one of this address: the worst one,
-    /// and of equals any. False: none may go.
+    /// Evicts the worst candidate if there is no room for one more of this address, chosen
+    /// at random among equals. False: none may be evicted.
     fn make_room(&mut self, address: &Address, chance: u32) -> bool {
-        if self.hints.of(address, chance).count() >= PLACES_OF_ONE {
+        if self.candidates.of(address, chance).count() >= MAX_PER_ADDRESS {
             let worst = self
-                .hints
+                .candidates
                 .of(address, chance)
                 .filter_map(|place| self.entries.get_key_value(place))
                 .filter(|(_, entry)| !entry.dialling && !entry.first_hand)
@@ -86,9 +91,9 @@ impl AddressBook {
             };
             self.forget(&worst);
         }
-        if self.hints.len() >= self.limits.hints {
+        if self.candidates.len() >= self.limits.candidates {
             let worst = self
-                .hints
+                .candidates
                 .few(chance)
                 .filter_map(|place| self.entries.get_key_value(place))
                 .filter(|(_, entry)| !entry.dialling && !self.is_miner(entry))
@@ -101,34 +106,34 @@ impl AddressBook {
         true
     }
 
-    pub(super) fn forget(&mut self, place: &Place) {
-        self.end_hint(place);
+    pub(super) fn forget(&mut self, place: &HostPort) {
+        self.unmark_candidate(place);
         self.entries.remove(place);
     }
 
-    pub(super) fn end_hint(&mut self, place: &Place) {
+    pub(super) fn unmark_candidate(&mut self, place: &HostPort) {
         if let Some(entry) = self.entries.get_mut(place) {
             if let Some(address) = &entry.address {
-                self.hints.remove(address, entry.hint);
+                self.candidates.remove(address, entry.candidate_number);
             }
-            entry.hint = 0;
+            entry.candidate_number = 0;
             entry.first_hand = false;
         }
     }
 
-    /// A place that was proven is no more than a hint now, if there is room for one.
-    pub(super) fn demote(&mut self, place: &Place) {
+    /// A proven place becomes a candidate, if there is room for one.
+    pub(super) fn demote(&mut self, place: &HostPort) {
         let Some(entry) = self.entries.get_mut(place) else {
             return;
         };
-        entry.origin = Origin::Hint;
+        entry.origin = Origin::Candidate;
         entry.proven = 0;
         match entry.address {
             Some(address)
-                if self.hints.len() < self.limits.hints
-                    && self.hints.of(&address, 0).count() < PLACES_OF_ONE =>
+                if self.candidates.len() < self.limits.candidates
+                    && self.candidates.of(&address, 0).count() < MAX_PER_ADDRESS =>
             {
-                entry.hint = self.hints.insert(address, place.clone());
+                entry.candidate_number = self.candidates.insert(address, place.clone());
             }
             _ => self.forget(place),
         }
@@ -137,7 +142,7 @@ impl AddressBook {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HINT_TRIES, tests::*};
+    use super::super::{CANDIDATE_TRIES, tests::*};
     use super::*;
     use crate::limits::Limits;
     use proptest::{collection::vec, prelude::*};
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn hints_are_bounded_and_forgotten_and_change_nothing_known() {
+    fn candidates_are_bounded_and_never_change_known_places() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(OWN, place(0), now, 0);
         book.configure(place(1), now);
@@ -161,38 +166,38 @@ mod tests {
         for n in 0..3 {
             book.suggest(address(5 + n as u8), place(10 + n), now, 0);
         }
-        assert_eq!(book.hints.len(), 3);
+        assert_eq!(book.candidates.len(), 3);
         // the one that failed goes for a new one
         book.fail(&place(11), now, 0);
         book.suggest(address(20), place(20), now, 0);
-        assert!(has(&book, 20) && !has(&book, 11) && book.hints.len() == 3);
-        for _ in 0..HINT_TRIES {
+        assert!(has(&book, 20) && !has(&book, 11) && book.candidates.len() == 3);
+        for _ in 0..CANDIDATE_TRIES {
             book.fail(&place(20), now, 0);
             book.fail(&place(1), now, 0);
         }
-        assert!(!has(&book, 20) && has(&book, 1) && book.hints.len() == 2);
+        assert!(!has(&book, 20) && has(&book, 1) && book.candidates.len() == 2);
     }
 
     #[test]
-    fn a_book_full_of_untried_hints_takes_new_ones() {
+    fn a_book_full_of_untried_candidates_takes_new_ones() {
         let now = Instant::now();
         let limits = Limits::default();
         let mut book = AddressBook::new(&limits, OWN, &[MINER]);
         book.suggest(MINER, place(0), now, 0);
-        for n in 1..limits.hints {
+        for n in 1..limits.candidates {
             book.suggest(address(10 + (n / 4) as u8 % 200), place(n), now, 0);
         }
-        for n in 0..2 * limits.hints {
+        for n in 0..2 * limits.candidates {
             let (address, chance) = (address(10 + (n % 200) as u8), scattered(n));
             book.suggest(address, place(5000 + n), now, chance);
-            assert!(has(&book, 5000 + n) && book.hints.len() <= limits.hints);
+            assert!(has(&book, 5000 + n) && book.candidates.len() <= limits.candidates);
         }
-        // nobody says so often where others are that a miner is forgotten
+        // no number of claims makes the book forget a miner
         assert!(has(&book, 0));
     }
 
     #[test]
-    fn lies_about_a_miner_do_not_hide_where_it_says_itself() {
+    fn lies_about_a_miner_do_not_hide_its_own_claim() {
         let now = Instant::now();
         for told_before in [true, false] {
             let mut book = AddressBook::new(&Limits::default(), OWN, &[MINER]);
@@ -204,20 +209,20 @@ mod tests {
             if told_before {
                 lie(&mut book);
             }
-            book.came(MINER, place(99), now, 0);
+            book.add_caller(MINER, place(99), now, 0);
             lie(&mut book);
-            assert_eq!(book.entries.len(), PLACES_OF_ONE);
+            assert_eq!(book.entries.len(), MAX_PER_ADDRESS);
             assert_eq!(due(&mut book, now, true), [place(99)]);
-            // it has moved: what it said before is worth no more than other hints
+            // it has moved: its earlier claim counts as any other candidate
             book.reached(&place(99));
-            book.came(MINER, place(100), now, 0);
+            book.add_caller(MINER, place(100), now, 0);
             lie(&mut book);
             assert_eq!(due(&mut book, now, true), [place(100)]);
         }
     }
 
     #[test]
-    fn what_is_said_later_is_heard_too() {
+    fn a_later_claim_is_added_too() {
         let (mut book, now) = (
             AddressBook::new(&Limits::default(), OWN, &[]),
             Instant::now(),
@@ -225,7 +230,7 @@ mod tests {
         for n in 0..5 {
             book.suggest(address(2), place(n), now, 0);
         }
-        assert!(has(&book, 4) && book.entries.len() == PLACES_OF_ONE);
+        assert!(has(&book, 4) && book.entries.len() == MAX_PER_ADDRESS);
     }
 
     #[test]
@@ -238,9 +243,9 @@ mod tests {
         book.suggest(MINER, place(1), now, 0);
         assert_eq!(whose(&book), MINER);
         book.suggest(address(2), place(1), now, 0);
-        book.came(address(2), place(1), now, 0);
+        book.add_caller(address(2), place(1), now, 0);
         assert_eq!(whose(&book), MINER);
-        assert_eq!(book.hints.len(), 1);
+        assert_eq!(book.candidates.len(), 1);
     }
 
     #[test]
@@ -257,13 +262,13 @@ mod tests {
                 book.fail(&place(n), now, 0);
             }
         }
-        assert_eq!(book.hints.len(), 1);
+        assert_eq!(book.candidates.len(), 1);
         let longest = now + book.limits.longest_pause;
         assert_eq!(due(&mut book, longest, true).len(), 1);
-        // nor the one that it says itself, whatever else is said
-        book.came(MINER, place(9), now, 0);
+        // nor the one that it names itself, whatever others claim
+        book.add_caller(MINER, place(9), now, 0);
         book.suggest(MINER, place(3), now, 0);
-        for _ in 0..HINT_TRIES {
+        for _ in 0..CANDIDATE_TRIES {
             book.fail(&place(9), now, 0);
         }
         assert!(has(&book, 9));
@@ -275,14 +280,14 @@ mod tests {
             steps in vec((0..9u8, 0..12u8, 0..12usize, any::<u32>()), 1..200),
         ) {
             let (mut book, mut now) = (book(), Instant::now());
-            for (what, who, at, chance) in steps {
-                let (who, at) = (address(who), place(at));
-                match what {
-                    0 | 1 => book.suggest(who, at, now, chance),
-                    2 => book.came(who, at, now, chance),
+            for (step, of, at, chance) in steps {
+                let (of, at) = (address(of), place(at));
+                match step {
+                    0 | 1 => book.suggest(of, at, now, chance),
+                    2 => book.add_caller(of, at, now, chance),
                     3 => book.configure(at, now),
                     4 => book.remember(remembered(chance as u8 % 12, 3), now),
-                    5 => drop(book.prove(&at, who)),
+                    5 => drop(book.prove(&at, of)),
                     6 => book.fail(&at, now, chance),
                     7 => book.reached(&at),
                     _ => drop(due(&mut book, now, true)),
@@ -290,16 +295,16 @@ mod tests {
                 now += Duration::from_millis(500);
                 for (place, entry) in &book.entries {
                     let of = entry.address.is_some_and(|address| {
-                        book.hints.of(&address, chance).any(|other| other == place)
+                        book.candidates.of(&address, chance).any(|other| other == place)
                     });
-                    prop_assert_eq!(entry.origin == Origin::Hint, of);
-                    prop_assert_eq!(entry.hint > 0, of);
+                    prop_assert_eq!(entry.origin == Origin::Candidate, of);
+                    prop_assert_eq!(entry.candidate_number > 0, of);
                     prop_assert!(of || !entry.first_hand);
                     prop_assert_eq!(entry.proven > 0 && of, false);
                 }
-                let hints = book.of(Origin::Hint).count();
-                prop_assert_eq!(book.hints.len(), hints);
-                prop_assert!(hints <= book.limits.hints);
+                let candidates = book.of(Origin::Candidate).count();
+                prop_assert_eq!(book.candidates.len(), candidates);
+                prop_assert!(candidates <= book.limits.candidates);
             }
         }
     }
