@@ -14,13 +14,13 @@ use ccoin_core::{
     slots::Schedule,
     sync::{Event, NodeState, next},
 };
+use ccoin_crypto::random_bytes;
 use ccoin_home::{
     DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile, VoteFile, VoteFileError,
     VoteRecord,
 };
 use ccoin_node::{NodeSetup, RunningNode, View, clock};
 use ccoin_storage::ChainLock;
-use rand_core::{OsRng, RngCore as _};
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -187,7 +187,7 @@ impl Process<'_> {
             key,
             votes,
             block_data: config.block_data.clone(),
-            seeds: [random_seed(), random_seed()],
+            seeds: [random_bytes(), random_bytes()],
             reindex: self.options.reindex,
             peers: Some(self.reload.links.setup.clone()),
         })?;
@@ -262,12 +262,6 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         last_sealed_number: Height::MAX.get(),
     })?;
     Ok(votes)
-}
-
-fn random_seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    OsRng.fill_bytes(&mut seed);
-    seed
 }
 
 /// Returns once the node works.

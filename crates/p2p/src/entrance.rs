@@ -11,7 +11,7 @@ use crate::{
     shared::{Shared, name},
 };
 use ccoin_core::message::{ByeReason, Heights, Hello};
-use rand_core::{OsRng, RngCore};
+use ccoin_crypto::random_u32;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -136,7 +136,7 @@ impl Shared {
         let mut state = self.state();
         match reason {
             Some(ByeReason::OwnAddress) => state.book.is_own(place, now),
-            _ => state.book.fail(place, now, OsRng.next_u32()),
+            _ => state.book.fail(place, now, random_u32()),
         }
         self.changed.notify_one();
     }

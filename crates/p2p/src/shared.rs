@@ -18,8 +18,7 @@ use ccoin_core::{
     Address, BlockId, Hash, Timestamp,
     message::{ByeReason, Heights, Hello, Message, NodeType, PROTOCOL, PeerAddress},
 };
-use ccoin_crypto::PublicKey;
-use rand_core::{OsRng, RngCore};
+use ccoin_crypto::{PublicKey, random_bytes, random_u32};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -63,8 +62,6 @@ impl Shared {
 
     /// What this node says of itself, with a fresh challenge.
     pub(crate) fn hello(&self) -> Hello {
-        let mut challenge = [0; 32];
-        OsRng.fill_bytes(&mut challenge);
         let local = *self.local.borrow();
         Hello {
             version: PROTOCOL,
@@ -78,7 +75,7 @@ impl Shared {
             height: local.height,
             final_number: local.final_number,
             clock: (self.clock)(),
-            challenge: Hash::new(challenge),
+            challenge: Hash::new(random_bytes()),
         }
     }
 
@@ -118,7 +115,7 @@ impl Shared {
         state.peers.insert(peer.id, Arc::clone(peer));
         if let Some(PeerAddress { host, port, .. }) = peer.calls_from() {
             let place = Place { host, port };
-            state.book.came(address, place, now, OsRng.next_u32());
+            state.book.came(address, place, now, random_u32());
         }
         self.count.send_replace(state.admission.seated());
         Ok(())
@@ -131,9 +128,7 @@ impl Shared {
         state.admission.leave_seat(&peer.hello.address, peer.id);
         if let Some(place) = &peer.place {
             let lived = peer.began.elapsed();
-            state
-                .book
-                .lost(place, lived, Instant::now(), OsRng.next_u32());
+            state.book.lost(place, lived, Instant::now(), random_u32());
         }
         self.count.send_replace(state.admission.seated());
         self.changed.notify_one();
@@ -172,7 +167,7 @@ impl Shared {
 
     /// Takes places that somebody says into the book.
     pub(crate) fn suggest(&self, peers: impl IntoIterator<Item = PeerAddress>) {
-        let (now, chance) = (Instant::now(), OsRng.next_u32());
+        let (now, chance) = (Instant::now(), random_u32());
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
