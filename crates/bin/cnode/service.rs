@@ -15,12 +15,9 @@ use ccoin_core::{
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;
-use ccoin_home::{
-    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile, VoteFile, VoteFileError,
-    VoteRecord,
-};
+use ccoin_home::{DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile};
 use ccoin_node::{NodeSetup, RunningNode, View, clock};
-use ccoin_storage::ChainLock;
+use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -241,8 +238,18 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
     let path = dir.votes();
     let lost = match VoteFile::open(&path) {
         Ok(votes) => return Ok(votes),
-        Err(error @ VoteFileError::Missing(_)) => error,
-        Err(error @ VoteFileError::Damaged(_)) => {
+        Err(
+            error @ VoteFileError::File {
+                source: SlotFileError::Missing,
+                ..
+            },
+        ) => error,
+        Err(
+            error @ VoteFileError::File {
+                source: SlotFileError::Damaged,
+                ..
+            },
+        ) => {
             let aside = path.with_extension("damaged");
             std::fs::rename(&path, &aside).map_err(|error| {
                 Failure::new(

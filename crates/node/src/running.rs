@@ -22,9 +22,8 @@ use ccoin_core::{
     slots::Schedule,
 };
 use ccoin_crypto::SecretKey;
-use ccoin_home::VoteFile;
 use ccoin_p2p::Local;
-use ccoin_storage::{ChainLock, Index};
+use ccoin_storage::{ChainLock, Index, VoteFile};
 use std::{
     collections::VecDeque,
     sync::{Arc, mpsc},

@@ -18,8 +18,7 @@ use ccoin_core::{
     rules::Applied,
     slots::Schedule,
 };
-use ccoin_home::{VoteFile, VoteRecord};
-use ccoin_storage::{BlockLog, PoolLog, Position};
+use ccoin_storage::{BlockLog, PoolLog, Position, VoteFile, VoteRecord};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, mpsc},
