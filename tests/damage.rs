@@ -3,7 +3,7 @@
 
 mod support;
 
-use ccoin_home::{VoteFile, VoteRecord};
+use ccoin_storage::{VoteFile, VoteRecord};
 use serde_json::{Value, json};
 use std::{
     fs::{self, OpenOptions},

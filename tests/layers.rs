@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "ccoin-home",
-        &["core", "crypto"],
+        &["storage", "core", "crypto"],
         &["tokio", "axum", "hyper"],
     ),
     ("ccoin-http", &[], &["clap", "rusty-leveldb", "rmp-serde"]),

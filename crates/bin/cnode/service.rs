@@ -13,13 +13,10 @@ use ccoin_core::{
     machine::SealMark,
     sync::{Event, NodeState, next},
 };
-use ccoin_home::{
-    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile, VoteFile, VoteFileError,
-    VoteRecord,
-};
+use ccoin_crypto::random_bytes;
+use ccoin_home::{DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile};
 use ccoin_node::{Node, NodeSetup, View, clock};
-use ccoin_storage::ChainLock;
-use rand_core::{OsRng, RngCore as _};
+use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -186,7 +183,7 @@ impl Process<'_> {
             key,
             votes,
             block_data: config.block_data.clone(),
-            seeds: [random_seed(), random_seed()],
+            seeds: [random_bytes(), random_bytes()],
             reindex: self.options.reindex,
             peers: Some(self.reload.links.setup.clone()),
         })?;
@@ -240,8 +237,18 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
     let path = dir.votes();
     let lost = match VoteFile::open(&path) {
         Ok(votes) => return Ok(votes),
-        Err(error @ VoteFileError::Missing(_)) => error,
-        Err(error @ VoteFileError::Damaged(_)) => {
+        Err(
+            error @ VoteFileError::File {
+                source: SlotFileError::Missing,
+                ..
+            },
+        ) => error,
+        Err(
+            error @ VoteFileError::File {
+                source: SlotFileError::Damaged,
+                ..
+            },
+        ) => {
             let aside = path.with_extension("damaged");
             std::fs::rename(&path, &aside).map_err(|error| {
                 Failure::new(
@@ -264,12 +271,6 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         last_sealed_number: mark.number.get(),
     })?;
     Ok(votes)
-}
-
-fn random_seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    OsRng.fill_bytes(&mut seed);
-    seed
 }
 
 /// Returns once the node works.

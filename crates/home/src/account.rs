@@ -10,11 +10,12 @@ use ccoin_core::Address;
 use ccoin_core::genesis_config::{GenesisConfigError, GenesisDocument};
 use ccoin_core::jsonc::MAX_DOCUMENT_BYTES;
 use ccoin_crypto::SecretKey;
+use ccoin_storage::VoteFile;
 
 use crate::atomic_file::{read_text, replace, write_new};
 use crate::config::ConfigError;
 use crate::edits::{add_miner, set_account_address};
-use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, VoteFile, write_key};
+use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, write_key};
 
 /// Longest name of an account, in characters.
 const MAX_NAME_CHARS: usize = 64;

@@ -39,4 +39,3 @@ pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
 pub use process_file::ProcessFile;
 pub use token::{ApiToken, TokenError};
 pub use usage::options;
-pub use votes::{VoteFile, VoteFileError, VoteRecord};

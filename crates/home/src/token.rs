@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rand_core::{OsRng, RngCore};
+use ccoin_crypto::random_bytes;
 
 use crate::atomic_file::{read_text, write_new};
 use crate::{ExitCode, Failure};
@@ -62,10 +62,7 @@ impl ApiToken {
         let text = match File::open(path) {
             Ok(file) => read_text(file, 2 * TOKEN_DIGITS).map_err(io_error)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                OsRng
-                    .try_fill_bytes(&mut bytes)
-                    .map_err(|error| io_error(error.into()))?;
-                let text = hex::encode(bytes);
+                let text = hex::encode(random_bytes::<{ TOKEN_DIGITS / 2 }>());
                 write_new(path, format!("{text}\n").as_bytes(), 0o600).map_err(io_error)?;
                 text
             }

@@ -21,8 +21,7 @@ use ccoin_core::{
     genesis::Genesis,
     machine::{NodeState, Publish, SealMark, Write},
 };
-use ccoin_home::{VoteFile, VoteRecord};
-use ccoin_storage::{BlockLog, PoolLog, Position};
+use ccoin_storage::{BlockLog, PoolLog, Position, VoteFile, VoteRecord};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, mpsc},

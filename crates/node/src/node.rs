@@ -23,9 +23,8 @@ use ccoin_core::{
     machine::{Input, PlaceholderText, SealMark, Start},
 };
 use ccoin_crypto::SecretKey;
-use ccoin_home::VoteFile;
 use ccoin_p2p::ChainStatus;
-use ccoin_storage::ChainLock;
+use ccoin_storage::{ChainLock, VoteFile};
 use std::sync::{Arc, mpsc};
 use tokio::sync::{Mutex, mpsc as tokio_mpsc, watch};
 

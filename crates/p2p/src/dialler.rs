@@ -7,7 +7,7 @@ use crate::{
     shared::Shared,
 };
 use ccoin_core::message::ByeReason;
-use rand_core::{OsRng, RngCore};
+use ccoin_crypto::random_u32;
 use std::{sync::Arc, time::Instant};
 use tokio::{
     net::TcpStream,
@@ -87,7 +87,7 @@ impl Shared {
         let mut state = self.state();
         match reason {
             Some(ByeReason::OwnAddress) => state.book.is_own(place, now),
-            _ => state.book.fail(place, now, OsRng.next_u32()),
+            _ => state.book.fail(place, now, random_u32()),
         }
         self.changed.notify_one();
     }

@@ -17,8 +17,7 @@ use ccoin_core::{
     Address, BlockId, Hash, Timestamp,
     message::{ByeReason, Heights, Hello, Message, NodeType, PROTOCOL, PeerAddress},
 };
-use ccoin_crypto::PublicKey;
-use rand_core::{OsRng, RngCore};
+use ccoin_crypto::{PublicKey, random_bytes, random_u32};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -62,8 +61,6 @@ impl Shared {
 
     /// This node's hello, with a fresh challenge.
     pub(crate) fn hello(&self) -> Hello {
-        let mut challenge = [0; 32];
-        OsRng.fill_bytes(&mut challenge);
         let local = *self.local.borrow();
         Hello {
             version: PROTOCOL,
@@ -77,7 +74,7 @@ impl Shared {
             height: local.height,
             final_number: local.final_number,
             clock: (self.clock)(),
-            challenge: Hash::new(challenge),
+            challenge: Hash::new(random_bytes()),
         }
     }
 
@@ -108,7 +105,7 @@ impl Shared {
         state.peers.insert(id, Arc::clone(peer));
         if let Some(PeerAddress { host, port, .. }) = peer.listens_at() {
             let place = HostPort { host, port };
-            state.book.add_caller(address, place, now, OsRng.next_u32());
+            state.book.add_caller(address, place, now, random_u32());
         }
         self.count.send_replace(state.admission.seated());
         Ok(())
@@ -121,9 +118,7 @@ impl Shared {
         state.admission.leave_seat(&peer.hello.address, peer.id);
         if let Some(place) = &peer.place {
             let lived = peer.began.elapsed();
-            state
-                .book
-                .lost(place, lived, Instant::now(), OsRng.next_u32());
+            state.book.lost(place, lived, Instant::now(), random_u32());
         }
         self.count.send_replace(state.admission.seated());
         self.changed.notify_one();
@@ -162,7 +157,7 @@ impl Shared {
 
     /// Adds candidates to the address book.
     pub(crate) fn suggest(&self, peers: impl IntoIterator<Item = PeerAddress>) {
-        let (now, chance) = (Instant::now(), OsRng.next_u32());
+        let (now, chance) = (Instant::now(), random_u32());
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {

@@ -3,38 +3,45 @@
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA256};
 use ccoin_crypto::{KeyError, PublicKey, SecretKey, sha256};
 use rsa::{
-    BigUint, RsaPublicKey,
-    pkcs8::{DecodePublicKey, EncodePublicKey},
+    pkcs1::{self, UintRef},
+    pkcs8::{
+        DecodePublicKey,
+        der::{Encode, asn1::BitStringRef},
+        spki::SubjectPublicKeyInfoRef,
+    },
     traits::PublicKeyParts,
 };
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-    sync::OnceLock,
-};
+use std::path::Path;
 
-fn key() -> &'static SecretKey {
-    static KEY: OnceLock<SecretKey> = OnceLock::new();
-    KEY.get_or_init(|| SecretKey::generate(2048).unwrap())
+use crate::key;
+
+fn openssl(arguments: &str, input: &str) -> Option<String> {
+    crate::openssl(Path::new("."), arguments, input)
 }
 
 fn der() -> Vec<u8> {
     key().public_key().as_der().to_vec()
 }
 
-/// The DER that the `rsa` crate writes for any numbers.
-fn encoded(modulus: BigUint, exponent: u32) -> Vec<u8> {
-    RsaPublicKey::new_unchecked(modulus, exponent.into())
-        .to_public_key_der()
-        .unwrap()
-        .into_vec()
+/// The DER that the encoders of `pkcs1` and `spki` write for any numbers.
+fn encoded(modulus: &[u8], exponent: u32) -> Vec<u8> {
+    let exponent = exponent.to_be_bytes();
+    let key = pkcs1::RsaPublicKeyRef {
+        modulus: UintRef::new(modulus).unwrap(),
+        public_exponent: UintRef::new(&exponent).unwrap(),
+    };
+    let key = key.to_der().unwrap();
+    let info = SubjectPublicKeyInfoRef {
+        algorithm: pkcs1::ALGORITHM_ID,
+        subject_public_key: BitStringRef::from_bytes(&key).unwrap(),
+    };
+    info.to_der().unwrap()
 }
 
-fn modulus() -> BigUint {
-    RsaPublicKey::from_public_key_der(&der())
-        .unwrap()
-        .n()
-        .clone()
+/// The modulus, big-endian, as the `rsa` crate reads it.
+fn modulus() -> Vec<u8> {
+    let key = rsa::PublicKey::from_public_key_der(&der()).unwrap();
+    key.n_bytes().into_vec()
 }
 
 #[test]
@@ -49,7 +56,7 @@ fn a_good_key_is_taken_as_it_is() {
         public.address().as_bytes(),
         &sha256(&[&der()]).as_bytes()[..20]
     );
-    assert_eq!(encoded(modulus(), 65537), der());
+    assert_eq!(encoded(&modulus(), 65537), der());
     assert!(format!("{public:?}").len() < 80);
 }
 
@@ -83,16 +90,16 @@ fn every_bit_of_the_frame_counts() {
 fn keys_outside_the_profile() {
     let n = modulus();
     let refused =
-        |modulus: BigUint, exponent| PublicKey::from_der(&encoded(modulus, exponent)).unwrap_err();
-    assert_eq!(refused(n.clone(), 3), KeyError::Length { got: 292 });
-    assert_eq!(refused(n.clone(), 65539), KeyError::NotCanonical);
-    assert_eq!(refused(&n >> 1024, 65537), KeyError::Length { got: 162 });
-    assert_eq!(
-        refused((&n >> 1) | BigUint::from(1_u8), 65537),
-        KeyError::Length { got: 293 }
-    );
-    assert_eq!(refused(&n << 8, 65537), KeyError::Length { got: 295 });
-    assert_eq!(refused(&n - 1_u8, 65537), KeyError::EvenModulus);
+        |modulus: &[u8], exponent| PublicKey::from_der(&encoded(modulus, exponent)).unwrap_err();
+    assert_eq!(refused(&n, 3), KeyError::Length { got: 292 });
+    assert_eq!(refused(&n, 65539), KeyError::NotCanonical);
+    assert_eq!(refused(&n[..128], 65537), KeyError::Length { got: 162 });
+    let short = [&[0x7f], &n[1..]].concat();
+    assert_eq!(refused(&short, 65537), KeyError::Length { got: 293 });
+    let long = [&n[..], &[1]].concat();
+    assert_eq!(refused(&long, 65537), KeyError::Length { got: 295 });
+    let even = [&n[..255], &[n[255] - 1]].concat();
+    assert_eq!(refused(&even, 65537), KeyError::EvenModulus);
     let mut low = der();
     low[33] &= 0x7f; // 2047 bits behind a superfluous zero byte
     assert_eq!(PublicKey::from_der(&low), Err(KeyError::NotCanonical));
@@ -109,12 +116,13 @@ fn keys_outside_the_profile() {
 #[test]
 fn what_passes_is_a_key_for_both_libraries() {
     for bits in [2048_usize, 3072, 4096] {
-        let low = (BigUint::from(1_u8) << (bits - 1)) | BigUint::from(1_u8);
-        let high = (BigUint::from(1_u8) << bits) - 1_u8;
+        let mut low = vec![0; bits / 8];
+        (low[0], low[bits / 8 - 1]) = (0x80, 1);
+        let high = vec![0xff; bits / 8];
         for modulus in [low, high] {
-            let der = encoded(modulus, 65537);
+            let der = encoded(&modulus, 65537);
             assert_eq!(PublicKey::from_der(&der).unwrap().bits(), bits);
-            assert!(RsaPublicKey::from_public_key_der(&der).is_ok());
+            assert!(rsa::PublicKey::from_public_key_der(&der).is_ok());
             assert!(ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, &der).is_ok());
         }
     }
@@ -243,31 +251,10 @@ fn broken_key_files_are_refused() {
     assert_eq!(refused(&lines.join("\n")), KeyError::Malformed);
 }
 
-/// What openssl prints for `arguments` with `input`; `None` where there is no openssl.
-fn openssl(arguments: &str, input: &str) -> Option<String> {
-    let mut child = Command::new("openssl")
-        .args(arguments.split(' '))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "openssl {arguments}");
-    Some(String::from_utf8(output.stdout).unwrap())
-}
-
 #[test]
 fn openssl_reads_our_files() {
     let locked = key().to_pem(Some("secret"));
     let Some(public) = openssl("pkey -pubout -passin pass:secret", &locked) else {
-        println!("no openssl here, nothing compared");
         return;
     };
     assert_eq!(public, key().public_key().to_pem());
@@ -288,7 +275,6 @@ fn openssl_reads_our_files() {
 fn files_of_openssl_are_read() {
     let generate = "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:";
     let Some(open) = openssl(&format!("{generate}2048"), "") else {
-        println!("no openssl here, nothing compared");
         return;
     };
     let read = SecretKey::from_pem(&open, None).unwrap();
