@@ -1,8 +1,8 @@
 //! When a node that starts, or that has slept, may make blocks: each way out of boot,
 //! and not before.
 
-use ccoin_core::machine::{Effect, Input, NodeState};
-use ccoin_sim::{Lie, Network, Shell, World, child, ghost, give_from, height, miner};
+use ccoin_core::machine::{Ask, Input, NodeState};
+use ccoin_sim::{Lie, Network, Shell, World, child, ghost, give_from, height, miner, verified};
 
 const SLOT: u64 = 2_000;
 
@@ -79,7 +79,7 @@ fn a_validator_that_is_ahead_is_waited_for() {
         join(&mut shell, 200, 7, true, 3);
         let txn = give_from(&genesis, &ghost(9), 1);
         let block = child(&genesis, &genesis.applied(), miner(0), 150, &[txn]);
-        let (blocks, more) = (vec![block.block.clone()], true);
+        let (blocks, more) = (vec![verified(&block.block)], true);
         let peer = 7;
         shell.input(1_000, Input::Blocks { peer, blocks, more });
         assert_eq!(shell.machine.state(), NodeState::Boot, "there is more");
@@ -100,7 +100,7 @@ fn a_sleeping_node_wakes_to_leave_boot() {
     let txn = give_from(&genesis, &ghost(9), 1);
     let block = child(&genesis, &genesis.applied(), miner(0), 150, &[txn]);
     let peer = 7;
-    let block = block.block.clone();
+    let block = verified(&block.block);
     shell.input(1_000, Input::Block { peer, block });
     let mut now = 1_000;
     while shell.machine.state() == NodeState::Boot {
@@ -108,7 +108,7 @@ fn a_sleeping_node_wakes_to_leave_boot() {
             .machine
             .wake_in(shell.now(now))
             .expect("it will be ready");
-        now = wake.get() - ccoin_sim::START;
+        now += wake;
         shell.tick(now);
     }
     assert_eq!(now, 1_000 + SLOT);
@@ -129,7 +129,7 @@ fn new_blocks_of_a_slow_validator_do_not_prolong_boot() {
             number += 1;
             let txn = give_from(&genesis, &ghost(9), number);
             tip = child(&genesis, &tip, miner(1), now, &[txn]);
-            let (peer, block) = (7, tip.block.clone());
+            let (peer, block) = (7, verified(&tip.block));
             shell.input(now, Input::Block { peer, block });
         }
     }
@@ -154,7 +154,7 @@ fn a_claimed_height_never_stops_a_ready_node() {
     assert!(made > 20, "{made}");
 }
 
-/// What was asked before the sleep tells nothing about what came meanwhile.
+/// An answer to a request from before the sleep says nothing about blocks that came meanwhile.
 #[test]
 fn an_answer_from_before_a_sleep_does_not_end_boot() {
     let genesis = Network::ready(2).found();
@@ -189,17 +189,17 @@ fn a_leader_that_has_slept_makes_nothing_on_its_old_head() {
 
 /// More than 256 blocks behind: at once, and then every two seconds while it waits.
 #[test]
-fn catching_up_is_told() {
+fn progress_of_catching_up_is_told() {
     for (claimed, times) in [(1, 0), (257, 0), (258, 2), (1 << 40, 2)] {
         let mut shell = Shell::new(&Network::ready(2).found(), 0);
         shell.tick(100);
         join(&mut shell, 200, 7, true, claimed);
         (210..4_000).step_by(10).for_each(|after| shell.tick(after));
-        let told = |effect: &Effect| match effect {
-            Effect::Progress { height, target } => Some((height.get(), target.get())),
+        let told = |ask: &Ask| match ask {
+            Ask::Progress { height, target } => Some((height.get(), target.get())),
             _ => None,
         };
-        let told: Vec<_> = shell.open.iter().filter_map(told).collect();
+        let told: Vec<_> = shell.asks.iter().filter_map(told).collect();
         assert_eq!(told, vec![(1, claimed); times]);
     }
 }

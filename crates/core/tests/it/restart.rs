@@ -6,17 +6,17 @@ use ccoin_core::{
     BlockId, StateHash, TxId,
     applied::Applied,
     genesis::Genesis,
-    machine::{Effect, Machine},
+    machine::{Machine, Publish},
     transaction::VerifiedTransaction,
 };
-use ccoin_sim::{Network, Shell, at, child, miner, pay};
+use ccoin_sim::{Network, Shell, child, miner, pay};
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-/// What two equal nodes agree on: head, accounts, and what waits, ready or behind a gap.
+/// Two equal nodes agree on this: head, accounts, and waiting transactions, ready or behind a gap.
 fn picture(machine: &Machine) -> (BlockId, StateHash, BTreeMap<TxId, bool>) {
     let ready: BTreeSet<_> = machine.pool().ready().map(|txn| *txn.id()).collect();
     let waiting = machine
@@ -90,12 +90,9 @@ fn foreign(shell: &Shell, now: u64, ago: u64, txns: u64) -> Option<Arc<Applied>>
 fn pass(shell: &mut Shell, from: u64, to: u64, asleep: bool) {
     let mut now = from;
     while now < to {
-        let wake = shell
-            .machine
-            .wake_at(at(now))
-            .map(|time| time.get() - ccoin_sim::START);
+        let wake = shell.machine.wake_in(shell.now(now));
         now = if asleep {
-            wake.unwrap_or(to).min(to)
+            wake.map_or(to, |wait| now + wait).min(to)
         } else {
             now + 1
         };
@@ -142,7 +139,7 @@ fn run(events: &[(u64, Event)], asleep: bool, mut check: impl FnMut(&mut Shell, 
 proptest! {
     #![proptest_config(cases(48))]
 
-    /// `wake_at` is never later than the moment at which time alone changes a decision.
+    /// `wake_in` is never later than the moment at which time alone changes a decision.
     #[test]
     fn a_sleeping_node_makes_the_same_blocks_as_a_restless_one(events in events()) {
         let restless = run(&events, false, |_, _| {});
@@ -170,8 +167,8 @@ proptest! {
         let shell = run(&events, true, |shell, event| {
             if let Event::Kill { mines, signs } = event {
                 // A killed key may or may not have signed: what was asked for counts.
-                let asked = shell.open.iter().filter_map(|effect| match effect {
-                    Effect::Sign { message, .. } => Some((shell.mark, *message)),
+                let asked = shell.published.iter().filter_map(|publish| match publish {
+                    Publish::Sign { message, .. } => Some((shell.mark, *message)),
                     _ => None,
                 });
                 let asked: Vec<_> = asked.collect();
@@ -208,7 +205,7 @@ fn a_crash_between_mark_and_signature_loses_one_slot_and_signs_nothing_twice() {
 
 /// A mark that is not kept lets a key sign twice: the test above can fail.
 #[test]
-fn without_its_mark_a_restarted_key_signs_again() {
+fn only_its_mark_keeps_a_restarted_key_from_signing_again() {
     let genesis = Network::default().found();
     let mut shell = Shell::new(&genesis, 0);
     shell.signs = false;
@@ -222,7 +219,7 @@ fn without_its_mark_a_restarted_key_signs_again() {
     );
 }
 
-/// What a later block of the signer leaves over is due an interval after that block.
+/// Transactions that a later block of the signer leaves over are due an interval after that block.
 #[test]
 fn a_sleeping_node_wakes_an_interval_after_its_own_last_block() {
     let genesis = Network {
