@@ -1,8 +1,11 @@
 //! When a node that starts, or that has slept, may make blocks: each way out of boot,
 //! and not before.
 
-use ccoin_core::machine::{Ask, Input, NodeState};
-use ccoin_sim::{Lie, Network, Shell, World, child, ghost, give_from, height, miner, verified};
+use ccoin_core::{
+    MonoTime, Now,
+    machine::{Ask, Input, NodeState},
+};
+use ccoin_sim::{Lie, Network, Shell, World, at, child, ghost, give_from, height, miner, verified};
 
 const SLOT: u64 = 2_000;
 
@@ -166,6 +169,38 @@ fn an_answer_from_before_a_sleep_does_not_end_boot() {
     assert_eq!(shell.machine.state(), NodeState::Boot);
     answer(&mut shell, 20_020, 7);
     assert_eq!(shell.machine.state(), NodeState::Ready);
+}
+
+/// The wall clock of a validator with others may move by the tolerated skew against the
+/// monotonic one; more is a jump (C4).
+#[test]
+fn a_jump_of_the_wall_clock_begins_boot_again() {
+    for (miners, jump, state) in [
+        (2, 500, NodeState::Ready),
+        (2, 501, NodeState::Boot),
+        (2, -500, NodeState::Ready),
+        (2, -501, NodeState::Boot),
+        (1, 100_000, NodeState::Ready),
+    ] {
+        let mut shell = Shell::unsigned(&Network::ready(miners).found(), Some(0));
+        (0..=3_000).step_by(500).for_each(|after| shell.tick(after));
+        assert_eq!(shell.machine.state(), NodeState::Ready);
+        let asks = shell.asks.len();
+        let now = |after: u64| Now {
+            wall: at(after.saturating_add_signed(jump)),
+            mono: MonoTime(after),
+        };
+        shell.input_at(now(3_100), Input::Tick);
+        assert_eq!(shell.machine.state(), state, "{miners} {jump}");
+        let asked = matches!(shell.asks[asks..], [Ask::Heights]);
+        assert_eq!(asked, state == NodeState::Boot, "{miners} {jump}");
+        for after in (3_100..5_100).step_by(100) {
+            shell.input_at(now(after), Input::Tick);
+            assert_eq!(shell.machine.state(), state, "{miners} {jump} {after}");
+        }
+        shell.input_at(now(5_100), Input::Tick);
+        assert_eq!(shell.machine.state(), NodeState::Ready, "one slot later");
+    }
 }
 
 /// Its clock shows its own turn when it goes on, and nothing of what it missed has been read yet.

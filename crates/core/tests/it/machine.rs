@@ -5,6 +5,7 @@ use ccoin_core::{
     Address, MonoTime, Now,
     block::MAX_BLOCK_BYTES,
     machine::{Ask, Input, NodeState, Publish},
+    transaction::VerifiedTransaction,
 };
 use ccoin_sim::{Network, Shell, at, child, key, miner, node, pay, pays, record, transfer};
 
@@ -71,6 +72,45 @@ fn a_refused_submission_is_answered_and_never_persisted() {
         (shell.pool_log.len(), shell.trace.last()),
         (1, Some(&"reply"))
     );
+}
+
+/// Readers hear of every transaction that waits; peers, which refuse what lies behind a gap,
+/// only of those that no gap holds back.
+#[test]
+fn transactions_are_gossiped_once_no_gap_holds_them_back() {
+    let (mut shell, genesis) = node(&Network {
+        miners: 2,
+        ..Network::default()
+    });
+    let [first, second, third] = [1, 2, 3].map(|number| pay(&genesis, 1, number));
+    let ids = |txns: &[&VerifiedTransaction]| txns.iter().map(|txn| *txn.id()).collect();
+    for (sent, queued, gossiped) in [
+        (&third, ids(&[&third]), vec![]),
+        (&first, ids(&[&first]), ids(&[&first])),
+        (&second, ids(&[&second]), ids(&[&second, &third])),
+    ] {
+        shell.published.clear();
+        shell.input(
+            10,
+            Input::Submit {
+                ticket: 0,
+                txns: vec![sent.clone()],
+                from: Some(7),
+            },
+        );
+        let (mut waiting, mut told) = (Vec::new(), Vec::new());
+        for publish in &shell.published {
+            match publish {
+                Publish::Queued { txns, from, .. } => {
+                    assert_eq!(*from, Some(7));
+                    waiting.extend(txns.iter().map(|txn| *txn.id()));
+                }
+                Publish::GossipTransactions(ids) => told.extend(ids.iter().copied()),
+                _ => {}
+            }
+        }
+        assert_eq!((waiting, told), (queued, gossiped));
+    }
 }
 
 #[test]

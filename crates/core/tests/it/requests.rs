@@ -2,7 +2,7 @@
 //! and bytes, along side branches, and not below the window.
 
 use ccoin_core::{
-    BlockId, MonoTime,
+    BlockId, MonoTime, Now,
     applied::Applied,
     chain::{Chain, WINDOW_BLOCKS},
     genesis::Genesis,
@@ -10,7 +10,7 @@ use ccoin_core::{
     message::BlockRequest,
     sync::block_fetcher::BlockFetcher,
 };
-use ccoin_sim::{Network, Shell, answer, branch, height, verified};
+use ccoin_sim::{Network, Shell, answer, at, branch, height, verified};
 use std::sync::Arc;
 
 /// A moment at which all blocks are old.
@@ -233,4 +233,35 @@ fn blocks_of_the_far_future_are_not_asked_for_again_and_again() {
     let faults = shell.asks.iter();
     let faults = faults.filter(|ask| matches!(ask, Ask::Penalize { .. }));
     assert_eq!(faults.count(), 0);
+}
+
+/// A request waits by the monotonic clock: a peer is silent for a minute of it, whatever the
+/// wall clock shows.
+#[test]
+fn time_outs_follow_the_monotonic_clock_alone() {
+    for jump in [-900_000, 0, 900_000] {
+        let mut shell = Shell::unsigned(&Network::ready(1).found(), None);
+        let now = |after: u64, jump: i64| Now {
+            wall: at((LATER + after).saturating_add_signed(jump)),
+            mono: MonoTime(after),
+        };
+        let (peer, validator, height) = (1, false, height(50));
+        let joined = Input::PeerJoined {
+            peer,
+            validator,
+            height,
+        };
+        shell.input_at(now(0, 0), joined);
+        let left = |shell: &Shell| {
+            let mut asks = shell.asks.iter();
+            asks.any(|ask| matches!(ask, Ask::Disconnect { peer: 1 }))
+        };
+        for after in (1_000..60_000).step_by(1_000) {
+            shell.input_at(now(after, jump), Input::Tick);
+        }
+        shell.input_at(now(59_999, jump), Input::Tick);
+        assert!(!left(&shell), "{jump}");
+        shell.input_at(now(60_000, jump), Input::Tick);
+        assert!(left(&shell), "{jump}");
+    }
 }
