@@ -6,10 +6,10 @@ use ccoin_core::{
     BlockId, StateHash, TxId,
     applied::Applied,
     genesis::Genesis,
-    machine::{Machine, Publish},
+    machine::{Machine, Publish, SealMark},
     transaction::VerifiedTransaction,
 };
-use ccoin_sim::{Network, Shell, child, miner, pay};
+use ccoin_sim::{Network, Shell, at, child, miner, pay};
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -210,13 +210,27 @@ fn only_its_mark_keeps_a_restarted_key_from_signing_again() {
     let mut shell = Shell::new(&genesis, 0);
     shell.signs = false;
     shell.submit(100, &[pay(&genesis, 1, 1), pay(&genesis, 1, 2)]);
-    shell.mark = ccoin_core::machine::SealMark::default();
+    shell.mark = SealMark::default();
     shell.restart();
     shell.tick(200);
     assert_eq!(
         shell.trace.iter().filter(|name| **name == "sign").count(),
         2
     );
+}
+
+/// The key may have signed for this slot and, with a clock ahead, for the next one (A2).
+#[test]
+fn a_key_with_a_lost_record_signs_nothing_before_the_slot_after_next() {
+    let genesis = Network::default().found();
+    let mut shell = Shell::new(&genesis, 0);
+    shell.mark = SealMark::after_lost_record(genesis.schedule.slot(at(1_000)));
+    shell.restart();
+    shell.submit(1_000, &[pay(&genesis, 1, 1), pay(&genesis, 1, 2)]);
+    pass(&mut shell, 1_000, 3_999, false);
+    assert!(shell.signed.is_empty());
+    shell.tick(4_000);
+    assert_eq!(shell.blocks(), [(2, 4_000, 2)]);
 }
 
 /// Transactions that a later block of the signer leaves over are due an interval after that block.
