@@ -201,7 +201,7 @@ fn mine(document: &GenesisDocument) -> anyhow::Result<Genesis> {
     let bad = |error: ccoin_core::genesis::GenesisError| {
         Failure::new(ExitCode::BadConfig, error.to_string())
     };
-    let unmined = UnminedGenesis::new(document, clock::now()).map_err(bad)?;
+    let unmined = UnminedGenesis::new(document, clock::wall()).map_err(bad)?;
     let mut told = Instant::now();
     let genesis = mine_genesis(unmined, &mut |tries| {
         if told.elapsed() > Duration::from_secs(1) {

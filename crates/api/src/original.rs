@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 use ccoin_core::{Address, Height};
-use ccoin_node::Status;
+use ccoin_node::TxStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -117,8 +117,8 @@ async fn transaction(
         .await?
         .ok_or_else(missing)?;
     let height = match &status {
-        Status::Included { height, .. } => Some(*height),
-        Status::Pending | Status::Dropped(_) => None,
+        TxStatus::Included { height, .. } => Some(*height),
+        TxStatus::Pending | TxStatus::Dropped(_) => None,
     };
     if wanted.is_some() && wanted != height {
         return Err(Problem::txn_not_found(format!(

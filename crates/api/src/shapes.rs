@@ -6,7 +6,7 @@ use ccoin_core::{
     block::SealedBlock, ledger, transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
-use ccoin_node::Status;
+use ccoin_node::TxStatus;
 use serde::Serialize;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -80,17 +80,17 @@ pub(crate) struct TxnStatusShape {
 impl TxnStatusShape {
     pub(crate) fn new(
         txn: &VerifiedTransaction,
-        status: &Status,
+        status: &TxStatus,
         time: fn(Timestamp) -> Time,
     ) -> Self {
         let (place, reason) = match status {
-            Status::Pending => (None, None),
-            Status::Included {
+            TxStatus::Pending => (None, None),
+            TxStatus::Included {
                 height,
                 block,
                 index,
             } => (Some((*height, *block, *index)), None),
-            Status::Dropped(reason) => (None, Some(reason.to_string())),
+            TxStatus::Dropped(reason) => (None, Some(reason.to_string())),
         };
         Self {
             txn: TxnShape::new(txn, time),

@@ -10,8 +10,7 @@ use crate::{
 };
 use ccoin_api::{Front, Waiting, WalletGuard, waiting_router};
 use ccoin_core::{
-    Height,
-    consensus::schedule::Schedule,
+    machine::SealMark,
     sync::{Event, NodeState, next},
 };
 use ccoin_home::{
@@ -235,8 +234,8 @@ impl Process<'_> {
     }
 }
 
-/// The vote file of a validator. When it is lost, nobody knows what the key has signed
-/// in this slot: the node seals from the next slot on.
+/// The vote file of a validator. When it is lost, the key may have signed anything so far:
+/// [`SealMark::after_lost_record`] says from when on it seals again.
 fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<VoteFile, Failure> {
     let path = dir.votes();
     let lost = match VoteFile::open(&path) {
@@ -254,12 +253,15 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         }
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!("{lost}: a new one is made, and blocks are signed from the next slot on");
+    tracing::warn!(
+        "{lost}: a new one is made, and this node makes no block before the slot after the next"
+    );
     let mut votes = VoteFile::create(&path)?;
+    let mark = SealMark::after_lost_record(genesis.schedule.slot(clock::wall()));
     votes.store(VoteRecord {
         genesis_id: genesis.id,
-        last_sealed_slot: Schedule::new(&genesis.config).slot(clock::now()),
-        last_sealed_number: Height::MAX.get(),
+        last_sealed_slot: mark.slot,
+        last_sealed_number: mark.number.get(),
     })?;
     Ok(votes)
 }

@@ -69,12 +69,7 @@ impl Checkpoints {
     }
 
     fn start(&mut self) {
-        let Some(Anchor {
-            block,
-            score,
-            head,
-        }) = self.newest.take()
-        else {
+        let Some(Anchor { block, score, head }) = self.newest.take() else {
             return;
         };
         let directory = self.directory.clone();

@@ -1,33 +1,33 @@
-//! The storage thread: makes effects durable, many with one fsync, and only then
-//! lets them be seen. A failed write ends the node: nothing may be shown that the
-//! disk does not hold.
+//! The storage thread: brings records to disk, many with one fsync, and only then lets
+//! anything of their steps be seen. A failed write ends the node: nothing may be shown that
+//! the disk does not hold.
 
 use crate::{
-    chain_thread::Results,
-    tx_tracker::TxTracker,
+    NodeError,
     checkpoints::Checkpoints,
+    clock,
+    commit_batch::{CommitBatch, WAITING_COMMITS, kind},
     miner::{Miner, Order},
     peers::outbound::Outbound,
-    view::{QueueSize, Recent, View},
+    threads::Threads,
+    tx_status::TxTracker,
+    view::{Recent, View},
 };
 use ccoin_core::{
     Address, BlockId, Height,
-    chain::{Score, Reorg, WINDOW_BLOCKS},
+    applied::Applied,
+    chain::{Reorg, WINDOW_BLOCKS},
     encoding::encode,
-    machine::{Effect, NodeState, SealMark, Ticket},
-    rules::Applied,
-    consensus::schedule::Schedule,
+    genesis::Genesis,
+    machine::{NodeState, Publish, SealMark, Write},
 };
 use ccoin_home::{VoteFile, VoteRecord};
 use ccoin_storage::{BlockLog, PoolLog, Position};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, mpsc},
 };
-use tokio::sync::{oneshot, watch};
-
-/// Units that may wait for the disk; then the chain thread waits.
-pub(crate) const WAITING_COMMITS: usize = 32;
+use tokio::sync::watch;
 
 /// Blocks and bytes of transactions that the view keeps in memory.
 const RECENT_BLOCKS: usize = 1_024;
@@ -35,37 +35,9 @@ const RECENT_BYTES: usize = 32 << 20;
 /// Blocks that it keeps however large they are.
 pub(crate) const RECENT_LEAST: usize = 2;
 
-/// What the machine decided in one go.
-#[derive(Default)]
-pub(crate) struct CommitBatch {
-    pub(crate) effects: Vec<Effect>,
-    pub(crate) answers: Vec<(Ticket, oneshot::Sender<Results>)>,
-    pub(crate) queue: QueueSize,
-    /// Where a restart should begin, when the head has moved.
-    pub(crate) anchor: Option<(Arc<Applied>, Score)>,
-}
-
-impl CommitBatch {
-    /// Whether nobody has to hear of it.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.effects.is_empty() && self.answers.is_empty()
-    }
-}
-
-/// Kinds of records in the block log.
-pub(crate) mod kind {
-    /// Block 1.
-    pub(crate) const GENESIS: u8 = 1;
-    /// A block that was accepted before the end of its slot plus the tolerated skew.
-    pub(crate) const TIMELY_BLOCK: u8 = 2;
-    /// Any other block.
-    pub(crate) const LATE_BLOCK: u8 = 3;
-}
-
-/// The storage thread's possessions.
+/// What the storage thread owns.
 pub(crate) struct CommitThread {
-    pub(crate) genesis: BlockId,
-    pub(crate) schedule: Schedule,
+    pub(crate) genesis: Arc<Genesis>,
     pub(crate) blocks: BlockLog,
     pub(crate) pool: PoolLog,
     /// Of a validator.
@@ -83,17 +55,25 @@ pub(crate) struct CommitThread {
 }
 
 impl CommitThread {
+    pub(crate) fn spawn(
+        self,
+        threads: &mut Threads,
+        commits: mpsc::Receiver<CommitBatch>,
+    ) -> Result<(), NodeError> {
+        threads.spawn("storage", move || self.run(&commits))
+    }
+
     /// Runs until the chain thread has ended.
     ///
     /// # Errors
     /// The first failed write; nothing of its group has been shown.
-    pub(crate) fn run(mut self, commits: &mpsc::Receiver<CommitBatch>) -> Result<(), crate::NodeError> {
+    fn run(mut self, commits: &mpsc::Receiver<CommitBatch>) -> Result<(), NodeError> {
         while let Ok(first) = commits.recv() {
             let mut group = vec![first];
             group.extend(commits.try_iter().take(WAITING_COMMITS));
-            self.persist(&group)?;
-            for commit in group {
-                self.show(commit);
+            self.write(&group)?;
+            for batch in group {
+                self.publish(batch);
             }
             self.rollover()?;
         }
@@ -101,36 +81,38 @@ impl CommitThread {
         Ok(())
     }
 
-    fn persist(&mut self, group: &[CommitBatch]) -> Result<(), crate::NodeError> {
+    fn write(&mut self, group: &[CommitBatch]) -> Result<(), NodeError> {
         let (mut txns_written, mut block_written) = (false, false);
-        for effect in group.iter().flat_map(|commit| &commit.effects) {
-            match effect {
-                Effect::PersistTransactions { arrived, txns } => {
+        for write in group.iter().flat_map(|batch| &batch.write) {
+            match write {
+                Write::Transactions { arrived, txns } => {
                     for txn in txns {
                         self.pool.append(*arrived, &encode(txn))?;
                     }
                     txns_written = true;
                 }
-                Effect::PersistBlock { applied, timely } => {
+                Write::Dropped(ids) => {
+                    for id in ids {
+                        self.pool.append_dropped(id)?;
+                    }
+                    txns_written = true;
+                }
+                Write::Block {
+                    applied,
+                    bytes,
+                    timely,
+                } => {
                     let kind = if *timely {
                         kind::TIMELY_BLOCK
                     } else {
                         kind::LATE_BLOCK
                     };
-                    let position = self.blocks.append(kind, &[&applied.block.encode()])?;
-                    self.positions
-                        .insert((applied.block.header().number, applied.block.id), position);
+                    let position = self.blocks.append(kind, &[bytes])?;
+                    let key = (applied.block.header().number, applied.block.id);
+                    self.positions.insert(key, position);
                     block_written = true;
                 }
-                Effect::PersistSeal(mark) => self.persist_seal(*mark)?,
-                Effect::Head { dropped, .. } => {
-                    // Whoever hears that one was dropped must not see it come back.
-                    for (txn, _) in dropped {
-                        self.pool.append_dropped(txn.id())?;
-                        txns_written = true;
-                    }
-                }
-                _ => {}
+                Write::SealMark(mark) => self.write_mark(*mark)?,
             }
         }
         if txns_written {
@@ -142,59 +124,35 @@ impl CommitThread {
         Ok(())
     }
 
-    fn persist_seal(&mut self, mark: SealMark) -> Result<(), crate::NodeError> {
+    fn write_mark(&mut self, mark: SealMark) -> Result<(), NodeError> {
         let votes = self
             .votes
             .as_mut()
             .expect("only a validator seals, and it has a vote file");
         votes.store(VoteRecord {
-            genesis_id: self.genesis,
+            genesis_id: self.genesis.id,
             last_sealed_slot: mark.slot,
             last_sealed_number: mark.number.get(),
         })?;
         Ok(())
     }
 
-    /// Lets the world see what is durable now, in order.
-    fn show(&mut self, commit: CommitBatch) {
-        let CommitBatch {
-            effects,
-            answers,
-            queue,
-            anchor,
-        } = commit;
-        let mut answers: BTreeMap<_, _> = answers.into_iter().collect();
-        let mut recent = Arc::clone(&self.view.borrow().recent);
-        let mut state = self.view.borrow().state;
-        let mut settled = Vec::new();
-        // Readers that hear an answer must find its effect: tx_tracker and view come first.
-        for effect in &effects {
-            self.tx_tracker.follow(effect);
-            match effect {
-                Effect::Head { reorg, .. } => {
-                    settled.extend(self.advance(Arc::make_mut(&mut recent), reorg));
-                }
-                Effect::State { to, .. } => state = *to,
-                _ => {}
-            }
-        }
-        self.view.send_replace(Arc::new(View {
-            recent,
-            state,
-            queue,
-        }));
-        self.outbound.reach(self.view.borrow().height());
+    /// Shows what is durable now, in order: readers that hear an answer must find its
+    /// effect, so transaction status and view come first.
+    fn publish(&mut self, batch: CommitBatch) {
+        let settled = self.update_view(&batch);
         // Only now does a reader that misses them here know to wait for the index.
         for block in &settled {
             self.tx_tracker.forget(&block.applied);
         }
-        for effect in effects {
-            match effect {
-                Effect::Reply { ticket, results } => {
-                    // Whoever asked may have gone away.
+        let mut answers: BTreeMap<_, _> = batch.answers.into_iter().collect();
+        for publish in batch.publish {
+            match publish {
+                Publish::Reply { ticket, results } => {
+                    // The caller may have gone away.
                     let _ = answers.remove(&ticket).map(|answer| answer.send(results));
                 }
-                Effect::Mine {
+                Publish::Mine {
                     job,
                     mining_hash,
                     difficulty,
@@ -205,19 +163,20 @@ impl CommitThread {
                         difficulty,
                     });
                 }
-                Effect::Sign { job, message } => self.order(Order::Sign { job, message }),
-                Effect::CancelMining(job) => {
+                Publish::Sign { job, message } => self.order(Order::Sign { job, message }),
+                Publish::CancelMining(job) => {
                     self.miner.iter().for_each(|miner| miner.cancel(job));
                 }
-                Effect::Head { reorg, .. } => self.announce(&reorg),
-                Effect::State { from, to } => self.announce_state(from, to),
-                Effect::PersistTransactions { .. }
-                | Effect::PersistSeal(_)
-                | Effect::PersistBlock { .. } => {}
-                other => self.outbound.show(&other),
+                Publish::Head { reorg, dropped } => self.log_blocks(&reorg, dropped.len()),
+                Publish::State { from, to } => self.log_state(from, to),
+                Publish::AnnounceBlock { bytes, except, .. } => {
+                    self.outbound.announce(&bytes, except);
+                }
+                Publish::SendHeights { peer } => self.outbound.send_heights(peer),
+                Publish::Queued { .. } | Publish::GossipTransactions(_) => {}
             }
         }
-        if let Some((applied, score)) = anchor {
+        if let Some((applied, score)) = batch.anchor {
             let view = Arc::clone(&self.view.borrow());
             let key = (applied.block.header().number, applied.block.id);
             if let Some(position) = self.positions.get(&key).copied() {
@@ -225,6 +184,33 @@ impl CommitThread {
                 self.checkpoints.consider(block, score, view.head());
             }
         }
+    }
+
+    /// Brings transaction status and view along; the blocks that leave memory.
+    fn update_view(&mut self, batch: &CommitBatch) -> Vec<Recent> {
+        let before = Arc::clone(&self.view.borrow());
+        let mut recent = Arc::clone(&before.recent);
+        let mut state = before.state;
+        drop(before);
+        let now = clock::mono();
+        let mut settled = Vec::new();
+        for publish in &batch.publish {
+            self.tx_tracker.follow(now, publish);
+            match publish {
+                Publish::Head { reorg, .. } => {
+                    settled.extend(self.advance(Arc::make_mut(&mut recent), reorg));
+                }
+                Publish::State { to, .. } => state = *to,
+                _ => {}
+            }
+        }
+        self.view.send_replace(Arc::new(View {
+            recent,
+            state,
+            queue: batch.queue,
+        }));
+        self.outbound.set_height(self.view.borrow().height());
+        settled
     }
 
     fn order(&self, order: Order) {
@@ -237,7 +223,7 @@ impl CommitThread {
 
     /// Moves the view's blocks along; returns those that leave memory.
     fn advance(&mut self, recent: &mut VecDeque<Recent>, reorg: &Reorg) -> Vec<Recent> {
-        for _ in &reorg.left {
+        for _ in &reorg.reverted {
             let gone = recent.pop_back();
             self.recent_bytes -= gone.map_or(0, |gone| gone.transaction_bytes());
         }
@@ -273,41 +259,59 @@ impl CommitThread {
         settled
     }
 
-    fn announce(&mut self, reorg: &Reorg) {
+    fn log_blocks(&mut self, reorg: &Reorg, dropped: usize) {
+        if let (Some(newest), Some(oldest)) = (reorg.reverted.first(), reorg.reverted.last()) {
+            let ids = |blocks: &[Arc<Applied>]| -> BTreeSet<_> {
+                blocks.iter().flat_map(|b| b.block.txn_ids()).collect()
+            };
+            let applied = ids(&reorg.applied);
+            let left = ids(&reorg.reverted).difference(&applied).count();
+            let branch = reorg
+                .applied
+                .last()
+                .map(|head| head.block.header().coinbase);
+            tracing::warn!(
+                "Reorg: blocks {} to {} are replaced by a better branch, whose head miner {} made; \
+                 {} transactions wait again, {dropped} were dropped",
+                oldest.block.header().number,
+                newest.block.header().number,
+                branch.unwrap_or(Address::ZERO),
+                left.saturating_sub(dropped)
+            );
+        }
         for applied in &reorg.applied {
             let header = applied.block.header();
             tracing::info!(
                 "Applied new block {n}. Current height is {n}",
                 n = header.number
             );
-            self.announce_leader(header.coinbase);
+            self.log_leader(header.coinbase);
         }
     }
 
-    fn announce_state(&mut self, from: NodeState, to: NodeState) {
+    fn log_state(&mut self, from: NodeState, to: NodeState) {
         tracing::info!(
             "Node state changed from={} to={}",
             from.letter(),
             to.letter()
         );
         if to == NodeState::Ready {
-            let leader = self
-                .schedule
-                .leader(self.schedule.slot(crate::clock::now()));
+            let schedule = &self.genesis.schedule;
+            let leader = schedule.leader(schedule.slot(clock::wall()));
             leader
                 .into_iter()
-                .for_each(|leader| self.announce_leader(leader));
+                .for_each(|leader| self.log_leader(leader));
         }
     }
 
-    fn announce_leader(&mut self, leader: Address) {
+    fn log_leader(&mut self, leader: Address) {
         if self.leader.replace(leader) != Some(leader) {
             tracing::info!("New leader is {leader}");
         }
     }
 
     /// Recycles the pool log when most of it is in blocks.
-    fn rollover(&mut self) -> Result<(), crate::NodeError> {
+    fn rollover(&mut self) -> Result<(), NodeError> {
         let live_bytes = self.view.borrow().queue.bytes;
         if self.pool.wants_rollover(live_bytes as u64) {
             let live = self.tx_tracker.page(0, usize::MAX);

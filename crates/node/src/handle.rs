@@ -1,10 +1,10 @@
 //! What the API and other callers hold: submit, pay, read.
 
 use crate::{
-    chain_thread::{Batch, Event},
-    tx_tracker::TxTracker,
+    chain_thread::{Batch, ChainHandle, Event},
     clock,
-    reader::{ChainReader, Status},
+    reader::ChainReader,
+    tx_status::{TxStatus, TxTracker},
     verifier::VerifierPool,
     view::View,
 };
@@ -19,7 +19,7 @@ use ccoin_core::{
 use ccoin_crypto::SecretKey;
 use ccoin_p2p::{Network, PeerInfo};
 use std::sync::Arc;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 
 /// Why a transaction is not taken.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,8 +40,7 @@ pub enum SubmitError {
 pub struct NodeHandle {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) key: Arc<SecretKey>,
-    pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) batches: mpsc::Sender<Batch>,
+    pub(crate) chain: ChainHandle,
     pub(crate) verifiers: VerifierPool,
     pub(crate) view: watch::Receiver<Arc<View>>,
     pub(crate) reader: ChainReader,
@@ -132,7 +131,7 @@ impl NodeHandle {
             from: None,
             results,
         };
-        self.batches.send(batch).await.ok()?;
+        self.chain.batches.send(batch).await.ok()?;
         let mut results = answer.await.ok()?.into_iter();
         for verdict in &mut verdicts {
             let Ok(txn) = verdict else { continue };
@@ -149,7 +148,7 @@ impl NodeHandle {
 
     async fn is_included(&self, txn: &VerifiedTransaction) -> bool {
         let found = self.reader.transaction(*txn.id()).await;
-        matches!(found, Ok(Some((_, Status::Included { .. }))))
+        matches!(found, Ok(Some((_, TxStatus::Included { .. }))))
     }
 
     /// Pays from this node's account: signs the next number with the node's key.
@@ -187,7 +186,7 @@ impl NodeHandle {
             to,
             amount,
             data,
-            time: clock::now(),
+            time: clock::wall(),
         };
         let (key, genesis) = (Arc::clone(&self.key), self.genesis.id);
         let sign = move || Transaction::sign(payment, &key, &genesis);
@@ -248,10 +247,10 @@ impl NodeHandle {
     ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         let question = Box::new(move |machine: &Machine| {
-            // Whoever asked may have gone away.
+            // The caller may have gone away.
             let _ = answer.send(question(machine));
         });
-        self.events.send(Event::Ask(question)).await.ok()?;
+        self.chain.events.send(Event::Ask(question)).await.ok()?;
         answered.await.ok()
     }
 }

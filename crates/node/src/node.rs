@@ -1,35 +1,32 @@
-//! Starting a node's threads, and ending them in order.
+//! A node's wiring: every part is spawned here, in the order in which they need each other,
+//! and ended in the reverse order.
 
 use crate::{
-    chain_thread::{ChainThread, Event, WAITING_BATCHES, WAITING_EVENTS},
-    tx_tracker::TxTracker,
+    NodeError, PeerSetup,
+    chain_thread::{self, ChainHandle, ChainThread, Event},
     checkpoints::Checkpoints,
-    error::NodeError,
+    commit_batch::WAITING_COMMITS,
+    commit_thread::CommitThread,
     handle::NodeHandle,
-    reader::ChainReader,
     indexer::Indexer,
     miner::Miner,
-    peers::{PeerContext, PeerContextSetup, PeerSetup, seen::Memory, discovery_task::Registered, outbound::Outbound},
-    recovery::{ChainPaths, Store},
+    peers::{self, PeerParts, Registered, outbound::Outbound},
+    reader::ChainReader,
+    recovery::{ChainPaths, Recovered},
+    threads::{Ending, Threads},
     verifier::VerifierPool,
-    view::{QueueSize, Recent, View},
-    commit_thread::{RECENT_LEAST, CommitBatch, WAITING_COMMITS, CommitThread},
+    view::Recent,
 };
 use ccoin_core::{
     Height,
     genesis::Genesis,
-    machine::{Input, NodeState, PlaceholderText, SealMark, Start},
-    consensus::schedule::Schedule,
+    machine::{Input, PlaceholderText, SealMark, Start},
 };
 use ccoin_crypto::SecretKey;
 use ccoin_home::VoteFile;
 use ccoin_p2p::Local;
-use ccoin_storage::{ChainLock, Index};
-use std::{
-    collections::VecDeque,
-    sync::{Arc, mpsc},
-    thread::{self, JoinHandle},
-};
+use ccoin_storage::ChainLock;
+use std::sync::{Arc, mpsc};
 use tokio::sync::{Mutex, mpsc as tokio_mpsc, watch};
 
 /// What a node is made from.
@@ -54,99 +51,39 @@ pub struct NodeSetup {
     pub peers: Option<PeerSetup>,
 }
 
-/// How a node has ended.
-pub type Ending = Result<(), NodeError>;
-
-/// The threads of a node.
+/// A running node.
 pub struct Node {
     handle: NodeHandle,
-    threads: Vec<(&'static str, JoinHandle<Ending>)>,
-    ended: tokio_mpsc::Receiver<(&'static str, bool)>,
+    threads: Threads,
+    ended: tokio_mpsc::Receiver<()>,
     registered: Option<Registered>,
     _lock: ChainLock,
 }
 
 impl Node {
-    /// Opens the chain, brings the machine up to date and starts all threads.
+    /// Opens the chain, brings the machine up to date and starts all parts.
     ///
     /// # Errors
     /// [`NodeError`] if storage is damaged or a thread cannot start.
     pub fn start(setup: NodeSetup) -> Result<Self, NodeError> {
-        let NodeSetup {
-            chain,
-            lock,
-            genesis,
-            key,
-            votes,
-            block_data,
-            seeds,
-            reindex,
-            peers,
-        } = setup;
-        let genesis = Arc::new(genesis);
-        let validator = votes.is_some();
-        let [seed, wallet_seed] = seeds;
-        let placeholder = genesis.config.block_mining.placeholder_data.as_ref();
-        let mark = votes.as_ref().and_then(|votes| votes.record(&genesis.id));
-        let start = Start {
-            genesis: Arc::clone(&genesis),
-            checkpoint: None,
-            miner: validator.then(|| key.public_key().address()),
-            last_sealed: mark.map_or_else(SealMark::default, |record| SealMark {
-                slot: record.last_sealed_slot,
-                number: Height::new(record.last_sealed_number).unwrap_or(Height::MAX),
-            }),
-            block_text: PlaceholderText::new(block_data, placeholder, seed),
-        };
-        let store = Store::open(&chain, lock, &start)?;
-        let index = open_index(&chain, &genesis, reindex)?;
-        let (view, watched) = watch::channel(Arc::new(first_view(&store)));
-        let tx_tracker = Arc::new(TxTracker::default());
-        watched
-            .borrow()
-            .recent
-            .iter()
-            .for_each(|recent| tx_tracker.restore_block(&recent.applied));
-        store
-            .waiting
-            .iter()
-            .for_each(|(arrived, txn)| tx_tracker.restore(*arrived, txn));
+        let start = machine_start(&setup);
+        let validator = start.miner.is_some();
+        let genesis = Arc::clone(&start.genesis);
+        let recovered = Recovered::open(&setup.chain, &start)?;
+        let (view, watched) = watch::channel(Arc::new(recovered.first_view()));
+        let tx_tracker = Arc::new(recovered.tx_tracker(&watched.borrow()));
+        let (mut threads, ended) = Threads::new();
+        let (chain, inbox) = chain_thread::queues();
+        let (commits, committed) = mpsc::sync_channel(WAITING_COMMITS);
 
-        let (events, event) = tokio_mpsc::channel(WAITING_EVENTS);
-        let (batches, batch) = tokio_mpsc::channel(WAITING_BATCHES);
-        let (commits, commit) = mpsc::sync_channel::<CommitBatch>(WAITING_COMMITS);
-        let max_data = genesis.config.transaction.max_data_bytes as usize;
-        let verifiers = VerifierPool::start(genesis.id, max_data).map_err(NodeError::Thread)?;
-        let log = store.blocks.reader();
-        let (indexer, index) =
-            Indexer::new(index, log.clone(), Arc::clone(&genesis), watched.clone());
-        let (ended, endings) = tokio_mpsc::channel(8);
-        let mut threads = Threads {
-            running: Vec::new(),
-            ended,
-        };
-
-        let found = events.clone();
-        let miner = validator.then(|| {
-            Miner::new(Arc::clone(&key), move |input| {
-                found.blocking_send(Event::Input(Box::new(input))).is_ok()
-            })
-        });
-        let (miner, mine) = miner.unzip();
-        if let Some(mine) = mine {
-            threads.spawn("miner", move || {
-                mine();
-                Ok(())
-            })?;
-        }
-        let runtime = own_runtime()?;
-        threads.spawn("index", move || indexer.run(&runtime))?;
-        let payments = genesis.config.transaction.placeholder_data.as_ref();
-        let wallet = Arc::new(Mutex::new(PlaceholderText::new(
-            None,
-            payments,
-            wallet_seed,
-        )));
+        let verifiers = VerifierPool::spawn(&genesis)?;
+        let log = recovered.blocks.reader();
+        let index = Indexer::spawn(
+            &mut threads,
+            &setup.chain.index,
+            setup.reindex,
+            (log.clone(), Arc::clone(&genesis), watched.clone()),
+        )?;
         let reader = ChainReader {
             genesis: Arc::clone(&genesis),
             view: watched.clone(),
@@ -154,89 +91,75 @@ impl Node {
             index,
             log,
         };
+        let miner = match validator {
+            true => Some(Miner::spawn(&mut threads, &setup.key, chain.clone())?),
+            false => None,
+        };
         let (local, told) = watch::channel(Local {
             network_id: genesis.config.network_id,
             genesis_id: genesis.id,
             height: watched.borrow().height(),
             final_number: Height::GENESIS,
         });
-        let memory = Arc::<Memory>::default();
-        let context = PeerContextSetup {
-            memory: Arc::clone(&memory),
+        let gossip = peers::open_gossip(&setup.chain.root, &genesis, &setup.key);
+        let parts = PeerParts {
             genesis: Arc::clone(&genesis),
-            key: Arc::clone(&key),
+            key: Arc::clone(&setup.key),
             validator,
-            chain: chain.root.clone(),
             local: told,
             verifiers: verifiers.clone(),
             reader: reader.clone(),
-            tx_tracker: Arc::clone(&tx_tracker),
-            events: events.clone(),
-            batches: batches.clone(),
+            gossip: gossip.clone(),
+            chain: chain.clone(),
         };
-        let met = peers.map(|peers| PeerContext::start(&peers, context)).transpose()?;
-        let (network, registered) = match met {
-            Some((network, registered)) => (Some(network), registered),
-            None => (None, None),
-        };
+        let met = setup.peers.as_ref();
+        let met = met.map(|peers| peers::spawn(peers, &setup.chain.root, parts));
+        let (network, registered) = met.transpose()?.unzip();
         let outbound = Arc::new(Outbound {
             network: network.clone(),
-            memory,
+            gossip,
             local,
         });
-        let recent_bytes = watched
-            .borrow()
-            .recent
-            .iter()
-            .map(Recent::transaction_bytes)
-            .sum();
-        let writer = CommitThread {
-            genesis: genesis.id,
-            schedule: Schedule::new(&genesis.config),
-            blocks: store.blocks,
-            pool: store.pool,
-            votes,
+        let recent = Arc::clone(&watched.borrow().recent);
+        CommitThread {
+            genesis: Arc::clone(&genesis),
+            blocks: recovered.blocks,
+            pool: recovered.pool,
+            votes: setup.votes,
             miner,
             tx_tracker,
             view,
-            checkpoints: Checkpoints::new(chain.state.clone(), store.replayed_from),
-            positions: store.positions,
+            checkpoints: Checkpoints::new(setup.chain.state.clone(), recovered.replayed_from),
+            positions: recovered.positions,
             leader: None,
-            recent_bytes,
+            recent_bytes: recent.iter().map(Recent::transaction_bytes).sum(),
             outbound: Arc::clone(&outbound),
-        };
-        threads.spawn("storage", move || writer.run(&commit))?;
-        let chain_thread = ChainThread {
-            machine: store.machine,
-            events: event,
-            batches: batch,
+        }
+        .spawn(&mut threads, committed)?;
+        ChainThread {
+            machine: recovered.machine,
+            inbox,
             commits,
             outbound,
-            next_ticket: 0,
-        };
-        let runtime = own_runtime()?;
-        threads.spawn("chain", move || {
-            chain_thread.run(&runtime);
-            Ok(())
-        })?;
+        }
+        .spawn(&mut threads)?;
         let handle = NodeHandle {
+            wallet: Arc::new(Mutex::new(wallet_text(&genesis, setup.seeds[1]))),
             genesis,
-            key,
-            events,
-            batches,
+            key: setup.key,
+            chain,
             verifiers,
             view: watched,
             reader,
-            wallet,
             validator,
             network,
         };
         Ok(Self {
             handle,
-            threads: threads.running,
-            ended: endings,
-            registered,
-            _lock: store.lock,
+            threads,
+            ended,
+            registered: registered.flatten(),
+            _lock: setup.lock,
         })
     }
 
@@ -246,8 +169,7 @@ impl Node {
         &self.handle
     }
 
-    /// Returns when a thread has ended that should not have; [`Node::stop`]
-    /// then tells why.
+    /// Returns when a thread has ended that should not have; [`Node::stop`] then tells why.
     pub async fn failed(&mut self) {
         let _ = self.ended.recv().await;
     }
@@ -267,99 +189,33 @@ impl Node {
     /// # Errors
     /// What made a thread end early.
     pub fn stop(self) -> Ending {
-        let _ = self
-            .handle
-            .events
-            .blocking_send(Event::Input(Box::new(Input::Stop)));
+        let ChainHandle { events, .. } = &self.handle.chain;
+        let _ = events.blocking_send(Event::Input(Box::new(Input::Stop)));
         drop(self.handle);
-        let mut ending = Ok(());
-        for (name, thread) in self.threads.into_iter().rev() {
-            let result = thread.join().unwrap_or(Err(NodeError::Panic(name)));
-            ending = ending.and(result);
-        }
-        ending
+        self.threads.join()
     }
 }
 
-/// Threads that tell when they end.
-struct Threads {
-    running: Vec<(&'static str, JoinHandle<Ending>)>,
-    ended: tokio_mpsc::Sender<(&'static str, bool)>,
-}
-
-impl Threads {
-    fn spawn(
-        &mut self,
-        name: &'static str,
-        run: impl FnOnce() -> Ending + Send + 'static,
-    ) -> Result<(), NodeError> {
-        let ended = Ended(self.ended.clone(), name);
-        let run = move || {
-            let _ended = ended;
-            run()
-        };
-        let thread = thread::Builder::new()
-            .name(name.into())
-            .spawn(run)
-            .map_err(NodeError::Thread)?;
-        self.running.push((name, thread));
-        Ok(())
+/// What the machine starts from, but for a checkpoint.
+fn machine_start(setup: &NodeSetup) -> Start {
+    let genesis = Arc::new(setup.genesis.clone());
+    let votes = setup.votes.as_ref();
+    let mark = votes.and_then(|votes| votes.record(&genesis.id));
+    let placeholder = genesis.config.block_mining.placeholder_data.as_ref();
+    Start {
+        checkpoint: None,
+        miner: votes.map(|_| setup.key.public_key().address()),
+        last_sealed: mark.map_or_else(SealMark::default, |record| SealMark {
+            slot: record.last_sealed_slot,
+            number: Height::new(record.last_sealed_number).unwrap_or(Height::MAX),
+        }),
+        block_text: PlaceholderText::new(setup.block_data.clone(), placeholder, setup.seeds[0]),
+        genesis,
     }
 }
 
-/// Tells on drop, so a panic is told too.
-struct Ended(tokio_mpsc::Sender<(&'static str, bool)>, &'static str);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.try_send((self.1, thread::panicking()));
-    }
-}
-
-fn own_runtime() -> Result<tokio::runtime::Runtime, NodeError> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .map_err(NodeError::Thread)
-}
-
-fn first_view(store: &Store) -> View {
-    let chain = store.machine.chain();
-    // The index answers for the others.
-    let newest = chain.canonical().len().saturating_sub(RECENT_LEAST);
-    let recent: VecDeque<Recent> = chain
-        .main()
-        .iter()
-        .skip(newest)
-        .filter_map(|applied| {
-            let key = (applied.block.header().number, applied.block.id);
-            let position = *store.positions.get(&key)?;
-            Some(Recent {
-                applied: Arc::clone(applied),
-                position,
-            })
-        })
-        .collect();
-    let pool = store.machine.pool();
-    let queue = QueueSize {
-        txns: pool.len(),
-        bytes: pool.bytes(),
-        oldest: pool.oldest_ready(),
-    };
-    View {
-        recent: Arc::new(recent),
-        state: NodeState::Genesis,
-        queue,
-    }
-}
-
-/// The index is derived: what is not sound is built again.
-fn open_index(chain: &ChainPaths, genesis: &Genesis, reindex: bool) -> Result<Index, NodeError> {
-    if !reindex {
-        match Index::open(&chain.index, genesis.id) {
-            Ok(index) => return Ok(index),
-            Err(error) => tracing::warn!("the index is built again: {error}"),
-        }
-    }
-    Ok(Index::rebuild(&chain.index, genesis.id)?)
+/// The text of payments without data.
+fn wallet_text(genesis: &Genesis, seed: [u8; 32]) -> PlaceholderText {
+    let placeholder = genesis.config.transaction.placeholder_data.as_ref();
+    PlaceholderText::new(None, placeholder, seed)
 }

@@ -1,20 +1,22 @@
-//! Reads: from memory where the view or the tx_tracker knows, else from index and log,
-//! never through the chain thread.
+//! Reads: from memory where the view or the transaction tracker knows, else from index and
+//! log, never through the chain thread.
 
 use crate::{
-    tx_tracker::{TxTracker, Fate},
     indexer::{IndexBehind, IndexHandle},
-    peers::serve::fits,
+    tx_status::{TxStatus, TxTracker},
     view::View,
 };
+use bytes::Bytes;
 use ccoin_core::{
     Address, BlockId, Height, TxId,
     block::{Block, SealedBlock},
     genesis::Genesis,
+    gossip::serve::{self, Canonical, Start},
     ledger::Account,
-    pool::PoolError,
+    message::{BlockAnswer, BlockRequest},
     transaction::{Transaction, VerifiedTransaction},
 };
+use ccoin_crypto::PublicKey;
 use ccoin_storage::{IndexError, LogReader, Position, StorageError};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -39,38 +41,11 @@ pub enum ReadError {
     Mismatch(u64),
 }
 
-/// What became of a transaction.
-#[derive(Clone, Debug)]
-pub enum Status {
-    /// It waits.
-    Pending,
-    /// It is in a block of the head's branch.
-    Included {
-        /// Number of the block.
-        height: Height,
-        /// Id of the block.
-        block: BlockId,
-        /// Place in the block, from 0.
-        index: usize,
-    },
-    /// It can never be included.
-    Dropped(PoolError),
-}
-
-impl Status {
-    /// The word for it in the API.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Included { .. } => "included",
-            Self::Dropped(_) => "dropped",
-        }
-    }
-}
-
 /// One page of accounts as of a block.
 pub type AccountsPage = (Vec<(Address, Account)>, Option<Address>);
+
+/// Start of an answer, encoded blocks, height of the head.
+type Found = ((Height, BlockId), Vec<Bytes>, Height);
 
 /// Reads of one node.
 #[derive(Clone)]
@@ -108,11 +83,6 @@ impl ChainReader {
         }
     }
 
-    /// Whether this is a recent block of the head's branch.
-    pub(crate) fn knows(&self, id: &BlockId) -> bool {
-        self.view.borrow().by_id(id).is_some()
-    }
-
     /// Number of a block of the head's branch.
     ///
     /// # Errors
@@ -136,22 +106,9 @@ impl ChainReader {
     pub async fn transaction(
         &self,
         id: TxId,
-    ) -> Result<Option<(VerifiedTransaction, Status)>, ReadError> {
-        match self.tx_tracker.fate(&id) {
-            Some(Fate::Pending(txn)) => return Ok(Some((txn, Status::Pending))),
-            Some(Fate::Dropped(txn, reason)) => return Ok(Some((txn, Status::Dropped(reason)))),
-            Some(Fate::Included { block, index }) => {
-                let block = &block.block;
-                if let Some(txn) = block.transactions.get(index) {
-                    let status = Status::Included {
-                        height: block.header().number,
-                        block: block.id,
-                        index,
-                    };
-                    return Ok(Some((txn.clone(), status)));
-                }
-            }
-            None => {}
+    ) -> Result<Option<(VerifiedTransaction, TxStatus)>, ReadError> {
+        if let Some(known) = self.tx_tracker.status(&id) {
+            return Ok(Some(known));
         }
         let settled = settled(&self.view.borrow());
         let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
@@ -174,7 +131,7 @@ impl ChainReader {
             .ok()
             .filter(|txn| *txn.id() == id)
             .ok_or(ReadError::Mismatch(found.position.0))?;
-        let status = Status::Included {
+        let status = TxStatus::Included {
             height: found.height,
             block,
             index: found.index as usize,
@@ -229,65 +186,38 @@ impl ChainReader {
         Ok((rows.ok_or(ReadError::Mismatch(0))?, next))
     }
 
-    /// The first of these blocks that is on the head's branch; zeros as id stand for any
-    /// block with the number.
-    ///
-    /// # Errors
-    /// [`ReadError`] if storage does not answer.
-    pub(crate) async fn common(
-        &self,
-        pairs: Vec<(Height, BlockId)>,
-    ) -> Result<Option<(Height, BlockId)>, ReadError> {
-        let view = Arc::clone(&self.view.borrow());
-        for (index, (number, id)) in pairs.iter().enumerate() {
-            if let Some(recent) = view.at(*number) {
-                if fits(id, &recent.id()) {
-                    return Ok(Some((*number, *id)));
-                }
-            } else if *number < settled(&view).next().unwrap_or(Height::MAX) {
-                let older = pairs.get(index..).unwrap_or_default().to_vec();
-                return self.common_settled(older, settled(&view)).await;
-            }
-        }
-        Ok(None)
+    /// The answer to a request of a peer for blocks. There is always one, because the peer
+    /// waits for it: without blocks if storage does not answer.
+    pub(crate) async fn serve(&self, request: BlockRequest, keys: Vec<PublicKey>) -> BlockAnswer {
+        let found = self.find_blocks(request).await.unwrap_or_else(|error| {
+            // The peer turns to others; the index catches up or the node ends.
+            tracing::warn!("cannot answer a peer's request for blocks: {error}");
+            None
+        });
+        let nothing = || ((Height::ZERO, BlockId::ZERO), Vec::new(), Height::ZERO);
+        let (start, blocks, height) = found.unwrap_or_else(nothing);
+        serve::answer(start, blocks, height, &self.genesis.id, keys)
     }
 
-    async fn common_settled(
-        &self,
-        pairs: Vec<(Height, BlockId)>,
-        settled: Height,
-    ) -> Result<Option<(Height, BlockId)>, ReadError> {
-        let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
-            for (number, id) in pairs {
-                let have = index.block_at(number)?.filter(|_| number <= settled);
-                if have.is_some_and(|(have, _)| fits(&id, &have)) {
-                    return Ok(Some((number, id)));
-                }
-            }
-            Ok(None)
+    /// Start of an answer, its encoded blocks, and the height when they were chosen.
+    async fn find_blocks(&self, request: BlockRequest) -> Result<Option<Found>, ReadError> {
+        let view = Arc::clone(&self.view.borrow());
+        let in_memory = |number: Height| match view.at(number) {
+            Some(recent) => Canonical::Block(recent.id()),
+            None if number > settled(&view) => Canonical::Absent,
+            None => Canonical::InStorage,
         };
-        Ok(self.index.ask(settled, find).await??)
-    }
-
-    /// Encoded blocks of the head's branch behind a number: at least one if there is
-    /// one, then at most `most` and about `bytes`; and whether there are more.
-    ///
-    /// # Errors
-    /// [`ReadError`] if storage does not answer.
-    pub(crate) async fn encoded_blocks(
-        &self,
-        after: Height,
-        most: usize,
-        bytes: usize,
-    ) -> Result<(Vec<Vec<u8>>, bool), ReadError> {
-        let view = Arc::clone(&self.view.borrow());
-        let numbers = (after.get() + 1..=view.height().get()).take(most);
-        let numbers: Vec<_> = numbers
-            .filter_map(|number| Height::new(number).ok())
-            .collect();
-        let (recent, older): (Vec<_>, Vec<_>) = numbers
-            .into_iter()
-            .partition(|number| view.at(*number).is_some());
+        let start = match serve::find_start(&request.locator, in_memory) {
+            Start::Behind(number, id) => (number, id),
+            Start::Nowhere => return Ok(None),
+            Start::AskStorage(pairs) => match self.find_stored(pairs, settled(&view)).await? {
+                Some(start) => start,
+                None => return Ok(None),
+            },
+        };
+        let numbers = serve::numbers(start.0, view.height(), &request);
+        let (recent, older): (Vec<_>, Vec<_>) =
+            numbers.partition(|number| view.at(*number).is_some());
         let mut positions = Vec::new();
         if !older.is_empty() {
             let find = move |index: &mut ccoin_storage::Index| -> Result<Vec<_>, IndexError> {
@@ -299,29 +229,40 @@ impl ChainReader {
         }
         let recent = recent.into_iter().filter_map(|number| view.at(number));
         positions.extend(recent.map(|recent| recent.position));
-        let last = view.height().get();
         let read = move |log: &LogReader| {
-            let (mut blocks, mut size) = (Vec::new(), 0);
-            for position in positions {
-                let (_, encoded) = log.read(position)?;
-                size += encoded.len();
-                if size > bytes && !blocks.is_empty() {
-                    break;
-                }
-                blocks.push(encoded);
-            }
-            Ok(blocks)
+            let blocks = positions.into_iter().map(|position| log.read(position));
+            serve::take_blocks(blocks.map(|read| read.map(|(_, bytes)| bytes.into())))
         };
         let blocks = self.log_read(read).await?;
-        let more = after.get() + (blocks.len() as u64) < last;
-        Ok((blocks, more))
+        Ok(Some((start, blocks, view.height())))
     }
 
-    async fn read_block(
+    /// The first of these blocks that is on the head's branch, asked of the index.
+    async fn find_stored(
         &self,
-        position: Position,
-        id: &BlockId,
-    ) -> Result<SealedBlock, ReadError> {
+        pairs: Vec<(Height, BlockId)>,
+        settled: Height,
+    ) -> Result<Option<(Height, BlockId)>, ReadError> {
+        let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
+            let mut failure = None;
+            let start = serve::find_start(&pairs, |number| match index.block_at(number) {
+                Ok(Some((id, _))) if number <= settled => Canonical::Block(id),
+                Ok(_) => Canonical::Absent,
+                Err(error) => {
+                    failure.get_or_insert(error);
+                    Canonical::Absent
+                }
+            });
+            match (failure, start) {
+                (Some(error), _) => Err(error),
+                (None, Start::Behind(number, id)) => Ok(Some((number, id))),
+                (None, _) => Ok(None),
+            }
+        };
+        Ok(self.index.ask(settled, find).await??)
+    }
+
+    async fn read_block(&self, position: Position, id: &BlockId) -> Result<SealedBlock, ReadError> {
         let (_, bytes) = self.log_read(move |log| log.read(position)).await?;
         Block::decode(&bytes)
             .map(|block| SealedBlock::already_verified(block, &self.genesis.id))

@@ -4,18 +4,22 @@
 use crate::{
     checkpoints::{self, Restored},
     clock,
+    commit_batch::kind,
+    commit_thread::RECENT_LEAST,
     error::NodeError,
-    commit_thread::kind,
+    tx_status::TxTracker,
+    view::{QueueSize, Recent, View},
 };
 use ccoin_core::{
     BlockId, Height, Timestamp,
+    applied::Applied,
     block::{Block, SealedBlock},
     genesis::Genesis,
-    machine::{Machine, Start},
-    rules::{Applied, BlockError},
+    machine::{Machine, NodeState, Start},
+    rules::BlockError,
     transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_storage::{BlockLog, ChainLock, PoolLog, Position, load_newest};
+use ccoin_storage::{BlockLog, PoolLog, Position, load_newest};
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -112,8 +116,7 @@ impl ChainPaths {
 }
 
 /// Everything a start has found.
-pub(crate) struct Store {
-    pub(crate) lock: ChainLock,
+pub(crate) struct Recovered {
     pub(crate) blocks: BlockLog,
     pub(crate) pool: PoolLog,
     pub(crate) machine: Machine,
@@ -125,17 +128,13 @@ pub(crate) struct Store {
     pub(crate) replayed_from: Position,
 }
 
-impl Store {
+impl Recovered {
     /// Opens the chain of `start.genesis`. Derived data that is not sound is passed
     /// over; a damaged log is an error.
     ///
     /// # Errors
     /// [`NodeError`] names the file and what helps.
-    pub(crate) fn open(
-        paths: &ChainPaths,
-        lock: ChainLock,
-        start: &Start,
-    ) -> Result<Self, NodeError> {
+    pub(crate) fn open(paths: &ChainPaths, start: &Start) -> Result<Self, NodeError> {
         let mut written = None;
         let checkpoint = load_newest(&paths.state, checkpoints::restore)?;
         let found = checkpoint.and_then(|(summary, restored)| {
@@ -184,7 +183,6 @@ impl Store {
         let pool_now = machine.pool();
         waiting.retain(|(_, txn)| pool_now.contains(&txn.sender(), txn.number, txn.id()));
         Ok(Self {
-            lock,
             blocks,
             pool,
             machine,
@@ -192,6 +190,40 @@ impl Store {
             positions,
             replayed_from: from,
         })
+    }
+
+    /// What readers see first. The index answers for older blocks.
+    pub(crate) fn first_view(&self) -> View {
+        let canonical = self.machine.chain().canonical();
+        let older = canonical.len().saturating_sub(RECENT_LEAST);
+        let recent = canonical.iter().skip(older).filter_map(|applied| {
+            let key = (applied.block.header().number, applied.block.id);
+            Some(Recent {
+                applied: Arc::clone(applied),
+                position: *self.positions.get(&key)?,
+            })
+        });
+        let pool = self.machine.pool();
+        View {
+            recent: Arc::new(recent.collect()),
+            state: NodeState::Genesis,
+            queue: QueueSize {
+                txns: pool.len(),
+                bytes: pool.bytes(),
+                oldest: pool.oldest_ready(),
+            },
+        }
+    }
+
+    /// The statuses of the transactions in memory.
+    pub(crate) fn tx_tracker(&self, view: &View) -> TxTracker {
+        let tracker = TxTracker::default();
+        let blocks = view.recent.iter();
+        blocks.for_each(|recent| tracker.restore_block(&recent.applied));
+        let now = clock::mono();
+        let waiting = self.waiting.iter();
+        waiting.for_each(|(arrived, txn)| tracker.restore(now, *arrived, txn));
+        tracker
     }
 }
 
@@ -245,7 +277,7 @@ fn replay_log(
     let machine = machine.ok_or_else(|| damaged(&paths.blocks, from, "no block".into()))?;
     if let Some(first) = machine
         .chain()
-        .main()
+        .canonical()
         .front()
         .map(|first| first.block.header().number)
     {
@@ -266,10 +298,7 @@ fn from_checkpoint(
     restored: Restored,
 ) -> Result<Machine, String> {
     let Restored {
-        id,
-        state,
-        score,
-        ..
+        id, state, score, ..
     } = restored;
     if block.id != id || block.header().hash_state != state.root() {
         return Err("the block is not the one of the checkpoint".into());

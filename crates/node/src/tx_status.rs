@@ -1,11 +1,13 @@
-//! What became of each transaction, as far as memory reaches: waiting, in a recent
-//! block, or dropped with a reason. Written only when the fact is on disk.
+//! What became of each transaction, as far as memory reaches: pending, in a recent block, or
+//! dropped with a reason. It follows the machine's `Publish`, so it never says what the disk
+//! does not hold.
 
 use ccoin_core::{
-    AccountNonce, Address, Timestamp, TxId,
-    machine::{Effect, PeerId},
+    AccountNonce, Address, BlockId, Height, MonoTime, Timestamp, TxId,
+    applied::Applied,
+    gossip::{TxFeed, TxQueue},
+    machine::Publish,
     pool::PoolError,
-    rules::Applied,
     transaction::VerifiedTransaction,
 };
 use std::{
@@ -20,47 +22,49 @@ const MAX_DROPPED_BYTES: usize = 128 << 20;
 
 /// What became of a transaction.
 #[derive(Clone, Debug)]
-pub enum Fate {
+pub enum TxStatus {
     /// It waits.
-    Pending(VerifiedTransaction),
-    /// It is in a recent block.
+    Pending,
+    /// It is in a block of the head's branch.
     Included {
-        /// The block.
-        block: Arc<Applied>,
+        /// Number of the block.
+        height: Height,
+        /// Id of the block.
+        block: BlockId,
         /// Its place in the block, from 0.
         index: usize,
     },
     /// It can never be included.
-    Dropped(VerifiedTransaction, PoolError),
+    Dropped(PoolError),
+}
+
+impl TxStatus {
+    /// The word for it in the API.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Included { .. } => "included",
+            Self::Dropped(_) => "dropped",
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Facts {
-    /// By order of arrival.
-    pending: BTreeMap<u64, Pending>,
-    orders: HashMap<TxId, u64>,
+    queue: TxQueue,
     senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
     included: HashMap<TxId, (Arc<Applied>, usize)>,
     dropped: HashMap<TxId, (VerifiedTransaction, PoolError)>,
     dropped_order: VecDeque<TxId>,
     dropped_bytes: usize,
-    arrivals: u64,
 }
 
-/// A transaction that waits.
-#[derive(Debug)]
-struct Pending {
-    arrived: Timestamp,
-    txn: VerifiedTransaction,
-    /// The peer that sent it, as far as it is known yet.
-    from: Option<PeerId>,
-}
-
-/// The tx_tracker.
+/// Statuses of transactions, and the queue that feeds peers.
 #[derive(Debug, Default)]
 pub struct TxTracker {
     facts: Mutex<Facts>,
-    /// The order of the newest arrival that others should hear of.
+    /// The newest place of the feed.
     news: watch::Sender<u64>,
 }
 
@@ -69,39 +73,35 @@ impl TxTracker {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What became of a transaction, if memory knows.
+    /// A transaction and what became of it, if memory knows.
     #[must_use]
-    pub fn fate(&self, id: &TxId) -> Option<Fate> {
+    pub fn status(&self, id: &TxId) -> Option<(VerifiedTransaction, TxStatus)> {
         let facts = self.facts();
-        let pending = facts
-            .orders
-            .get(id)
-            .and_then(|order| facts.pending.get(order));
-        if let Some(Pending { txn, .. }) = pending {
-            return Some(Fate::Pending(txn.clone()));
+        if let Some(queued) = facts.queue.get(id) {
+            return Some((queued.txn.clone(), TxStatus::Pending));
         }
         if let Some((block, index)) = facts.included.get(id) {
-            return Some(Fate::Included {
-                block: Arc::clone(block),
+            let txn = block.block.transactions.get(*index)?;
+            let status = TxStatus::Included {
+                height: block.block.header().number,
+                block: block.block.id,
                 index: *index,
-            });
+            };
+            return Some((txn.clone(), status));
         }
-        facts
-            .dropped
-            .get(id)
-            .map(|(txn, reason)| Fate::Dropped(txn.clone(), reason.clone()))
+        let (txn, reason) = facts.dropped.get(id)?;
+        Some((txn.clone(), TxStatus::Dropped(reason.clone())))
     }
 
     /// Those of these transactions that memory holds: their signatures were checked.
     pub(crate) fn verified(&self, ids: &[TxId]) -> Vec<Option<VerifiedTransaction>> {
         let facts = self.facts();
         let find = |id: &TxId| {
-            let waiting = || Some(facts.pending.get(facts.orders.get(id)?)?.txn.clone());
-            let included = || {
+            let queued = facts.queue.get(id).map(|queued| queued.txn.clone());
+            queued.or_else(|| {
                 let (block, index) = facts.included.get(id)?;
                 block.block.transactions.get(*index).cloned()
-            };
-            waiting().or_else(included)
+            })
         };
         ids.iter().map(find).collect()
     }
@@ -110,63 +110,55 @@ impl TxTracker {
     #[must_use]
     pub fn numbers(&self, sender: &Address) -> Vec<AccountNonce> {
         let facts = self.facts();
-        facts
-            .senders
-            .get(sender)
-            .map(|queue| queue.keys().copied().collect())
-            .unwrap_or_default()
+        let numbers = facts.senders.get(sender);
+        numbers.map_or_else(Vec::new, |numbers| numbers.keys().copied().collect())
     }
 
     /// Waiting transactions in the order of their arrival, after a place in it.
     #[must_use]
     pub fn page(&self, after: u64, limit: usize) -> Vec<(u64, Timestamp, VerifiedTransaction)> {
         let facts = self.facts();
-        let rows = facts.pending.range(after.saturating_add(1)..).take(limit);
-        rows.map(|(order, waits)| (*order, waits.arrived, waits.txn.clone()))
+        let rows = facts.queue.after(after).take(limit);
+        rows.map(|(order, queued)| (order, queued.arrived, queued.txn.clone()))
             .collect()
     }
 
-    /// Waiting transactions after a place in the order of arrival that did not come from
-    /// this peer, only those from before a time if one is given; and the place up to which
-    /// was looked.
-    pub(crate) fn for_peer(
+    /// What the peer of a feed hears next; see [`TxFeed::next`].
+    pub(crate) fn feed(
         &self,
-        peer: PeerId,
-        after: u64,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> (Vec<VerifiedTransaction>, u64) {
-        let facts = self.facts();
-        let mut looked = after;
-        let mut txns = Vec::new();
-        for (order, waits) in facts.pending.range(after.saturating_add(1)..).take(limit) {
-            looked = *order;
-            let old = before.is_none_or(|before| waits.arrived < before);
-            if old && waits.from != Some(peer) {
-                txns.push(waits.txn.clone());
-            }
-        }
-        (txns, looked)
+        feed: &mut TxFeed,
+        now: MonoTime,
+        own: Height,
+    ) -> Vec<VerifiedTransaction> {
+        feed.next(now, own, &self.facts().queue)
     }
 
-    /// Changes when there is something new to tell peers.
+    /// Changes when there is something new to gossip.
     pub(crate) fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
     }
 
-    /// Follows an effect that is durable now.
-    pub(crate) fn follow(&self, effect: &Effect) {
-        match effect {
-            Effect::PersistTransactions { arrived, txns } => self.facts().wait(*arrived, txns),
-            Effect::Relay { txns, except } => {
+    /// Follows what is durable now.
+    pub(crate) fn follow(&self, now: MonoTime, publish: &Publish) {
+        match publish {
+            Publish::Queued {
+                arrived,
+                txns,
+                from,
+            } => {
                 let mut facts = self.facts();
-                facts.came_from(txns, *except);
-                self.news.send_replace(facts.arrivals);
+                facts.wait(txns);
+                facts.queue.add(now, *arrived, txns, *from);
             }
-            Effect::Head { reorg, dropped } => {
+            Publish::GossipTransactions(ids) => {
                 let mut facts = self.facts();
-                for block in &reorg.left {
-                    facts.leave(block);
+                facts.queue.make_ready(ids);
+                self.news.send_replace(facts.queue.newest_place());
+            }
+            Publish::Head { reorg, dropped } => {
+                let mut facts = self.facts();
+                for block in &reorg.reverted {
+                    facts.forget(block);
                 }
                 for block in &reorg.applied {
                     facts.include(block);
@@ -179,9 +171,12 @@ impl TxTracker {
         }
     }
 
-    /// Takes over the pool that a start has restored.
-    pub(crate) fn restore(&self, arrived: Timestamp, txn: &VerifiedTransaction) {
-        self.facts().wait(arrived, std::slice::from_ref(txn));
+    /// Takes over a transaction of the pool that a start has restored.
+    pub(crate) fn restore(&self, now: MonoTime, arrived: Timestamp, txn: &VerifiedTransaction) {
+        let mut facts = self.facts();
+        let txns = std::slice::from_ref(txn);
+        facts.wait(txns);
+        facts.queue.add(now, arrived, txns, None);
     }
 
     /// Takes over a block that a start has in memory.
@@ -191,28 +186,15 @@ impl TxTracker {
 
     /// Forgets a block that storage answers for from now on.
     pub(crate) fn forget(&self, block: &Applied) {
-        let mut facts = self.facts();
-        for txn in &block.block.transactions {
-            facts.included.remove(txn.id());
-        }
+        self.facts().forget(block);
     }
 }
 
 impl Facts {
-    fn wait(&mut self, arrived: Timestamp, txns: &[VerifiedTransaction]) {
+    fn wait(&mut self, txns: &[VerifiedTransaction]) {
         for txn in txns {
-            self.arrivals += 1;
-            self.senders
-                .entry(txn.sender())
-                .or_default()
-                .insert(txn.number, *txn.id());
-            self.orders.insert(*txn.id(), self.arrivals);
-            let waits = Pending {
-                arrived,
-                txn: txn.clone(),
-                from: None,
-            };
-            self.pending.insert(self.arrivals, waits);
+            let numbers = self.senders.entry(txn.sender()).or_default();
+            numbers.insert(txn.number, *txn.id());
             self.undrop(txn.id());
         }
     }
@@ -222,15 +204,6 @@ impl Facts {
         self.dropped_bytes -= gone.map_or(0, |(txn, _)| txn.size());
     }
 
-    fn came_from(&mut self, txns: &[VerifiedTransaction], peer: Option<PeerId>) {
-        for txn in txns {
-            let order = self.orders.get(txn.id());
-            if let Some(waits) = order.and_then(|order| self.pending.get_mut(order)) {
-                waits.from = peer;
-            }
-        }
-    }
-
     fn include(&mut self, block: &Arc<Applied>) {
         for (index, txn) in block.block.transactions.iter().enumerate() {
             self.unwait(txn);
@@ -238,7 +211,7 @@ impl Facts {
         }
     }
 
-    fn leave(&mut self, block: &Applied) {
+    fn forget(&mut self, block: &Applied) {
         for txn in &block.block.transactions {
             self.included.remove(txn.id());
         }
@@ -260,14 +233,13 @@ impl Facts {
     }
 
     fn unwait(&mut self, txn: &VerifiedTransaction) {
-        let Some(order) = self.orders.remove(txn.id()) else {
+        if self.queue.remove(txn.id()).is_none() {
             return;
-        };
-        self.pending.remove(&order);
+        }
         let sender = txn.sender();
-        if let Some(queue) = self.senders.get_mut(&sender) {
-            queue.remove(&txn.number);
-            if queue.is_empty() {
+        if let Some(numbers) = self.senders.get_mut(&sender) {
+            numbers.remove(&txn.number);
+            if numbers.is_empty() {
                 self.senders.remove(&sender);
             }
         }

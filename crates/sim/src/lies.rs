@@ -11,7 +11,7 @@ use ccoin_core::{
 use std::sync::Arc;
 
 /// Blocks, and whether the chain goes on behind them.
-pub type Answer = (Vec<VerifiedBlock>, bool);
+pub(crate) type Answer = (Vec<VerifiedBlock>, bool);
 
 /// What is wrong with a node's answers.
 #[derive(Clone, Debug)]
@@ -108,7 +108,11 @@ fn chain(own: &[SealedBlock], first: usize, most: usize) -> Vec<VerifiedBlock> {
 }
 
 /// What an honest node with this chain, block 1 not counted, answers.
-pub fn answer(genesis: &Genesis, chain: &[Arc<Applied>], request: &BlockRequest) -> Answer {
+pub fn answer(
+    genesis: &Genesis,
+    chain: &[Arc<Applied>],
+    request: &BlockRequest,
+) -> (Vec<VerifiedBlock>, bool) {
     let mut whole = vec![genesis.applied().block];
     whole.extend(chain.iter().map(|applied| applied.block.clone()));
     serve_from(&whole, &genesis.id, request)

@@ -154,7 +154,11 @@ impl World {
     pub fn start(&mut self, index: usize) {
         assert_eq!(self.nodes[index].process, Process::Down);
         let (wall, mono) = (self.clock(index), MonoTime(self.now));
-        let made = self.nodes[index].shell.log.iter().map(|b| b.header().coinbase);
+        let made = self.nodes[index]
+            .shell
+            .log
+            .iter()
+            .map(|b| b.header().coinbase);
         let made: BTreeSet<_> = made.chain(self.nodes[index].shell.miner()).collect();
         let keys = self.keys.iter().filter(|key| made.contains(&key.address()));
         let keys: Vec<_> = keys.cloned().collect();

@@ -7,7 +7,7 @@ use crate::{
     shapes::{Time, TxnShape},
 };
 use axum::{Json, extract::State};
-use ccoin_core::{Address, BlockId, Height, consensus::schedule::Schedule, machine::NodeState};
+use ccoin_core::{Address, BlockId, Height, machine::NodeState};
 use ccoin_node::{Recent, clock};
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,7 @@ pub(super) struct Status {
 pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let view = api.node.view();
     let genesis = api.node.genesis();
-    let schedule = Schedule::new(&genesis.config);
-    let now = clock::now();
+    let now = clock::wall();
     let first = &genesis.signed().header;
     let head: &Recent = view.head();
     let not_ready = not_ready(view.state);
@@ -79,7 +78,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
         head: BlockSummary::new(head.id(), head.header()),
         last_final: BlockSummary::new(genesis.id, first),
         seconds_since_final: now.get().saturating_sub(first.time.get()) / 1000,
-        leader: schedule.leader(schedule.slot(now)),
+        leader: genesis.schedule.leader(genesis.schedule.slot(now)),
         state: view.state.letter(),
         state_word: view.state.word(),
         peers: api.node.peers().len(),

@@ -19,7 +19,7 @@ use ccoin_core::{
     pool::{Accepted, PoolError},
     transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_node::{Fate, Status, SubmitError};
+use ccoin_node::{SubmitError, TxStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -96,7 +96,8 @@ async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem
     let decided = async {
         loop {
             view.borrow_and_update();
-            if !matches!(api.node.tx_tracker().fate(&id), Some(Fate::Pending(_))) {
+            let status = api.node.tx_tracker().status(&id);
+            if !matches!(status, Some((_, TxStatus::Pending))) {
                 return Ok(());
             }
             view.changed()
@@ -185,13 +186,10 @@ async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
     Ok((StatusCode::ACCEPTED, Json(Items { items })).into_response())
 }
 
-/// Whatever memory does not hold any more is in a block: it has been accepted.
+/// An accepted transaction that memory does not hold any more is in a block.
 fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
-    match api.node.tx_tracker().fate(txn.id()) {
-        Some(Fate::Pending(_)) => "pending",
-        Some(Fate::Dropped(..)) => "dropped",
-        Some(Fate::Included { .. }) | None => "included",
-    }
+    let status = api.node.tx_tracker().status(txn.id());
+    status.map_or("included", |(_, status)| status.word())
 }
 
 fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> {
@@ -212,10 +210,10 @@ pub(super) async fn check(
     let id = txn.id(&api.node.genesis().id);
     let status = match api.node.check(txn).await {
         Ok(Accepted::New) => "acceptable",
-        Ok(Accepted::Known) => Status::Pending.word(),
+        Ok(Accepted::Known) => TxStatus::Pending.word(),
         Err(error) => match api.node.reader().transaction(id).await? {
             // Sent again it would be accepted again. Its signature is checked.
-            Some((_, status @ Status::Included { .. })) if used(&error) => status.word(),
+            Some((_, status @ TxStatus::Included { .. })) if used(&error) => status.word(),
             _ => return Err(error.into()),
         },
     };

@@ -123,7 +123,9 @@ impl Gossip {
     pub fn unpark(&mut self, peer: PeerId) -> Vec<Bytes> {
         let keys = &self.keys;
         let parked = self.parked.get_mut(&peer);
-        parked.map_or_else(Vec::new, |parked| parked.take(|miner| keys.get(miner).is_some()))
+        parked.map_or_else(Vec::new, |parked| {
+            parked.take(|miner| keys.get(miner).is_some())
+        })
     }
 
     /// Takes keys of miners; the new ones go to all peers but the sender.

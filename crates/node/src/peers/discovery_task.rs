@@ -111,7 +111,7 @@ impl DiscoveryTask {
         let Some(claim) = self.claim.clone().filter(|_| due || lost) else {
             return Ok(false);
         };
-        match Record::add(claim, clock::now(), &self.key) {
+        match Record::add(claim, clock::wall(), &self.key) {
             Ok(record) => self.client.add(&record).await.map(|()| true),
             Err(error) => panic!("this node's key does not sign any more: {error}"),
         }
@@ -119,7 +119,7 @@ impl DiscoveryTask {
 
     async fn remove(&self) {
         let Some(claim) = &self.claim else { return };
-        let record = Record::remove(claim.network_id, claim.genesis_id, clock::now(), &self.key);
+        let record = Record::remove(claim.network_id, claim.genesis_id, clock::wall(), &self.key);
         if let Ok(record) = record {
             // The record expires by itself.
             let _ = self.client.remove(&record).await;
@@ -166,7 +166,7 @@ mod tests {
             key: Arc::clone(key),
             node_type: NodeType::Basic,
             agent: "test".into(),
-            clock: clock::now,
+            clock: clock::wall,
             listener: None,
             advertise: None,
             local: watch::channel(Local::default()).1,

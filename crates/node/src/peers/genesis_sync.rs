@@ -1,7 +1,7 @@
 //! A node without a chain: finds peers that have one and takes block 1 from the first,
 //! or the one of the wanted network. It never changes its mind afterwards.
 
-use super::{PeerSetup, Who};
+use super::setup::{Identity, PeerSetup};
 use crate::error::NodeError;
 use ccoin_core::{
     BlockId,
@@ -28,13 +28,13 @@ pub async fn fetch_genesis(
     connected: watch::Sender<usize>,
 ) -> Result<Genesis, NodeError> {
     let (_local, local) = watch::channel(Local::default());
-    let who = Who {
+    let identity = Identity {
         key: Arc::clone(&key),
         node_type: NodeType::Basic,
         miners: Vec::new(),
         local,
     };
-    let (network, mut connections) = peers.open(who, Vec::new())?;
+    let (network, mut connections) = peers.open(identity, Vec::new())?;
     let registered = peers.register(&network, &key, None);
     let (found, mut finds) = mpsc::channel(1);
     let mut count = network.count();

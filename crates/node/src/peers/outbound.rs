@@ -1,81 +1,90 @@
-//! What the machine wants said, made into frames. It never waits: a peer that does not
-//! keep up is dropped by the network. Transactions can wait: `feeder` tells them.
+//! Sends messages to peers. It never waits: the network drops a peer that does not keep up.
+//! Transactions can wait: `tx_gossip` sends them.
 
-use super::seen::Memory;
 use bytes::Bytes;
 use ccoin_core::{
     Height,
-    machine::Effect,
+    gossip::Gossip,
+    machine::{Ask, PeerId},
     message::{ByeReason, Heights, Message, frame},
 };
 use ccoin_p2p::{Local, Network};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// The node's mouth.
+/// What a node remembers of its conversations; all peer tasks share it.
+#[derive(Clone)]
+pub(crate) struct SharedGossip(Arc<Mutex<Gossip>>);
+
+impl SharedGossip {
+    pub(crate) fn new(gossip: Gossip) -> Self {
+        Self(Arc::new(Mutex::new(gossip)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Gossip> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way from the machine to the peers.
 pub(crate) struct Outbound {
-    /// `None`: nobody listens.
+    /// `None`: the node meets no peers.
     pub(crate) network: Option<Network>,
-    /// Who owes an answer.
-    pub(crate) memory: Arc<Memory>,
-    /// What the node says of itself to whoever asks.
+    pub(crate) gossip: SharedGossip,
+    /// What the node tells of itself in handshakes.
     pub(crate) local: watch::Sender<Local>,
 }
 
 impl Outbound {
-    /// Says at once what promises nothing: questions and complaints need not wait for the
-    /// disk. False: the effect is of another kind.
-    pub(crate) fn say_now(&self, effect: &Effect) -> bool {
-        match effect {
-            Effect::Ask { peer, request } => {
-                self.memory.ask(*peer);
-                let request = Message::AskBlocks(request.clone()).frame();
-                self.with(|network| {
-                    network.send(*peer, request.into());
-                });
+    /// Carries out what reveals nothing: it does not wait for the disk.
+    pub(crate) fn ask(&self, ask: Ask) {
+        let Some(network) = &self.network else { return };
+        match ask {
+            Ask::Blocks { peer, request } => {
+                self.gossip.lock().on_asked(peer);
+                network.send(peer, Message::AskBlocks(request).frame().into());
             }
-            Effect::AskHeights => {
-                self.with(|network| network.broadcast(Message::AskHeights.frame().into(), None));
+            Ask::Heights => network.broadcast(Message::AskHeights.frame().into(), None),
+            Ask::Penalize { peer, fault } => {
+                network.ban(peer, ByeReason::Invalid, &fault.to_string());
             }
-            Effect::Blame { peer, fault } => {
-                self.with(|network| network.ban(*peer, ByeReason::Invalid, &fault.to_string()));
-            }
-            Effect::Leave { peer } => {
+            Ask::Disconnect { peer } => {
                 let text = "no answer to a request for blocks within a minute";
-                self.with(|network| network.disconnect(*peer, ByeReason::Silent, text));
+                network.disconnect(peer, ByeReason::Silent, text);
             }
-            Effect::Apart { peer } => {
+            Ask::BranchTooOld { peer } => {
+                let peers = network.peers();
+                let found = peers.iter().find(|info| info.id == peer);
+                let name = found.map_or_else(|| "(gone)".into(), |info| info.address.to_string());
                 tracing::warn!(
-                    "the chain of peer {} has left ours too far back to be followed",
-                    self.name(*peer)
+                    "the chain of peer {name} has left ours too far back to be followed"
                 );
             }
-            Effect::Progress { height, target } => {
+            Ask::Progress { height, target } => {
                 tracing::info!("Catching up: block {height} of {target}");
             }
-            _ => return false,
-        }
-        true
-    }
-
-    /// Shows peers what is on disk now, if the effect asks for it.
-    pub(crate) fn show(&self, effect: &Effect) {
-        match effect {
-            Effect::Announce { applied, except } => self.with(|network| {
-                let block = frame(*b"BLK", &applied.block.encode()).into();
-                network.offer(&block, &self.heights(), *except);
-            }),
-            Effect::Tell { peer } => self.with(|network| {
-                network.send(*peer, self.heights());
-            }),
-            _ => {}
         }
     }
 
-    fn with(&self, say: impl FnOnce(&Network)) {
+    /// Shows the head to all peers but one.
+    pub(crate) fn announce(&self, block: &Bytes, except: Option<PeerId>) {
         if let Some(network) = &self.network {
-            say(network);
+            let block = frame(*b"BLK", block).into();
+            network.offer(&block, &self.heights(), except);
         }
+    }
+
+    /// Tells a peer how far this node is.
+    pub(crate) fn send_heights(&self, peer: PeerId) {
+        if let Some(network) = &self.network {
+            network.send(peer, self.heights());
+        }
+    }
+
+    /// The durable head has this number now.
+    pub(crate) fn set_height(&self, height: Height) {
+        self.local
+            .send_if_modified(|local| core::mem::replace(&mut local.height, height) != height);
     }
 
     fn heights(&self) -> Bytes {
@@ -85,17 +94,5 @@ impl Outbound {
             final_number: local.final_number,
         };
         Message::Heights(heights).frame().into()
-    }
-
-    /// The head has this number now.
-    pub(crate) fn reach(&self, height: Height) {
-        self.local
-            .send_if_modified(|local| core::mem::replace(&mut local.height, height) != height);
-    }
-
-    fn name(&self, peer: ccoin_p2p::PeerId) -> String {
-        let peers = self.network.iter().flat_map(Network::peers);
-        let found = peers.into_iter().find(|info| info.id == peer);
-        found.map_or_else(|| "(gone)".into(), |info| info.address.to_string())
     }
 }

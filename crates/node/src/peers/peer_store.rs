@@ -1,7 +1,7 @@
 //! Where peers were reached, and where those who called say that they listen, remembered
 //! over restarts: the network outlives the discovery service.
 
-use super::miner_keys::read_bounded;
+use super::key_store::read_bounded;
 use ccoin_core::{
     encoding::{decode, encode},
     message::{MAX_SHARED_PEERS, PeerAddress},

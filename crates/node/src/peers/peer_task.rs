@@ -1,34 +1,27 @@
-//! One peer: its frames one after another, each understood before the next is read, so
-//! a peer that sends more than this node can verify has to wait. Transactions and requests
-//! wait beside the rest: blocks overtake them.
+//! One peer: its frames one after another, each handled before the next is read, so a peer
+//! that sends more than this node can verify has to wait. Transactions and requests wait
+//! beside the rest: blocks overtake them.
 
-use super::{PeerContext, answers, verify::CheckError, tx_gossip::feed, tx_inbound::take_transactions};
-use crate::chain_thread::Event;
+use super::{PeerContext, tx_gossip::feed, tx_inbound::take_transactions, verify::CheckError};
 use bytes::Bytes;
 use ccoin_core::{
     Height,
     block::Block,
+    gossip::Gossip,
     machine::{Input, PeerId},
-    message::{BlockAnswer, BlockRequest, ByeReason, Header, Message, NodeType},
+    message::{BlockAnswer, BlockRequest, ByeReason, Header, Message},
 };
 use ccoin_crypto::PublicKey;
 use ccoin_p2p::{Connection, Frame};
-use std::{collections::VecDeque, sync::Arc};
-use tokio::sync::mpsc;
-
-/// Blocks that wait for their miner's key, and their bytes.
-const MAX_PARKED: usize = 8;
-const MAX_PARKED_BYTES: usize = 6 << 20;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 
 /// Messages of transactions that wait to be verified: few, so that the peer waits and
-/// tells its others first; blocks overtake them.
+/// tells its other peers first.
 const WAITING_TXNS: usize = 2;
 
 /// Requests that wait for the answer before: an honest peer has one in flight.
 const WAITING_REQUESTS: usize = 1;
-
-/// Blocks so far below the head are no news, whoever announces them.
-const OLD_NEWS: u64 = 1_024;
 
 /// Why a conversation ends.
 pub(super) enum End {
@@ -38,33 +31,28 @@ pub(super) enum End {
     Stopping,
 }
 
-struct Conversation {
+struct PeerTask {
     context: Arc<PeerContext>,
     peer: PeerId,
-    /// Blocks of miners whose keys were asked for.
-    parked: VecDeque<Bytes>,
+    /// The height that the peer tells.
+    claimed: watch::Sender<Height>,
 }
 
 /// Talks to a peer until one of both ends it.
-pub(super) async fn converse(context: Arc<PeerContext>, mut connection: Connection) {
+pub(super) async fn run(context: Arc<PeerContext>, mut connection: Connection) {
     let (peer, hello) = (connection.id, &connection.hello);
-    context.places.met(&connection);
-    let known = hello.genesis_id == context.genesis.id;
-    let miners = &context.genesis.config.miners;
-    let joined = Input::Joined {
-        peer,
-        validator: hello.node_type == NodeType::Validator && miners.contains(&hello.address),
-        height: if known { hello.height } else { Height::ZERO },
-    };
+    context.peer_store.met(&connection);
+    let same_chain = hello.genesis_id == context.genesis.id;
+    let joined = Gossip::joined(peer, hello, &context.genesis);
     context.learn(core::slice::from_ref(&hello.public_key), peer);
-    context.network
-        .send(peer, Message::Keys(context.keys.all()).frame().into());
-    let mut conversation = Conversation {
+    context.send_keys(peer);
+    let (claimed, claims) = watch::channel(hello.height);
+    let task = PeerTask {
         context: Arc::clone(&context),
         peer,
-        parked: VecDeque::new(),
+        claimed,
     };
-    if !conversation.tell(joined).await {
+    if !context.chain.input(joined).await {
         return;
     }
     let (txns, waiting_txns) = mpsc::channel(WAITING_TXNS);
@@ -75,15 +63,15 @@ pub(super) async fn converse(context: Arc<PeerContext>, mut connection: Connecti
                 txns.send(body).await.map_err(|_| End::Stopping)?;
                 continue;
             }
-            if let Some(request) = conversation.understand(header, body).await? {
+            if let Some(request) = task.handle_frame(header, body).await? {
                 requests.send(request).await.map_err(|_| End::Stopping)?;
             }
         }
         Ok(())
     };
     let feed = async {
-        if known {
-            feed(Arc::clone(&context), peer).await;
+        if same_chain {
+            feed(Arc::clone(&context), peer, claims).await;
         }
         core::future::pending::<()>().await;
     };
@@ -96,50 +84,57 @@ pub(super) async fn converse(context: Arc<PeerContext>, mut connection: Connecti
     if let Err(End::Fault(reason, text)) = ended {
         context.network.ban(peer, reason, &text);
     }
-    conversation.tell(Input::Left { peer }).await;
+    context.gossip.lock().on_peer_left(peer);
+    context.chain.input(Input::PeerLeft { peer }).await;
 }
 
 /// Answers requests for blocks, one after another, as fast as the peer reads.
-async fn serve(context: &Arc<PeerContext>, peer: PeerId, mut waiting: mpsc::Receiver<BlockRequest>) {
+async fn serve(
+    context: &Arc<PeerContext>,
+    peer: PeerId,
+    mut waiting: mpsc::Receiver<BlockRequest>,
+) {
     while let Some(request) = waiting.recv().await {
-        let answer = serve::answer(&context.reader, &context.keys, request).await;
+        let keys = context.gossip.lock().keys.all();
+        let answer = context.reader.serve(request, keys).await;
         let frame = Message::Blocks(answer).frame();
         context.network.send_when_room(peer, frame.into()).await;
     }
 }
 
 impl PeerContext {
-    /// Takes keys of miners, and tells everybody but the teller of the new ones.
-    fn learn(&self, keys: &[PublicKey], teller: PeerId) {
-        let new = self.keys.learn(keys);
+    /// Takes keys of miners, and tells all peers but the sender of the new ones.
+    fn learn(&self, keys: &[PublicKey], sender: PeerId) {
+        let (new, all) = {
+            let mut gossip = self.gossip.lock();
+            (gossip.learn(keys), gossip.keys.all())
+        };
         if !new.is_empty() {
+            self.key_store.save(&all);
             let frame = Message::Keys(new).frame();
-            self.network.broadcast(frame.into(), Some(teller));
+            self.network.broadcast(frame.into(), Some(sender));
         }
+    }
+
+    fn send_keys(&self, peer: PeerId) {
+        let all = Message::Keys(self.gossip.lock().keys.all());
+        self.network.send(peer, all.frame().into());
     }
 }
 
-impl Conversation {
-    /// Hands an input to the machine; false when the node is ending.
-    async fn tell(&self, input: Input) -> bool {
-        self.context
-            .events
-            .send(Event::Input(Box::new(input)))
-            .await
-            .is_ok()
+impl PeerTask {
+    async fn input(&self, input: Input) -> Result<(), End> {
+        let taken = self.context.chain.input(input).await;
+        taken.then_some(()).ok_or(End::Stopping)
     }
 
     /// Does what a frame asks for; a request for blocks is given back.
-    async fn understand(
-        &mut self,
-        header: Header,
-        body: Bytes,
-    ) -> Result<Option<BlockRequest>, End> {
+    async fn handle_frame(&self, header: Header, body: Bytes) -> Result<Option<BlockRequest>, End> {
         if &header == b"BLK" {
-            return self.block(body).await.map(|()| None);
+            self.block(body).await?;
+            return Ok(None);
         }
-        if &header == b"ABL" && !self.context.memory.take_asked(self.peer) {
-            // Checking what nobody has asked for would cost its sender nothing.
+        if &header == b"ABL" && !self.context.gossip.lock().take_asked(self.peer) {
             return Ok(None);
         }
         match Message::decode(header, &body).map_err(CheckError::from)? {
@@ -152,44 +147,44 @@ impl Conversation {
         Ok(None)
     }
 
-    async fn hand(&self, input: Input) -> Result<(), End> {
-        if self.tell(input).await {
-            Ok(())
-        } else {
-            Err(End::Stopping)
-        }
-    }
-
     async fn height(&self, height: Height) -> Result<(), End> {
+        self.claimed.send_replace(height);
         let peer = self.peer;
-        self.hand(Input::Heights { peer, height }).await
+        self.input(Input::Heights { peer, height }).await
     }
 
-    async fn block(&mut self, body: Bytes) -> Result<(), End> {
-        if let Some(signed) = Block::peek(&body) {
-            let (id, height) = (signed.id(&self.context.genesis.id), signed.header.number);
-            let own = self.context.reader.view.borrow().height();
-            let old = height.get().saturating_add(OLD_NEWS) < own.get();
-            if old || self.context.reader.knows(&id) {
-                return self.height(height).await;
-            }
-            if self.context.memory.has_seen(&id) {
-                let peer = self.peer;
-                return self.hand(Input::Copy { peer, id, height }).await;
-            }
+    async fn block(&self, body: Bytes) -> Result<(), End> {
+        let (context, peer) = (&self.context, self.peer);
+        let Some(signed) = Block::peek(&body) else {
+            // The check says what is wrong with it.
+            return self.check_block(body).await;
+        };
+        let (id, height) = (signed.id(&context.genesis.id), signed.header.number);
+        self.claimed.send_replace(height);
+        let (own, canonical) = {
+            let view = context.reader.view.borrow();
+            (view.height(), view.by_id(&id).is_some())
+        };
+        let known = context
+            .gossip
+            .lock()
+            .on_announced(peer, (height, id), own, canonical);
+        match known {
+            Some(input) => self.input(input).await,
+            None => self.check_block(body).await,
         }
-        match self.context.checker.block(body.clone()).await {
+    }
+
+    async fn check_block(&self, body: Bytes) -> Result<(), End> {
+        let (context, peer) = (&self.context, self.peer);
+        match context.checker.block(body.clone()).await {
             Ok(block) => {
-                self.context.memory.see(block.id);
-                let peer = self.peer;
-                self.hand(Input::Block { peer, block }).await
+                context.gossip.lock().on_checked(block.id);
+                self.input(Input::Block { peer, block }).await
             }
             Err(CheckError::Key(miner)) => {
                 tracing::debug!("block of {miner} waits for its key");
-                let bytes: usize = self.parked.iter().map(Bytes::len).sum();
-                if self.parked.len() < MAX_PARKED && bytes + body.len() <= MAX_PARKED_BYTES {
-                    self.parked.push_back(body);
-                }
+                context.gossip.lock().park(peer, miner, body);
                 self.ask_keys();
                 Ok(())
             }
@@ -197,20 +192,20 @@ impl Conversation {
         }
     }
 
-    async fn blocks(&mut self, answer: BlockAnswer) -> Result<(), End> {
+    async fn blocks(&self, answer: BlockAnswer) -> Result<(), End> {
         self.context.learn(&answer.keys, self.peer);
         let (peer, more) = (self.peer, answer.more == 1);
         let (blocks, more) = match self.context.checker.blocks(answer).await {
             Ok(blocks) => (blocks, more),
             Err(CheckError::Key(miner)) => {
-                // Whoever has lost it is not to blame: others have it.
+                // A peer that has lost the key is not to blame: others have it.
                 tracing::debug!("blocks of {miner} came without its key");
                 self.ask_keys();
                 (Vec::new(), false)
             }
             Err(error) => return Err(error.into()),
         };
-        self.hand(Input::Answer { peer, blocks, more }).await
+        self.input(Input::Blocks { peer, blocks, more }).await
     }
 
     fn ask_keys(&self) {
@@ -218,15 +213,14 @@ impl Conversation {
         self.context.network.send(self.peer, ask.into());
     }
 
-    async fn keys(&mut self, keys: &[PublicKey]) -> Result<(), End> {
+    async fn keys(&self, keys: &[PublicKey]) -> Result<(), End> {
         if keys.is_empty() {
-            let all = Message::Keys(self.context.keys.all()).frame();
-            self.context.network.send(self.peer, all.into());
+            self.context.send_keys(self.peer);
             return Ok(());
         }
         self.context.learn(keys, self.peer);
-        // The key may have come from somebody else meanwhile.
-        for body in core::mem::take(&mut self.parked) {
+        let parked = self.context.gossip.lock().unpark(self.peer);
+        for body in parked {
             self.block(body).await?;
         }
         Ok(())

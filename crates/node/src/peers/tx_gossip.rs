@@ -1,77 +1,50 @@
-//! Tells one peer of the transactions that wait here, as fast as it takes them: what is
-//! in a block meanwhile is not told any more, and nothing piles up for a slow peer. What
-//! goes on waiting is told again: the peer may have refused it in a bad moment.
+//! Sends one peer the transactions that wait here, as fast as it takes them. Which ones, and
+//! when, is decided by `ccoin_core::gossip::TxFeed`.
 
 use super::PeerContext;
-use bytes::Bytes;
+use crate::clock;
 use ccoin_core::{
+    Height,
     encoding::encode,
+    gossip::{TxFeed, messages},
     machine::PeerId,
-    message::{MAX_MESSAGE_TXN_BYTES, MAX_MESSAGE_TXNS, frame},
-    transaction::VerifiedTransaction,
+    message::frame,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    select,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::{select, sync::watch, time::sleep};
 
-/// Bytes of the longest array header.
-const ARRAY_HEADER: usize = 5;
-
-/// What has waited so long is told again, one message at a time.
-const AGAIN: Duration = Duration::from_secs(30);
-
-/// Runs until the connection or the node ends; begins with what has waited before.
-pub(super) async fn feed(context: Arc<PeerContext>, peer: PeerId) {
+/// Runs until the connection or the node ends; `claimed` is the height that the peer tells.
+pub(super) async fn feed(
+    context: Arc<PeerContext>,
+    peer: PeerId,
+    mut claimed: watch::Receiver<Height>,
+) {
+    let own = || context.reader.view.borrow().height();
     let mut news = context.tx_tracker.news();
-    let mut again = interval(AGAIN);
-    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    again.reset();
-    let (mut after, mut after_again) = (0, 0);
+    let first = *claimed.borrow_and_update();
+    let mut feed = TxFeed::new(clock::mono(), peer, first, own());
     loop {
         news.mark_unchanged();
-        let (mut txns, looked) = context.tx_tracker.for_peer(peer, after, None, MAX_MESSAGE_TXNS);
-        if looked == after {
+        if claimed.has_changed().unwrap_or(false) {
+            feed.on_height(*claimed.borrow_and_update());
+        }
+        let now = clock::mono();
+        let txns = context.tx_tracker.feed(&mut feed, now, own());
+        if txns.is_empty() {
             select! {
-                changed = news.changed() => match changed {
-                    Ok(()) => continue,
+                changed = news.changed() => if changed.is_err() { return },
+                changed = claimed.changed() => match changed {
+                    Ok(()) => claimed.mark_changed(),
                     Err(_) => return,
                 },
-                _ = again.tick() => {}
+                () = sleep(Duration::from_millis(feed.wake_in(now).max(1))) => {}
             }
-            let before = crate::clock::now().checked_sub(AGAIN.as_millis() as u64);
-            let (stale, looked) = context
-                .tx_tracker
-                .for_peer(peer, after_again, before, MAX_MESSAGE_TXNS);
-            txns = stale;
-            // From the beginning behind the last.
-            after_again = if looked == after_again { 0 } else { looked };
-        } else {
-            after = looked;
         }
-        for frame in transaction_frames(&txns) {
+        for part in messages(&txns) {
+            let frame = frame(*b"TXN", &encode(part)).into();
             if !context.network.send_when_room(peer, frame).await {
                 return;
             }
         }
     }
-}
-
-/// `TXN` frames that hold these transactions.
-fn transaction_frames(txns: &[VerifiedTransaction]) -> Vec<Bytes> {
-    let mut frames = Vec::new();
-    let mut rest = txns;
-    while !rest.is_empty() {
-        let mut bytes = ARRAY_HEADER;
-        let fits = |txn: &&VerifiedTransaction| {
-            bytes += txn.size();
-            bytes <= MAX_MESSAGE_TXN_BYTES
-        };
-        let count = rest.iter().take(MAX_MESSAGE_TXNS).take_while(fits).count();
-        let (now, later) = rest.split_at(count.max(1));
-        frames.push(frame(*b"TXN", &encode(now)).into());
-        rest = later;
-    }
-    frames
 }

@@ -1,18 +1,19 @@
-//! From bytes of a peer to values that the machine may take: parsed, and every
-//! signature checked on the verifier threads. What this node has verified before is
-//! not verified again.
+//! From bytes of a peer to values that the machine may take: parsed, and every signature
+//! checked on the verifier threads. Transactions that this node has verified before are not
+//! verified again.
 
-use crate::{tx_tracker::TxTracker, peers::miner_keys::MinerKeys, verifier::VerifierPool, view::View};
+use super::outbound::SharedGossip;
+use crate::{tx_status::TxTracker, verifier::VerifierPool, view::View};
+use bytes::Bytes;
 use ccoin_core::{
     Address, BlockId, TxId,
-    block::{Block, SealedBlock},
+    block::{Block, SealedBlock, VerifiedBlock},
     genesis::Genesis,
     message::{BlockAnswer, Message, MessageError},
     rules::{BlockError, check_body, check_header},
     transaction::{Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::Verifier;
-use serde_bytes::ByteBuf;
 use std::sync::Arc;
 
 /// Bytes of blocks that one verifier thread checks before another may help.
@@ -43,7 +44,7 @@ pub(crate) enum CheckError {
 pub(crate) struct Checker {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) verifiers: VerifierPool,
-    pub(crate) keys: Arc<MinerKeys>,
+    pub(crate) gossip: SharedGossip,
     pub(crate) tx_tracker: Arc<TxTracker>,
 }
 
@@ -55,7 +56,7 @@ impl Checker {
     /// unchecked: it could be sent again and again at no cost.
     pub(crate) async fn transactions(
         &self,
-        body: bytes::Bytes,
+        body: Bytes,
         view: &Arc<View>,
     ) -> Result<Vec<VerifiedTransaction>, CheckError> {
         let (this, view) = (self.clone(), Arc::clone(view));
@@ -72,8 +73,8 @@ impl Checker {
     }
 
     /// The body of a `BLK`: rules 1 to 7, and all transactions.
-    pub(crate) async fn block(&self, body: bytes::Bytes) -> Result<SealedBlock, CheckError> {
-        let this = self.clone();
+    pub(crate) async fn block(&self, body: Bytes) -> Result<VerifiedBlock, CheckError> {
+        let (this, bytes) = (self.clone(), body.clone());
         let parse = move |verifier: &mut Verifier| {
             let block = parse_block(&body)?;
             let (id, ids) = this.check(&block, verifier)?;
@@ -82,19 +83,24 @@ impl Checker {
         };
         let (id, signed, sorted) = self.on_a_thread(parse).await??;
         let transactions = self.verify_rest(sorted).await?;
-        Ok(SealedBlock {
+        let block = SealedBlock {
             id,
             signed,
             transactions,
-        })
+        };
+        Ok(VerifiedBlock::from_wire(block, bytes))
     }
 
     /// The blocks of an `ABL`, in portions on all cores.
-    pub(crate) async fn blocks(&self, answer: BlockAnswer) -> Result<Vec<SealedBlock>, CheckError> {
+    pub(crate) async fn blocks(
+        &self,
+        answer: BlockAnswer,
+    ) -> Result<Vec<VerifiedBlock>, CheckError> {
         let mut portions = Vec::new();
-        let mut blocks = answer.blocks.into_iter();
+        let blocks = answer.blocks.into_iter();
+        let mut blocks = blocks.map(|block| Bytes::from(block.into_vec()));
         loop {
-            let (mut portion, mut bytes) = (Vec::<ByteBuf>::new(), 0);
+            let (mut portion, mut bytes) = (Vec::<Bytes>::new(), 0);
             while bytes < PORTION
                 && let Some(block) = blocks.next()
             {
@@ -105,9 +111,9 @@ impl Checker {
                 break;
             }
             let this = self.clone();
-            let check = move |verifier: &mut Verifier| -> Result<Vec<SealedBlock>, CheckError> {
-                let check = |bytes: &ByteBuf| this.whole_block(bytes, verifier);
-                portion.iter().map(check).collect()
+            let check = move |verifier: &mut Verifier| -> Result<Vec<VerifiedBlock>, CheckError> {
+                let check = |bytes: Bytes| this.whole_block(bytes, verifier);
+                portion.into_iter().map(check).collect()
             };
             let answer = self.verifiers.run(check).await;
             portions.push(answer.ok_or(CheckError::Stopping)?);
@@ -129,10 +135,10 @@ impl Checker {
 
     fn whole_block(
         &self,
-        bytes: &[u8],
+        bytes: Bytes,
         verifier: &mut Verifier,
-    ) -> Result<SealedBlock, CheckError> {
-        let block = parse_block(bytes)?;
+    ) -> Result<VerifiedBlock, CheckError> {
+        let block = parse_block(&bytes)?;
         let (id, ids) = self.check(&block, verifier)?;
         let max_data = self.max_data();
         let (mut places, rest) = self.sort(&ids, block.transactions);
@@ -147,11 +153,12 @@ impl Checker {
                 )?);
             }
         }
-        Ok(SealedBlock {
+        let block = SealedBlock {
             id,
             signed: block.signed,
             transactions: places.into_iter().flatten().collect(),
-        })
+        };
+        Ok(VerifiedBlock::from_wire(block, bytes))
     }
 
     /// Header and body before any signature of a transaction: the ids of the block and of
@@ -162,8 +169,9 @@ impl Checker {
         verifier: &mut Verifier,
     ) -> Result<(BlockId, Vec<TxId>), CheckError> {
         let miner = block.signed.header.coinbase;
-        // Only a listed miner's key can be missing: for anybody else the turn decides.
-        let key = match self.keys.get(&miner) {
+        // Only a listed miner's key can be missing: for other signers the turn decides.
+        let known = self.gossip.lock().keys.get(&miner).cloned();
+        let key = match known {
             Some(key) => key,
             None if self.genesis.config.miners.contains(&miner) => {
                 return Err(CheckError::Key(miner));
