@@ -1,5 +1,5 @@
 //! The peer protocol's bytes: every kind has one spelling, a limit that is exact, and
-//! refuses what it must not say. Nothing here has a socket.
+//! refuses what it must not say. No test here has a socket.
 
 mod random;
 mod samples;
@@ -137,7 +137,7 @@ fn an_unknown_header_may_be_skipped_if_it_is_short_enough() {
 }
 
 #[test]
-fn early_words_are_those_of_the_handshake() {
+fn only_messages_of_the_handshake_are_early() {
     let early: Vec<_> = KINDS
         .iter()
         .filter(|kind| kind.early)

@@ -11,8 +11,6 @@ use ccoin_core::{
 };
 use ccoin_crypto::{PublicKey, Signature};
 
-use ccoin_sim;
-
 /// A public key of 2,048 bits that all say the same.
 pub(crate) fn public_key(byte: u8) -> PublicKey {
     let start = [

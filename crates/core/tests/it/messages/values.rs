@@ -1,7 +1,7 @@
-//! What a well-formed message must still not say: lists, texts, names and codes at
+//! Well-formed messages that are refused for their values: lists, texts, names and codes at
 //! their bounds, and a hello that is not its key's.
 
-use crate::{
+use super::{
     body,
     samples::{hello, number, peer, public_key, signature, transaction},
 };
@@ -47,7 +47,7 @@ fn a_hello_has_the_address_of_its_key_and_a_short_agent() {
         &Message::Hey(with(|hello| hello.agent = "x".repeat(65))),
         "65 bytes",
     );
-    let mut bytes = body(&Message::Hey(crate::samples::hello()));
+    let mut bytes = body(&Message::Hey(super::samples::hello()));
     let place = bytes
         .windows(3)
         .position(|w| w == [1, 0xcd, 0x20])
@@ -129,7 +129,7 @@ fn peer_addresses_are_names_and_ports() {
 }
 
 #[test]
-fn a_last_word_is_cut_and_has_no_control_characters() {
+fn the_text_of_a_bye_is_cut_and_has_no_control_characters() {
     let long = Bye::new(ByeReason::Invalid, &"ä".repeat(300));
     assert_eq!(long.text(), "ä".repeat(200));
     taken(&Message::Bye(long));
