@@ -1,5 +1,6 @@
 //! Host and port as people write them. Never resolves a name.
 
+use ccoin_core::message::PeerAddress;
 use std::{fmt, net::SocketAddr};
 
 /// A host name or IP address, and a TCP port.
@@ -27,6 +28,14 @@ impl HostPort {
             host: host.into(),
             port,
         })
+    }
+
+    /// The place of a peer.
+    pub(crate) fn of(peer: &PeerAddress) -> Self {
+        Self {
+            host: peer.host.clone(),
+            port: peer.port,
+        }
     }
 
     /// The IP address of `remote` with another port.

@@ -27,6 +27,7 @@ mod handshake;
 mod host_port;
 mod latency;
 mod limits;
+mod link;
 mod listener;
 mod liveness;
 mod log_throttle;
@@ -43,6 +44,7 @@ mod setup;
 mod shared;
 mod signer;
 mod state;
+mod tls;
 mod writer;
 
 pub use connection::{Connection, Frames, PeerId};

@@ -39,6 +39,7 @@ fn any_message() -> impl Strategy<Value = Message> {
             version,
             network_id,
             listen_port,
+            place: format!("h:{listen_port}"),
             height,
             clock,
             ..hello()

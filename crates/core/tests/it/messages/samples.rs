@@ -46,6 +46,7 @@ pub(crate) fn hello() -> Hello {
         public_key,
         node_type: NodeType::Validator,
         listen_port: 8_400,
+        place: "node.example:8400".into(),
         height: number(300),
         final_number: number(1),
         clock: time(1_700_000_000_000),
