@@ -3,6 +3,7 @@
 
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
+mod golden;
 mod random;
 mod samples;
 mod values;
