@@ -4,11 +4,9 @@
 mod signals;
 
 use ccoin_discovery::{Service, Store};
-use ccoin_home::{
-    DaemonOptions, ExitCode, Failure, LogSink, ProcessFile, environment, panics, run,
-};
+use ccoin_home::{DaemonOptions, ExitCode, Failure, LogSink, PidFile, environment, panics, run};
 use clap::{ArgAction, Parser};
-use signals::{Signals, Told};
+use signals::{SignalEvent, Signals};
 use std::{
     io,
     net::ToSocketAddrs as _,
@@ -91,7 +89,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let (listener, port) = listen(&options.host, options.port)?;
     let store = Store::open(data_dir)?;
     let _pid_file = options.daemon.write_pid()?;
-    let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
+    let ready_file = PidFile::new(options.ready_file.as_deref())?;
     ready_file.clear()?;
     let service = Arc::new(Service::new(store.load()));
     let stop = CancellationToken::new();
@@ -102,7 +100,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let host = &options.host;
     tracing::info!("Discovery Service listens on port={port} and host={host}");
     signals::tell_ready(&ready_file);
-    while signals.next().await == Told::Reload {
+    while signals.next().await == SignalEvent::Reload {
         match log.reopen() {
             Ok(()) => tracing::info!("log reopened"),
             Err(error) => tracing::error!("{error}"),

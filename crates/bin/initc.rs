@@ -1,11 +1,8 @@
 //! `initc`: makes the chain of a new network, or installs the genesis block of one.
 
 use anyhow::Context as _;
-use ccoin_core::{
-    genesis::{Genesis, UnminedGenesis},
-    genesis_config::{GenesisConfigError, GenesisDocument},
-};
-use ccoin_home::{Config, DataDir, ExitCode, Failure, environment, run};
+use ccoin_core::genesis::{Genesis, UnminedGenesis};
+use ccoin_home::{Config, DataDir, ExitCode, Failure, GenesisDocument, environment, run};
 use ccoin_node::{
     ChainPaths, NodeError, clock,
     founding::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
@@ -160,9 +157,7 @@ fn read(path: &Path) -> anyhow::Result<Source> {
             format!("{name} is neither UTF-8 text nor a genesis block"),
         )
     })?;
-    let document = GenesisDocument::parse(&text, &name).map_err(|error: GenesisConfigError| {
-        Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
-    })?;
+    let document = GenesisDocument::parse(&text, &name).map_err(Failure::from)?;
     Ok(Source::Configuration(Box::new(document)))
 }
 
@@ -201,7 +196,8 @@ fn mine(document: &GenesisDocument) -> anyhow::Result<Genesis> {
     let bad = |error: ccoin_core::genesis::GenesisError| {
         Failure::new(ExitCode::BadConfig, error.to_string())
     };
-    let unmined = UnminedGenesis::new(document, clock::now()).map_err(bad)?;
+    let unmined =
+        UnminedGenesis::new(&document.config, &document.alloc, clock::now()).map_err(bad)?;
     let mut told = Instant::now();
     let genesis = mine_genesis(unmined, &mut |tries| {
         if told.elapsed() > Duration::from_secs(1) {

@@ -1,6 +1,6 @@
 //! The signals that a server listens to, and what it tells those who wait for it.
 
-use ccoin_home::{DaemonOptions, ExitCode, Failure, ProcessFile, announce_ready};
+use ccoin_home::{DaemonOptions, ExitCode, Failure, PidFile, announce_ready};
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -9,8 +9,8 @@ use tokio::{
 
 /// What a signal asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
-    End,
+pub(crate) enum SignalEvent {
+    Stop,
     Reload,
 }
 
@@ -45,14 +45,14 @@ impl Signals {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Told {
+    pub(crate) async fn next(&mut self) -> SignalEvent {
         tokio::select! {
             _ = self.terminate.recv() => self.signalled = true,
             _ = self.interrupt.recv() => self.signalled = true,
             Some(()) = self.orphaned.recv() => {}
-            _ = self.hangup.recv() => return Told::Reload,
+            _ = self.hangup.recv() => return SignalEvent::Reload,
         }
-        Told::End
+        SignalEvent::Stop
     }
 
     /// From now on a second signal to end ends at once: whoever is impatient asks again. A
@@ -85,7 +85,7 @@ pub(crate) fn feed_watchdog() {
 }
 
 /// Tells everybody who waits that the server works: a file, a parent, systemd.
-pub(crate) fn tell_ready(ready_file: &ProcessFile) {
+pub(crate) fn tell_ready(ready_file: &PidFile) {
     if let Err(error) = ready_file.write() {
         tracing::error!("{error}");
     }

@@ -2,9 +2,9 @@
 //! API, and ends both in order.
 
 mod check;
-mod joining;
-mod links;
+mod genesis;
 mod options;
+mod peer_setup;
 mod ports;
 mod reload;
 mod service;

@@ -2,11 +2,11 @@
 
 use crate::{
     check::{Found, find},
-    links::Links,
     options::{NodeType, Options},
+    peer_setup::PeerLinks,
     ports::{self, Ports},
     reload::Reload,
-    signals::{self, Signals, Told},
+    signals::{self, SignalEvent, Signals},
 };
 use ccoin_api::{Front, Waiting, WalletGuard, waiting_router};
 use ccoin_core::{
@@ -15,7 +15,7 @@ use ccoin_core::{
     sync::{Event, NodeState, next},
 };
 use ccoin_home::{
-    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile, VoteFile, VoteFileError,
+    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, PidFile, VoteFile, VoteFileError,
     VoteRecord,
 };
 use ccoin_node::{NodeSetup, RunningNode, View, clock};
@@ -29,11 +29,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let found = find(options)?;
     let log = options.daemon.start_log("cnode")?;
-    found
-        .config
-        .warnings
-        .iter()
-        .for_each(|warning| tracing::warn!("{warning}"));
+    for warning in &found.config.warnings {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -66,9 +64,9 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         http_address,
     } = ports::bind(options, &found.config)?;
     let _pid_file = options.daemon.write_pid()?;
-    let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
+    let ready_file = PidFile::new(options.ready_file.as_deref())?;
     ready_file.clear()?;
-    let links = Links::new(options, &found, peers)?;
+    let links = PeerLinks::new(options, &found, peers);
     tracing::info!("ChainNode starting on {}", peers_address.port());
     let reload = Reload::new(log, &dir, &options.config, &links)?;
     let (connected, peers) = watch::channel(0);
@@ -77,7 +75,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         node_type: options.node_type.word(),
         peers,
     });
-    let mut door = Door::open(http, Front::new(waiting));
+    let mut http_server = HttpServer::open(http, Front::new(waiting));
     tracing::info!(
         "HTTP API ENDPOINT Started got up and listening on port: {}",
         http_address.port()
@@ -98,11 +96,11 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         options,
         reload,
         signals,
-        door: &mut door,
+        http_server: &mut http_server,
         ready_file,
     };
     let ending = process.live(found, lock, connected).await;
-    door.close().await;
+    http_server.close().await;
     let _ = NodeFile::remove(&dir.node_file());
     log_change(NodeState::Stopping, Event::Ended);
     ending.inspect_err(|error| {
@@ -122,13 +120,13 @@ pub(crate) fn log_change(from: NodeState, event: Event) {
 }
 
 /// The HTTP side: open from the start, whatever the node has.
-struct Door {
+struct HttpServer {
     front: Front,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
 
-impl Door {
+impl HttpServer {
     fn open(http: TcpListener, front: Front) -> Self {
         let stop = CancellationToken::new();
         let serving = tokio::spawn(ccoin_api::serve(http, front.router(), stop.clone()));
@@ -152,8 +150,8 @@ pub(crate) struct Process<'p> {
     pub(crate) options: &'p Options,
     pub(crate) reload: Reload<'p>,
     pub(crate) signals: Signals,
-    door: &'p mut Door,
-    ready_file: ProcessFile,
+    http_server: &'p mut HttpServer,
+    ready_file: PidFile,
 }
 
 impl Process<'_> {
@@ -186,7 +184,7 @@ impl Process<'_> {
             genesis,
             key,
             votes,
-            block_data: config.block_data.clone(),
+            block_data: config.client.block_data.clone(),
             seeds: [random_seed(), random_seed()],
             reindex: self.options.reindex,
             peers: Some(self.reload.links.setup.clone()),
@@ -197,7 +195,7 @@ impl Process<'_> {
             origins: config.http.allow_origin.clone(),
         };
         let routes = ccoin_api::router(node.handle().clone(), guard);
-        self.door.front.exchange(routes);
+        self.http_server.front.exchange(routes);
         self.work(node).await
     }
 
@@ -209,8 +207,8 @@ impl Process<'_> {
             tokio::select! {
                 biased;
                 told = self.signals.next() => match told {
-                    Told::End => break,
-                    Told::Reload => self.reload.now(),
+                    SignalEvent::Stop => break,
+                    SignalEvent::Reload => self.reload.now(),
                 },
                 () = node.failed() => break,
                 () = works(&mut view), if !told_ready => {
@@ -224,7 +222,7 @@ impl Process<'_> {
         // It is not ready any more.
         drop(self.ready_file);
         // A hung discovery service and a hung client are waited for at the same time.
-        tokio::join!(node.leave(), self.door.close());
+        tokio::join!(node.leave(), self.http_server.close());
         match tokio::task::spawn_blocking(move || node.stop()).await {
             Ok(ending) => Ok(ending?),
             Err(_) => Err(Failure::new(

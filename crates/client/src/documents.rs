@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use ccoin_core::genesis_config::GenesisDocument;
-use ccoin_home::{ExitCode, Failure};
+use ccoin_home::{ExitCode, Failure, GenesisDocument};
 use serde_json::Value;
 
 /// A directory as it stands in `app.base_path`, where `${` begins a variable.
@@ -26,9 +25,7 @@ pub(crate) fn base_path(dir: &Path) -> Result<&str, Failure> {
 /// [`Failure`] 3 with the value that the rules refuse.
 pub(crate) fn genesis_text(document: &Value) -> Result<String, Failure> {
     let text = format!("{document:#}\n");
-    GenesisDocument::parse(&text, "genesis.json").map_err(|error| {
-        Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
-    })?;
+    GenesisDocument::parse(&text, "genesis.json")?;
     Ok(text)
 }
 

@@ -20,7 +20,7 @@ pub mod chain;
 pub mod encoding;
 pub mod genesis;
 pub mod genesis_config;
-pub mod jsonc;
+mod host_port;
 pub mod ledger;
 pub mod machine;
 pub mod message;
@@ -33,6 +33,7 @@ pub mod transaction;
 mod values;
 
 pub use ccoin_crypto::{Address, Hash};
+pub use host_port::{HostPort, HostPortError};
 pub use values::{
     AccountNonce, Amount, BlockId, Height, MAX_INTEGER, PowNonce, StateHash, Timestamp, TxId,
     TxnsHash, ValueError,

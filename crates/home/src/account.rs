@@ -7,13 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ccoin_core::Address;
-use ccoin_core::genesis_config::{GenesisConfigError, GenesisDocument};
-use ccoin_core::jsonc::MAX_DOCUMENT_BYTES;
 use ccoin_crypto::SecretKey;
 
 use crate::atomic_file::{read_text, replace, write_new};
-use crate::config::ConfigError;
-use crate::edits::{add_miner, set_account_address};
+use crate::config_edit::{add_miner, set_account_address};
+use crate::genesis_file::GenesisDocument;
+use crate::jsonc::{JsoncError, MAX_DOCUMENT_BYTES};
 use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, VoteFile, write_key};
 
 /// Longest name of an account, in characters.
@@ -61,7 +60,7 @@ pub fn create_account(
     }
     let genesis_file = match &request.update_genesis {
         Some(path) => Some(UserFile::read(path, |text, name| {
-            without_missing_miners(GenesisDocument::parse(text, name))
+            GenesisDocument::parse_draft(text, name).map(drop)
         })?),
         None => None,
     };
@@ -80,10 +79,10 @@ pub fn create_account(
         .map(|file| file.edit(add_miner, &address))
         .transpose()?;
     if let Some(edit) = &genesis_edit {
-        GenesisDocument::parse(&edit.text, &edit.name()).map_err(genesis_failure)?;
+        GenesisDocument::parse(&edit.text, &edit.name())?;
     }
 
-    let data_dir = DataDir::new(&config.base_path, address);
+    let data_dir = DataDir::new(&config.app.base_path, address);
     data_dir.create()?;
     VoteFile::create(&data_dir.votes())?;
     if let Some(name) = &request.name {
@@ -110,7 +109,7 @@ fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {
         .iter()
         .map(|warning| format!("warning: {warning}"))
         .collect();
-    match config.account_address {
+    match config.client.account_address {
         Some(former) if request.update_config => {
             remarks.push(format!("note: client.account_address was {former} before"));
         }
@@ -127,20 +126,6 @@ fn check_name(name: &str) -> Result<(), Failure> {
     let message = format!("{name:?} cannot be the name of an account");
     let hint = format!("use 1 to {MAX_NAME_CHARS} characters without / and control characters");
     Err(Failure::new(ExitCode::Usage, message).hint(hint))
-}
-
-/// A genesis.json in which nothing is wrong but that the miner is still to be added.
-fn without_missing_miners(
-    parsed: Result<GenesisDocument, GenesisConfigError>,
-) -> Result<(), Failure> {
-    match parsed {
-        Ok(_) | Err(GenesisConfigError::NoMiners { .. }) => Ok(()),
-        Err(error) => Err(genesis_failure(error)),
-    }
-}
-
-fn genesis_failure(error: GenesisConfigError) -> Failure {
-    Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
@@ -160,7 +145,7 @@ struct UserFile {
 impl UserFile {
     fn read(
         path: &Path,
-        check: impl FnOnce(&str, &str) -> Result<(), Failure>,
+        check: impl FnOnce(&str, &str) -> Result<(), JsoncError>,
     ) -> Result<Self, Failure> {
         let read = || {
             let file = File::open(path)?;
@@ -181,10 +166,10 @@ impl UserFile {
 
     fn edit(
         self,
-        edit: fn(&str, &str, &Address) -> Result<String, ccoin_core::jsonc::JsoncError>,
+        edit: fn(&str, &str, &Address) -> Result<String, JsoncError>,
         address: &Address,
     ) -> Result<Self, Failure> {
-        let text = edit(&self.text, &self.name(), address).map_err(ConfigError::Document)?;
+        let text = edit(&self.text, &self.name(), address)?;
         Ok(Self { text, ..self })
     }
 

@@ -11,7 +11,7 @@ use std::thread;
 use clap::Args;
 
 use crate::logging::{LogFormat, LogSink};
-use crate::{ExitCode, Failure, ProcessFile};
+use crate::{ExitCode, Failure, PidFile};
 
 /// Set for the detached copy.
 const DETACHED: &str = "CCOIN_DETACHED";
@@ -105,8 +105,8 @@ impl DaemonOptions {
     ///
     /// # Errors
     /// [`Failure`] if the file cannot be written.
-    pub fn write_pid(&self) -> Result<ProcessFile, Failure> {
-        let file = ProcessFile::new(self.pidfile.as_deref())?;
+    pub fn write_pid(&self) -> Result<PidFile, Failure> {
+        let file = PidFile::new(self.pidfile.as_deref())?;
         file.write()?;
         Ok(file)
     }

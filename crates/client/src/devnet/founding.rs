@@ -212,8 +212,7 @@ pub fn block_time(text: &str) -> Result<std::time::Duration, Failure> {
 mod tests {
     use super::*;
     use crate::devnet::layout::Home;
-    use ccoin_core::genesis_config::GenesisDocument;
-    use ccoin_home::{Config, load_key};
+    use ccoin_home::{Config, GenesisDocument, load_key};
     use std::time::Duration;
 
     #[test]

@@ -11,9 +11,9 @@ use crate::{ExitCode, Failure};
 
 /// Such a file; removed when dropped, if it still names this process.
 #[derive(Debug)]
-pub struct ProcessFile(Option<PathBuf>);
+pub struct PidFile(Option<PathBuf>);
 
-impl ProcessFile {
+impl PidFile {
     /// The file with this name, `None`: no file. Nothing is changed yet, and a later change
     /// of directory does not move it.
     ///
@@ -58,7 +58,7 @@ impl ProcessFile {
     }
 }
 
-impl Drop for ProcessFile {
+impl Drop for PidFile {
     fn drop(&mut self) {
         let path = self.0.as_deref().filter(|path| is_whole_file(path));
         if let Some(path) = path
@@ -93,10 +93,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pid");
         fs::write(&path, "1\n").unwrap();
-        drop(ProcessFile::new(Some(&path)).unwrap());
+        drop(PidFile::new(Some(&path)).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
 
-        let file = ProcessFile::new(Some(&path)).unwrap();
+        let file = PidFile::new(Some(&path)).unwrap();
         file.clear().unwrap();
         assert!(!path.exists());
         file.clear().unwrap();
@@ -105,7 +105,7 @@ mod tests {
         drop(file);
         assert!(!path.exists());
 
-        let file = ProcessFile::new(Some(&path)).unwrap();
+        let file = PidFile::new(Some(&path)).unwrap();
         file.write().unwrap();
         fs::write(&path, "1\n").unwrap();
         drop(file);
@@ -117,13 +117,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-        let file = ProcessFile::new(Some(&path)).unwrap();
+        let file = PidFile::new(Some(&path)).unwrap();
         file.clear().unwrap();
         file.write().unwrap();
         drop(file);
         assert_eq!(fs::read_link(path).unwrap(), Path::new("/dev/null"));
         let nowhere = dir.path().join("none/pid");
-        let file = ProcessFile::new(Some(&nowhere)).unwrap();
+        let file = PidFile::new(Some(&nowhere)).unwrap();
         file.clear().unwrap();
         assert_eq!(file.write().unwrap_err().code, ExitCode::BadConfig);
     }

@@ -4,7 +4,7 @@
 use crate::{
     check::{Found, check_miner},
     service::{Process, log_change},
-    signals::{self, Told},
+    signals::{self, SignalEvent},
 };
 use ccoin_core::{
     genesis::Genesis,
@@ -59,8 +59,8 @@ impl Process<'_> {
             tokio::select! {
                 biased;
                 told = self.signals.next() => match told {
-                    Told::End => return Ok(None),
-                    Told::Reload => self.reload.now(),
+                    SignalEvent::Stop => return Ok(None),
+                    SignalEvent::Reload => self.reload.now(),
                 },
                 found = &mut search => return Ok(Some(found?)),
             }
