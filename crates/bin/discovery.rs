@@ -55,7 +55,7 @@ fn main() -> ProcessExitCode {
     let mut code = ExitCode::Done.into();
     let outcome = run(|| {
         options.daemon.enter_directory()?;
-        match options.daemon.detach()? {
+        match options.daemon.detach("discovery")? {
             Some(detached) => code = detached,
             None => start(&options)?,
         }
@@ -90,7 +90,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let store = Store::open(data_dir)?;
     let _pid_file = options.daemon.write_pid()?;
     let ready_file = PidFile::new(options.ready_file.as_deref())?;
-    ready_file.clear()?;
+    ready_file.prepare()?;
     let service = Arc::new(Service::new(store.load()));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));
@@ -99,7 +99,7 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let keeping = tokio::spawn(ccoin_discovery::keep(store, service, written.clone()));
     let host = &options.host;
     tracing::info!("Discovery Service listens on port={port} and host={host}");
-    signals::tell_ready(&ready_file);
+    signals::tell_ready(&ready_file, &format!("listening on {host}:{port}"));
     while signals.next().await == SignalEvent::Reload {
         match log.reopen() {
             Ok(()) => tracing::info!("log reopened"),

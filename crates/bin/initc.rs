@@ -1,8 +1,14 @@
 //! `initc`: makes the chain of a new network, or installs the genesis block of one.
 
 use anyhow::Context as _;
-use ccoin_core::genesis::{Genesis, UnminedGenesis};
-use ccoin_home::{Config, DataDir, ExitCode, Failure, GenesisDocument, environment, run};
+use ccoin_core::{
+    genesis::{Genesis, UnminedGenesis},
+    genesis_config::GenesisConfig,
+};
+use ccoin_home::{
+    Config, DataDir, ExitCode, Failure, GenesisDocument, ensure_key, environment, miner_warnings,
+    run,
+};
 use ccoin_node::{
     ChainPaths, NodeError, clock,
     founding::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
@@ -54,6 +60,9 @@ struct Options {
     /// Replace the chain that is there
     #[arg(long)]
     force: bool,
+    /// Does nothing: for habits from servers
+    #[arg(short, long, hide = true)]
+    nodaemon: bool,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -68,6 +77,15 @@ enum Source {
     Block(Box<Genesis>),
 }
 
+impl Source {
+    fn config(&self) -> &GenesisConfig {
+        match self {
+            Self::Configuration(document) => &document.config,
+            Self::Block(genesis) => &genesis.config,
+        }
+    }
+}
+
 fn main() -> ProcessExitCode {
     let options: Options = ccoin_home::options();
     run(|| found(&options))
@@ -75,25 +93,22 @@ fn main() -> ProcessExitCode {
 
 fn found(options: &Options) -> anyhow::Result<()> {
     let config = Config::load(&options.config, &environment).map_err(Failure::from)?;
-    config
-        .warnings
-        .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+    config.print_warnings();
     let dir = config.data_dir().map_err(Failure::from)?;
     let source = read(&options.genesis)?;
     describe(&source)?;
+    for warning in miner_warnings(
+        &config.app.base_path,
+        dir.address(),
+        &source.config().miners,
+    ) {
+        eprintln!("warning: {warning}");
+    }
     let paths = ChainPaths::new(dir.chain());
     if options.check {
         return Ok(());
     }
-    if !dir.private_key().exists() {
-        let message = format!("there is no key in {}", dir.root().display());
-        let hint = format!(
-            "create-account -c {} --update-config",
-            options.config.display()
-        );
-        return Err(Failure::new(ExitCode::BadConfig, message).hint(hint).into());
-    }
+    ensure_key(&dir).map_err(Failure::from)?;
     let _lock = prepare(&dir, &paths, options.force)?;
     let (genesis, mined) = match source {
         Source::Block(genesis) => (*genesis, false),
@@ -163,16 +178,12 @@ fn read(path: &Path) -> anyhow::Result<Source> {
 
 /// Says what the network will be like, and refuses one that cannot work here.
 fn describe(source: &Source) -> anyhow::Result<()> {
-    let config = match source {
-        Source::Configuration(document) => {
-            document
-                .warnings
-                .iter()
-                .for_each(|warning| eprintln!("warning: {warning}"));
-            &document.config
+    if let Source::Configuration(document) = source {
+        for warning in &document.warnings {
+            eprintln!("warning: {warning}");
         }
-        Source::Block(genesis) => &genesis.config,
-    };
+    }
+    let config = source.config();
     eprintln!("{}", config.fault_model());
     eprintln!(
         "at most {} transactions per second: max_bound {} in blocks at least {} ms apart",

@@ -52,7 +52,10 @@ impl Process<'_> {
         connected: watch::Sender<usize>,
     ) -> Result<Option<Genesis>, Failure> {
         // Working is another matter: --ready-file and /readyz wait for a chain.
-        signals::tell_started("no chain yet: waiting for a peer that offers one");
+        signals::tell_started(
+            "no chain yet: waiting for a peer that offers one",
+            &self.addresses,
+        );
         let search = ccoin_node::seek_genesis(&self.reload.links.setup, key, connected);
         tokio::pin!(search);
         loop {

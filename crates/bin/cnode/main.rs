@@ -24,7 +24,7 @@ fn main() -> ProcessExitCode {
         if options.check {
             return Ok(check::check(&options)?);
         }
-        match options.daemon.detach()? {
+        match options.daemon.detach("cnode")? {
             Some(detached) => code = detached,
             None => service::run(&options)?,
         }

@@ -15,7 +15,7 @@ use ccoin_core::{
     sync::{Event, NodeState, next},
 };
 use ccoin_home::{
-    DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, PidFile, VoteFile, VoteFileError,
+    DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile, VoteFile, VoteFileError,
     VoteRecord,
 };
 use ccoin_node::{NodeSetup, RunningNode, View, clock};
@@ -29,9 +29,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let found = find(options)?;
     let log = options.daemon.start_log("cnode")?;
-    for warning in &found.config.warnings {
-        tracing::warn!("{warning}");
-    }
+    let remarks = found.config.warnings.iter().chain(&found.remarks);
+    remarks.for_each(|remark| tracing::warn!("{remark}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -50,7 +49,9 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     let signals = Signals::new(&options.daemon)?;
     signals::feed_watchdog();
     let dir = found.dir.clone();
-    let _key_lock = KeyLock::take(&dir.lock())?;
+    let _key_lock = LockFile::take(&dir.lock()).map_err(|error| {
+        Failure::from(error).hint("two processes with one key would sign against each other")
+    })?;
     std::fs::create_dir_all(&found.chain.root).map_err(|error| {
         let root = found.chain.root.display();
         Failure::new(ExitCode::Unexpected, format!("cannot make {root}: {error}"))
@@ -65,7 +66,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     } = ports::bind(options, &found.config)?;
     let _pid_file = options.daemon.write_pid()?;
     let ready_file = PidFile::new(options.ready_file.as_deref())?;
-    ready_file.clear()?;
+    ready_file.prepare()?;
     let links = PeerLinks::new(options, &found, peers);
     tracing::info!("ChainNode starting on {}", peers_address.port());
     let reload = Reload::new(log, &dir, &options.config, &links)?;
@@ -98,6 +99,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         signals,
         http_server: &mut http_server,
         ready_file,
+        addresses: format!("peers on {peers_address}, HTTP API on http://{http_address}"),
     };
     let ending = process.live(found, lock, connected).await;
     http_server.close().await;
@@ -152,6 +154,8 @@ pub(crate) struct Process<'p> {
     pub(crate) signals: Signals,
     http_server: &'p mut HttpServer,
     ready_file: PidFile,
+    /// Both of them, for people.
+    pub(crate) addresses: String,
 }
 
 impl Process<'_> {
@@ -212,7 +216,7 @@ impl Process<'_> {
                 },
                 () = node.failed() => break,
                 () = works(&mut view), if !told_ready => {
-                    signals::tell_ready(&self.ready_file);
+                    signals::tell_ready(&self.ready_file, &self.addresses);
                     told_ready = true;
                 }
             }

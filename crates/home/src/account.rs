@@ -55,6 +55,11 @@ pub fn create_account(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<CreatedAccount, Failure> {
     let config = Config::load(&request.config, variable)?;
+    // A misspelt key may be the reason.
+    create_in(&config, request).inspect_err(|_| config.print_warnings())
+}
+
+fn create_in(config: &Config, request: &NewAccount) -> Result<CreatedAccount, Failure> {
     if let Some(name) = &request.name {
         check_name(name)?;
     }
@@ -95,7 +100,7 @@ pub fn create_account(
             failure.hint(format!("the account {address} was created all the same"))
         })?;
     }
-    let remarks = remarks(&config, request);
+    let remarks = remarks(config, request);
     Ok(CreatedAccount {
         address,
         data_dir,

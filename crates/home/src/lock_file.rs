@@ -1,5 +1,5 @@
-//! One process per key and host: two would sign against each other.
-//! The system drops the lock with the process, so a crash leaves none behind.
+//! One process per key, per registry, per directory. The system drops a lock with its
+//! process, so a crash leaves none behind; the file stays and names the last holder.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek, Write};
@@ -13,11 +13,11 @@ use crate::{ExitCode, Failure};
 /// Longest content that is read from a lock file, in bytes.
 const MAX_BYTES: usize = 64;
 
-/// Why the key cannot be used by this process.
+/// Why a lock is not ours.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyLockError {
-    /// Another process uses it.
-    #[error("{} is locked: process {pid} uses this key", .path.display())]
+pub enum LockFileError {
+    /// Another process has it.
+    #[error("{} is locked by process {pid}", .path.display())]
     Held {
         /// The lock file.
         path: PathBuf,
@@ -34,31 +34,31 @@ pub enum KeyLockError {
     },
 }
 
-impl From<KeyLockError> for Failure {
-    fn from(error: KeyLockError) -> Self {
+impl From<LockFileError> for Failure {
+    fn from(error: LockFileError) -> Self {
         let message = error.to_string();
         match error {
-            KeyLockError::Held { pid, .. } => Self::new(ExitCode::Busy, message)
-                .hint("two processes with one key would sign against each other")
-                .hint(format!("stop the other one: kill {pid}")),
-            KeyLockError::Io { .. } => Self::new(ExitCode::Unexpected, message),
+            LockFileError::Held { pid, .. } => {
+                Self::new(ExitCode::Busy, message).hint(format!("stop the other one: kill {pid}"))
+            }
+            LockFileError::Io { .. } => Self::new(ExitCode::Unexpected, message),
         }
     }
 }
 
-/// The right to use a key, until it is dropped.
+/// A lock that is held until this is dropped.
 #[derive(Debug)]
-pub struct KeyLock {
+pub struct LockFile {
     _locked: File,
 }
 
-impl KeyLock {
+impl LockFile {
     /// Takes the lock at `path` and writes the own process id into it.
     ///
     /// # Errors
-    /// [`KeyLockError::Held`] names the process that has it.
-    pub fn take(path: &Path) -> Result<Self, KeyLockError> {
-        let io_error = |source| KeyLockError::Io {
+    /// [`LockFileError::Held`] names the process that has it.
+    pub fn take(path: &Path) -> Result<Self, LockFileError> {
+        let io_error = |source| LockFileError::Io {
             path: path.to_owned(),
             source,
         };
@@ -74,13 +74,10 @@ impl KeyLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let text = read_text(&file, MAX_BYTES).unwrap_or_default();
-                let pid = match text.trim().parse::<u32>() {
-                    Ok(pid) => pid.to_string(),
-                    Err(_) => "(unknown)".to_owned(),
-                };
-                return Err(KeyLockError::Held {
+                let pid = text.trim().parse::<u32>();
+                return Err(LockFileError::Held {
                     path: path.to_owned(),
-                    pid,
+                    pid: pid.map_or_else(|_| "(unknown)".to_owned(), |pid| pid.to_string()),
                 });
             }
             Err(TryLockError::Error(source)) => return Err(io_error(source)),
@@ -98,24 +95,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_user_is_refused_and_told_who_has_it() {
+    fn a_second_holder_is_refused_and_told_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
         std::fs::write(&path, "999999999 and more").unwrap();
-        let first = KeyLock::take(&path).unwrap();
-        let failure = Failure::from(KeyLock::take(&path).unwrap_err());
+        let first = LockFile::take(&path).unwrap();
+        let failure = Failure::from(LockFile::take(&path).unwrap_err());
         assert_eq!(failure.code, ExitCode::Busy);
         let me = process::id();
-        assert!(
-            failure.message.contains(&format!("process {me} uses")),
-            "{failure}"
-        );
-        assert!(failure.hints[1].contains(&format!("kill {me}")));
+        assert!(failure.message.ends_with(&format!("by process {me}")));
+        assert!(failure.hints[0].contains(&format!("kill {me}")));
         drop(first);
-        KeyLock::take(&path).unwrap();
+        LockFile::take(&path).unwrap();
         assert!(matches!(
-            KeyLock::take(dir.path()),
-            Err(KeyLockError::Io { .. })
+            LockFile::take(dir.path()),
+            Err(LockFileError::Io { .. })
         ));
     }
 }

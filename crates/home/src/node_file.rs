@@ -41,7 +41,14 @@ impl NodeFile {
     /// `InvalidData` for something else in the file; else what the system says.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         match File::open(path) {
-            Ok(file) => Ok(Some(serde_json::from_str(&read_text(file, MAX_BYTES)?)?)),
+            Ok(file) => match serde_json::from_str(&read_text(file, MAX_BYTES)?) {
+                Ok(node) => Ok(Some(node)),
+                Err(_) => {
+                    let fault =
+                        "it holds something else than a node writes; remove it if none runs";
+                    Err(io::Error::new(io::ErrorKind::InvalidData, fault))
+                }
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -84,7 +91,11 @@ mod tests {
         NodeFile::remove(&path).unwrap();
         assert_eq!(NodeFile::read(&path).unwrap(), None);
         fs::write(&path, "{\"pid\":").unwrap();
-        assert!(NodeFile::read(&path).is_err());
+        let error = NodeFile::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("something else") && !error.contains("EOF"),
+            "{error}"
+        );
         fs::write(&path, " ".repeat(MAX_BYTES + 1)).unwrap();
         assert!(
             NodeFile::read(&path)

@@ -1,5 +1,5 @@
-//! A file with the process id, by which others know that a server runs or is ready. Two
-//! servers may be told the same name: each removes only what it has written itself.
+//! A file with the process id: it exists while a server runs or is ready. Two servers may
+//! be given the same name, so each removes only what it has written itself.
 
 use std::fs;
 use std::io;
@@ -30,15 +30,18 @@ impl PidFile {
         Ok(Self(path.transpose()?))
     }
 
-    /// Removes what an earlier run has left.
+    /// Removes what an earlier run has left, and makes sure that [`PidFile::write`] will work.
     ///
     /// # Errors
-    /// [`Failure`] if it stays.
-    pub fn clear(&self) -> Result<(), Failure> {
-        match self.0.as_deref().filter(|path| is_whole_file(path)) {
-            Some(path) => fs::remove_file(path).map_err(|error| unwritable(path, &error)),
-            None => Ok(()),
-        }
+    /// [`Failure`] 3 if the old file stays or a new one cannot be written.
+    pub fn prepare(&self) -> Result<(), Failure> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let prepared = if is_whole_file(path) || !path.exists() {
+            replace(path, b"", 0o644).and_then(|()| fs::remove_file(path))
+        } else {
+            fs::OpenOptions::new().write(true).open(path).map(drop)
+        };
+        prepared.map_err(|error| unwritable(path, &error))
     }
 
     /// Writes the process id; readers see all of it or nothing.
@@ -97,9 +100,9 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
 
         let file = PidFile::new(Some(&path)).unwrap();
-        file.clear().unwrap();
+        file.prepare().unwrap();
         assert!(!path.exists());
-        file.clear().unwrap();
+        file.prepare().unwrap();
         file.write().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), own_id());
         drop(file);
@@ -118,13 +121,13 @@ mod tests {
         let path = dir.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &path).unwrap();
         let file = PidFile::new(Some(&path)).unwrap();
-        file.clear().unwrap();
+        file.prepare().unwrap();
         file.write().unwrap();
         drop(file);
         assert_eq!(fs::read_link(path).unwrap(), Path::new("/dev/null"));
         let nowhere = dir.path().join("none/pid");
         let file = PidFile::new(Some(&nowhere)).unwrap();
-        file.clear().unwrap();
+        assert_eq!(file.prepare().unwrap_err().code, ExitCode::BadConfig);
         assert_eq!(file.write().unwrap_err().code, ExitCode::BadConfig);
     }
 }

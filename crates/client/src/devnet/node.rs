@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ccoin_core::{BlockId, Height};
-use ccoin_home::{DataDir, KeyLock, KeyLockError, NodeFile};
+use ccoin_home::{DataDir, LockFile, LockFileError, NodeFile};
 use serde::de::IgnoredAny;
 use serde_json::json;
 use tokio::process::Command;
@@ -129,9 +129,9 @@ impl Node {
         let path = self.data_dir.lock();
         let begun = Instant::now();
         loop {
-            match KeyLock::take(&path) {
+            match LockFile::take(&path) {
                 Ok(_) => return Ok(()),
-                Err(KeyLockError::Held { .. }) if begun.elapsed() < PATIENCE / 6 => {
+                Err(LockFileError::Held { .. }) if begun.elapsed() < PATIENCE / 6 => {
                     tokio::time::sleep(LOOK).await;
                 }
                 Err(error) => return Err(DevnetError::Failed(error.into())),
