@@ -71,7 +71,7 @@ struct Options {
     help: Option<bool>,
 }
 
-/// What `--genesis` names.
+/// The content of `--genesis`.
 enum Source {
     Configuration(Box<GenesisDocument>),
     Block(Box<Genesis>),

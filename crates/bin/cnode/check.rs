@@ -9,7 +9,7 @@ use ccoin_home::{
 use ccoin_node::ChainPaths;
 use std::sync::Arc;
 
-/// What a start has read; nothing has been changed.
+/// The files that a start has read; it has changed none.
 pub(crate) struct Found {
     pub(crate) config: Config,
     pub(crate) dir: DataDir,

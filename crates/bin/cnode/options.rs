@@ -5,7 +5,7 @@ use ccoin_home::DaemonOptions;
 use clap::{ArgAction, Parser, ValueEnum};
 use std::path::PathBuf;
 
-/// What a node does.
+/// The role of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NodeType {
     /// Follows the chain and serves the API.
@@ -24,7 +24,7 @@ impl NodeType {
     }
 }
 
-/// What nobody would guess from the options.
+/// Shown below the options, because they do not say it.
 const WITHOUT_CHAIN: &str = "A node without a chain may wait for days until a peer offers one. \
     For --daemon and for systemd it has started as soon as it looks for one; --ready-file and \
     /readyz tell when it works.";

@@ -1,4 +1,4 @@
-//! What SIGHUP renews without a restart: the log, the token, the allow-list.
+//! SIGHUP renews the log, the token and the allow-list without a restart.
 
 use crate::peer_setup::PeerLinks;
 use ccoin_home::{ApiToken, Config, DataDir, Failure, LogSink, environment};
@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// What SIGHUP renews.
+/// The parts that SIGHUP renews.
 pub(crate) struct Reload<'p> {
     log: LogSink,
     token: Arc<RwLock<ApiToken>>,

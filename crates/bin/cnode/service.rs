@@ -106,12 +106,12 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     let _ = NodeFile::remove(&dir.node_file());
     log_change(NodeState::Stopping, Event::Ended);
     ending.inspect_err(|error| {
-        // Nobody reads the stderr of a node in the background.
+        // The stderr of a node in the background is closed.
         tracing::error!("{error}");
     })
 }
 
-/// What the node's machine does not log: it lives neither before nor after.
+/// Logs a change of state outside the life of the machine, which logs the others.
 pub(crate) fn log_change(from: NodeState, event: Event) {
     let (to, _) = next(from, event);
     tracing::info!(
@@ -147,7 +147,7 @@ impl HttpServer {
     }
 }
 
-/// What the life of a node hangs on.
+/// The parts of a running process.
 pub(crate) struct Process<'p> {
     pub(crate) options: &'p Options,
     pub(crate) reload: Reload<'p>,
@@ -237,7 +237,7 @@ impl Process<'_> {
     }
 }
 
-/// The vote file of a validator. When it is lost, nobody knows what the key has signed
+/// The vote file of a validator. When it is lost, it is unknown what the key has signed
 /// in this slot: the node seals from the next slot on.
 fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<VoteFile, Failure> {
     let path = dir.votes();

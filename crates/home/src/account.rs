@@ -18,7 +18,7 @@ use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, VoteFile, writ
 /// Longest name of an account, in characters.
 const MAX_NAME_CHARS: usize = 64;
 
-/// What account to make.
+/// The account to make.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     /// The configuration whose `app.base_path` is used.
@@ -27,7 +27,7 @@ pub struct NewAccount {
     pub name: Option<String>,
     /// Size of the RSA key: 2048, 3072 or 4096 bits.
     pub bits: usize,
-    /// Where the passphrase comes from.
+    /// The source of its passphrase.
     pub passphrase: PassphraseSource,
     /// Write the address into the configuration?
     pub update_config: bool,
@@ -42,7 +42,7 @@ pub struct CreatedAccount {
     pub address: Address,
     /// Its files.
     pub data_dir: DataDir,
-    /// What the user should know, one line each.
+    /// Remarks for the user, one line each.
     pub remarks: Vec<String>,
 }
 

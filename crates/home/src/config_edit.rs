@@ -16,7 +16,7 @@ use crate::jsonc::{AnyCase, Document, JsoncError, UnknownKeys, without_byte_orde
 /// visible, while an entry of 0 would be dropped.
 pub const STARTING_BALANCE: u64 = 1_000;
 
-/// Where addresses stand in a genesis.json.
+/// The addresses that a genesis.json lists.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Listed {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_there_in_other_letters_is_the_same_address() {
+    fn an_address_in_upper_case_is_not_added_again() {
         let upper = "AB".repeat(20);
         let text = format!(
             "{{ \"network_id\": 1, \"miners\": [\"{upper}\"], \"alloc\": {{\"{upper}\": {{\"balance\": 7}}}} }}"

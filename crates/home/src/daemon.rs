@@ -15,7 +15,7 @@ use crate::{ExitCode, Failure, PidFile};
 /// Set for the detached copy.
 const DETACHED: &str = "CCOIN_DETACHED";
 
-/// What the detached copy says on stdout when it has started, before its status.
+/// Begins the line that the detached copy writes on stdout when it has started.
 const READY: &str = "ready: ";
 
 /// Longest such line, in bytes.
@@ -89,7 +89,7 @@ impl DaemonOptions {
     /// comes in before is thrown away. Without it `end` is dropped.
     pub fn when_stdin_closes(&self, end: impl FnOnce() + Send + 'static) {
         if self.until_stdin_closes {
-            // Nobody waits for this thread: a read from a terminal or pipe cannot be cut short.
+            // The thread is never joined: a read from a terminal or pipe cannot be cut short.
             thread::spawn(move || {
                 until_end(io::stdin().lock());
                 end();
@@ -123,7 +123,7 @@ impl DaemonOptions {
     }
 }
 
-/// Reads to the end, or to the first error: then, too, nobody holds the other end.
+/// Reads to the end, or to the first error: then, too, the other end is closed.
 fn until_end(mut input: impl Read) {
     let mut thrown_away = [0; 64];
     loop {

@@ -18,11 +18,11 @@ use crate::jsonc::{AnyCase, Document, JsoncError, UnknownKeys};
 /// A whole genesis.json: the configuration and the first accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GenesisDocument {
-    /// What block 1 carries as its data.
+    /// The data of block 1.
     pub config: GenesisConfig,
-    /// What block 1 carries as its body.
+    /// The body of block 1.
     pub alloc: BTreeMap<Address, Allocation>,
-    /// What was odd but readable.
+    /// Remarks on odd but readable places.
     pub warnings: Vec<String>,
 }
 

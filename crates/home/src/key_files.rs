@@ -65,7 +65,7 @@ pub enum KeyFileError {
     Key {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         source: KeyError,
     },
     /// The file cannot be read or written.
@@ -73,7 +73,7 @@ pub enum KeyFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_loaded_and_never_overwritten() {
+    fn a_written_key_is_loaded_and_never_overwritten() {
         let base = tempfile::tempdir().unwrap();
         let dir = written(base.path(), None);
         assert_eq!(

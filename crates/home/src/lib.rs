@@ -1,4 +1,4 @@
-//! What an account keeps on its host: configuration, data directory, key
+//! The files of an account on its host: configuration, data directory, key
 //! files, vote file, token; and how every binary ends.
 //!
 //! It opens files and asks for passphrases; it never opens a socket and

@@ -29,7 +29,7 @@ pub enum LockFileError {
     Io {
         /// The lock file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }

@@ -6,7 +6,7 @@ use ccoin_core::Address;
 
 use crate::DataDir;
 
-/// What the founder or the operator should know when `account` is no miner.
+/// Warnings for the founder or the operator when `account` is no miner.
 #[must_use]
 pub fn miner_warnings(base_path: &Path, account: Address, miners: &[Address]) -> Vec<String> {
     if miners.contains(&account) {

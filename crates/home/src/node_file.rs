@@ -19,9 +19,9 @@ const MAX_BYTES: usize = 4_096;
 pub struct NodeFile {
     /// The process.
     pub pid: u32,
-    /// Where it listens for peers.
+    /// Its address for peers.
     pub p2p: SocketAddr,
-    /// Where it listens for HTTP.
+    /// Its address for HTTP.
     pub http: SocketAddr,
 }
 
@@ -29,7 +29,7 @@ impl NodeFile {
     /// Writes the file.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_string(self)?;
         replace(path, format!("{text}\n").as_bytes(), 0o644)
@@ -38,7 +38,7 @@ impl NodeFile {
     /// Reads the file; `None` if no node runs.
     ///
     /// # Errors
-    /// `InvalidData` for something else in the file; else what the system says.
+    /// `InvalidData` for something else in the file; else the error of the system.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         match File::open(path) {
             Ok(file) => match serde_json::from_str(&read_text(file, MAX_BYTES)?) {
@@ -57,7 +57,7 @@ impl NodeFile {
     /// Removes the file; it is fine if there is none.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn remove(path: &Path) -> io::Result<()> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_until_it_is_removed() {
+    fn a_node_file_is_read_until_it_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node.json");
         assert_eq!(NodeFile::read(&path).unwrap(), None);

@@ -67,7 +67,7 @@ impl Drop for PidFile {
         if let Some(path) = path
             && fs::read(path).is_ok_and(|bytes| bytes == own_id().as_bytes())
         {
-            // Somebody may have removed it before.
+            // Another process may have removed it before.
             let _ = fs::remove_file(path);
         }
     }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_stays() {
+    fn a_link_or_device_stays_what_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &path).unwrap();

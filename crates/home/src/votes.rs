@@ -1,9 +1,9 @@
-//! What a key has signed, on disk before the signature leaves the host, so
+//! The record of what a key has signed, on disk before the signature leaves the host, so
 //! that it never signs two things for one turn, even across crashes.
 //!
 //! Two slots take turns: while one is written the other stays whole, and the
 //! one with a good checksum and the higher sequence number counts. A record
-//! never goes back. Who may sign what is decided elsewhere.
+//! never goes back. The rules of signing are elsewhere.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -32,7 +32,7 @@ const CHECKSUM_BYTES: usize = 32;
 /// Networks that one key can serve in its life.
 const MAX_RECORDS: usize = (SLOT_BYTES - HEADER_BYTES - CHECKSUM_BYTES) / RECORD_BYTES;
 
-/// What a key has signed on one network.
+/// The last signatures of a key on one network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VoteRecord {
     /// The network.
@@ -52,10 +52,10 @@ impl VoteRecord {
 /// Why the vote file cannot be trusted or written.
 #[derive(Debug, thiserror::Error)]
 pub enum VoteFileError {
-    /// There is none: nobody knows what the key has signed.
+    /// There is none: it is unknown what the key has signed.
     #[error("the vote file {} is missing", .0.display())]
     Missing(PathBuf),
-    /// Neither slot is whole: nobody knows what the key has signed.
+    /// Neither slot is whole: it is unknown what the key has signed.
     #[error("the vote file {} is damaged: no slot has a good checksum", .0.display())]
     Damaged(PathBuf),
     /// Another version of the program wrote it.
@@ -85,7 +85,7 @@ pub enum VoteFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -176,7 +176,7 @@ impl VoteFile {
         })
     }
 
-    /// What the key has signed on a network; `None` if it never signed there.
+    /// The record of a network; `None` if the key never signed there.
     #[must_use]
     pub fn record(&self, genesis_id: &BlockId) -> Option<VoteRecord> {
         self.current

@@ -43,12 +43,12 @@ pub struct Config {
     /// The file, as messages name it.
     #[serde(skip)]
     pub file: String,
-    /// What was odd but readable.
+    /// Remarks on odd but readable places.
     #[serde(skip)]
     pub warnings: Vec<String>,
 }
 
-/// Where the data directories are.
+/// The place of the data directories.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct AppConfig {
@@ -65,7 +65,7 @@ pub struct ClientConfig {
     pub account_address: Option<Address>,
     /// A name for people.
     pub name: Option<String>,
-    /// What this miner writes into its blocks, at most 1,024 bytes.
+    /// The data of this miner's blocks, at most 1,024 bytes.
     pub block_data: Option<String>,
 }
 
@@ -136,7 +136,7 @@ pub enum ConfigError {
     Read {
         /// The file.
         file: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// A fault at a place of the file.

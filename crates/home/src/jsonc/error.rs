@@ -19,9 +19,9 @@ pub struct JsoncError {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong, with the value seen.
+    /// The fault, with the value seen.
     pub fault: String,
-    /// What to write instead, for a line of its own.
+    /// The remedy, for a line of its own.
     pub advice: String,
 }
 

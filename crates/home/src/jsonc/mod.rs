@@ -31,7 +31,7 @@ pub(crate) const MAX_DOCUMENT_BYTES: usize = 16 << 20;
 /// Warnings that are kept; a document of thousands of odd entries must not take minutes.
 const MAX_WARNINGS: usize = 20;
 
-/// What becomes of a key that the type does not have.
+/// The treatment of a key that the type does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UnknownKeys {
     /// The document is refused.
@@ -48,8 +48,8 @@ pub(crate) struct Document<'a> {
     unknown_keys: UnknownKeys,
     variables: Option<Variables<'a>>,
     warnings: RefCell<Vec<String>>,
-    /// Where the value that was read last begins, and how it is called: a type that does not
-    /// like it says so before another one is read.
+    /// Place and name of the value that was read last: a type that refuses it does so before
+    /// another one is read.
     last: RefCell<(usize, String)>,
 }
 
@@ -162,7 +162,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// What was odd but readable, in the order of reading.
+    /// Remarks on odd but readable places, in the order of reading.
     pub(crate) fn into_warnings(self) -> Vec<String> {
         self.warnings.into_inner()
     }

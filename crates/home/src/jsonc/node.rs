@@ -154,7 +154,7 @@ impl<'d> Node<'d> {
                 .contains(&field)
                 .then(|| (field, self.child(path, &property.value)))
         });
-        // What is missing is missing in the object.
+        // A missing key is a fault of the object.
         let end = iter::from_fn(|| {
             last.replace((self.value.start(), String::new()));
             None
