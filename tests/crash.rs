@@ -5,7 +5,7 @@
 mod support;
 
 use ccoin_core::{BlockId, TxId, block::Block, block::SealedBlock};
-use ccoin_home::VoteFile;
+use ccoin_storage::VoteFile;
 use ccoin_storage::{BlockLog, Position, StorageError};
 use serde_json::{Value, json};
 use std::{

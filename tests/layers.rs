@@ -15,9 +15,10 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "ccoin-home",
-        &["core", "crypto"],
+        &["storage", "core", "crypto"],
         &["tokio", "axum", "hyper"],
     ),
+    ("ccoin-http", &[], &["clap", "rusty-leveldb", "rmp-serde"]),
     (
         "ccoin-p2p",
         &["core", "crypto"],
@@ -30,17 +31,17 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "ccoin-api",
-        &["node", "core", "crypto"],
+        &["node", "http", "core", "crypto"],
         &["clap", "rusty-leveldb"],
     ),
     (
         "ccoin-client",
-        &["home", "core", "crypto"],
+        &["http", "home", "core", "crypto"],
         &["axum", "rusty-leveldb"],
     ),
     (
         "ccoin-discovery",
-        &["home", "core", "crypto"],
+        &["http", "home", "core", "crypto"],
         &["clap", "rusty-leveldb"],
     ),
 ];

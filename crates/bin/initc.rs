@@ -11,7 +11,7 @@ use ccoin_home::{
 };
 use ccoin_node::{
     ChainPaths, NodeError, clock,
-    founding::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
+    genesis_mining::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
 };
 use ccoin_storage::ChainLock;
 use clap::{ArgAction, Parser};
@@ -208,7 +208,7 @@ fn mine(document: &GenesisDocument) -> anyhow::Result<Genesis> {
         Failure::new(ExitCode::BadConfig, error.to_string())
     };
     let unmined =
-        UnminedGenesis::new(&document.config, &document.alloc, clock::now()).map_err(bad)?;
+        UnminedGenesis::new(&document.config, &document.alloc, clock::wall()).map_err(bad)?;
     let mut told = Instant::now();
     let genesis = mine_genesis(unmined, &mut |tries| {
         if told.elapsed() > Duration::from_secs(1) {

@@ -2,10 +2,12 @@
 //! after the first steps, an account and a chain. It starts binaries in it.
 
 use super::{Node, PATIENCE};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ccoin_core::Address;
 use serde_json::{Value, json};
 use std::{
     fs,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::PathBuf,
     process::{Command, Output, Stdio},
     thread,
@@ -50,6 +52,35 @@ impl Place {
         place.replace_discovery(SHIPPED_DISCOVERY, port);
         place.nobody = Some(nobody);
         place
+    }
+
+    /// A directory that `tests/data/pack.py` packed, and what its node answered at the end.
+    pub(crate) fn packed(text: &str) -> (Self, Value) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut packed: Value = serde_json::from_str(text).unwrap();
+        for (name, file) in packed["files"].as_object().unwrap() {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let mode = file["mode"].as_u64().unwrap() as u32;
+            let mut options = fs::OpenOptions::new();
+            let target = options.write(true).create_new(true).mode(mode);
+            let target = target.open(path).unwrap();
+            target.set_len(file["size"].as_u64().unwrap()).unwrap();
+            for part in file["parts"].as_array().unwrap() {
+                let bytes = STANDARD.decode(part[1].as_str().unwrap()).unwrap();
+                target
+                    .write_all_at(&bytes, part[0].as_u64().unwrap())
+                    .unwrap();
+            }
+        }
+        let answers = packed["answers"].take();
+        let address = answers["address"].as_str().unwrap().to_owned();
+        let place = Self {
+            dir,
+            address,
+            nobody: None,
+        };
+        (place, answers)
     }
 
     /// Sets the discovery service.

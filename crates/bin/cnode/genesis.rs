@@ -56,7 +56,7 @@ impl Process<'_> {
             "no chain yet: waiting for a peer that offers one",
             &self.addresses,
         );
-        let search = ccoin_node::seek_genesis(&self.reload.links.setup, key, connected);
+        let search = ccoin_node::fetch_genesis(&self.reload.links.setup, key, connected);
         tokio::pin!(search);
         loop {
             tokio::select! {

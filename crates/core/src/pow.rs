@@ -5,7 +5,7 @@
 
 use crate::{BlockId, MAX_INTEGER, PowNonce};
 use ccoin_crypto::Hash;
-use sha2::{compress256, digest::generic_array::GenericArray};
+use sha2::block_api::compress256;
 
 /// Greatest difficulty: the zeros fit the first 32-bit word of a digest.
 pub const MAX_DIFFICULTY: u8 = 8;
@@ -23,7 +23,7 @@ const INITIAL: [u32; 8] = [
 ];
 
 /// Bytes before the nonce: the mining hash in hex.
-const PREFIX_BYTES: u64 = 64;
+const PREFIX_BYTES: usize = 64;
 
 /// Whether `id` starts with `difficulty` zero hex digits.
 #[must_use]
@@ -44,13 +44,13 @@ impl Midstate {
     /// Compresses the 64 hex digits of `mining_hash`.
     #[must_use]
     pub fn new(mining_hash: &Hash) -> Self {
+        let mut digits = [0; PREFIX_BYTES];
+        digits
+            .iter_mut()
+            .zip(mining_hash.to_string().bytes())
+            .for_each(|(slot, byte)| *slot = byte);
         let mut state = INITIAL;
-        compress256(
-            &mut state,
-            &[GenericArray::clone_from_slice(
-                mining_hash.to_string().as_bytes(),
-            )],
-        );
+        compress256(&mut state, &[digits]);
         Self(state)
     }
 
@@ -76,15 +76,15 @@ impl Midstate {
 
 /// The second SHA-256 block of a try: decimal nonce, padding, total length in bits.
 struct Digits {
-    block: GenericArray<u8, sha2::digest::consts::U64>,
+    block: [u8; 64],
     length: usize,
 }
 
 impl Digits {
     fn new(nonce: u64) -> Self {
         let text = nonce.to_string();
-        let mut block = GenericArray::default();
-        let bits = PREFIX_BYTES
+        let mut block = [0; 64];
+        let bits = (PREFIX_BYTES as u64)
             .saturating_add(text.len() as u64)
             .saturating_mul(8)
             .to_be_bytes();

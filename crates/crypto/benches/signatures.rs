@@ -1,4 +1,4 @@
-//! Cost of one signature, one verification and one hash, the limits of throughput.
+//! Cost of keys, signatures, verification and hashes, the limits of throughput.
 
 use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use ccoin_crypto::{PublicKey, SecretKey, Verifier, sha256};
@@ -35,6 +35,17 @@ fn signatures(c: &mut Criterion) {
     });
 }
 
+fn keys(c: &mut Criterion) {
+    c.bench_function("make a key, RSA-2048", |b| {
+        b.iter(|| SecretKey::generate(2048));
+    });
+    let key = SecretKey::generate(2048).expect("the system has randomness");
+    let pem = key.to_pem(Some("passphrase"));
+    c.bench_function("unlock a key file", |b| {
+        b.iter(|| SecretKey::from_pem(black_box(&pem), Some("passphrase")));
+    });
+}
+
 fn hashes(c: &mut Criterion) {
     let bytes = vec![7; 1 << 20];
     for size in [20, 65, 1 << 20] {
@@ -44,5 +55,5 @@ fn hashes(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, signatures, hashes);
+criterion_group!(benches, keys, signatures, hashes);
 criterion_main!(benches);

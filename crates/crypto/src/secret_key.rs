@@ -1,17 +1,17 @@
 //! RSA secret keys: generation, signing, and the PKCS#8 PEM that `openssl pkey` opens.
 //! Secret bytes are wiped when dropped and never printed; nothing is ever decrypted with a key.
 
-use crate::{Hash, KeyError, PublicKey, Signature, public_key::BITS};
+use crate::{Hash, KeyError, PublicKey, Signature, public_key::BITS, random_bytes};
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     rand::SystemRandom,
     signature::{KeyPair as _, RSA_PSS_SHA256, RsaKeyPair},
 };
-use rand_core::{OsRng, RngCore};
+use getrandom::SysRng;
 use rsa::{
-    RsaPrivateKey,
+    PrivateKey,
     pkcs8::{
-        EncodePrivateKey, EncryptedPrivateKeyInfo, PrivateKeyInfo, SecretDocument,
+        EncodePrivateKey, EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument,
         der::pem::{LineEnding, PemLabel},
         pkcs5::pbes2,
     },
@@ -49,7 +49,7 @@ impl SecretKey {
         let failed = KeyError::Library {
             action: "generate a key",
         };
-        let key = RsaPrivateKey::new(&mut OsRng, bits).map_err(|_| failed.clone())?;
+        let key = PrivateKey::new(&mut SysRng, bits).map_err(|_| failed.clone())?;
         Self::from_pkcs8(key.to_pkcs8_der().map_err(|_| failed)?)
     }
 
@@ -68,8 +68,8 @@ impl SecretKey {
         let (label, document) =
             SecretDocument::from_pem(text.trim()).map_err(|_| KeyError::Malformed)?;
         match label {
-            PrivateKeyInfo::PEM_LABEL => Self::from_pkcs8(document),
-            EncryptedPrivateKeyInfo::PEM_LABEL => {
+            PrivateKeyInfoRef::PEM_LABEL => Self::from_pkcs8(document),
+            EncryptedPrivateKeyInfoRef::PEM_LABEL => {
                 Self::from_pkcs8(decrypt(&document, passphrase.ok_or(KeyError::Locked)?)?)
             }
             _ => Err(KeyError::Malformed),
@@ -93,18 +93,16 @@ impl SecretKey {
         let Some(passphrase) = passphrase else {
             return self
                 .der
-                .to_pem(PrivateKeyInfo::PEM_LABEL, LineEnding::LF)
+                .to_pem(PrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)
                 .expect("a document that was decoded can be encoded");
         };
-        let (mut salt, mut iv) = ([0; 16], [0; 16]);
-        OsRng.fill_bytes(&mut salt);
-        OsRng.fill_bytes(&mut iv);
-        let scheme = pbes2::Parameters::pbkdf2_sha256_aes256cbc(ROUNDS, &salt, &iv)
+        let (salt, iv) = (random_bytes::<16>(), random_bytes());
+        let scheme = pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ROUNDS, &salt, iv)
             .expect("a salt of 16 bytes and these rounds are within the library's limits");
-        PrivateKeyInfo::try_from(self.der.as_bytes())
+        PrivateKeyInfoRef::try_from(self.der.as_bytes())
             .and_then(|key| key.encrypt_with_params(scheme, passphrase))
             .and_then(|sealed| {
-                Ok(sealed.to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF)?)
+                Ok(sealed.to_pem(EncryptedPrivateKeyInfoRef::PEM_LABEL, LineEnding::LF)?)
             })
             .expect("a document that was decoded can be encoded")
     }
@@ -135,7 +133,7 @@ impl SecretKey {
 }
 
 fn decrypt(document: &SecretDocument, passphrase: &str) -> Result<SecretDocument, KeyError> {
-    let sealed: EncryptedPrivateKeyInfo<'_> =
+    let sealed: EncryptedPrivateKeyInfoRef<'_> =
         document.decode_msg().map_err(|_| KeyError::Encryption)?;
     // scrypt is refused with the rest: its parameters ask for memory before anything is checked
     let rounds = sealed

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use ccoin_core::Address;
 use ccoin_crypto::SecretKey;
+use ccoin_storage::VoteFile;
 
 use crate::atomic_file::{read_text, replace, write_new};
 use crate::config_edit::{add_miner, set_account_address};
 use crate::genesis_file::GenesisDocument;
 use crate::jsonc::{JsoncError, MAX_DOCUMENT_BYTES};
-use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, VoteFile, write_key};
+use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, write_key};
 
 /// Longest name of an account, in characters.
 const MAX_NAME_CHARS: usize = 64;

@@ -14,8 +14,8 @@ static WRITING: Mutex<()> = Mutex::new(());
 /// Writes a file that must not exist yet, with the permission bits `mode`.
 ///
 /// # Errors
-/// `AlreadyExists` if there is one, which stays as it is; else the error of the system.
-pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// `AlreadyExists` if there is one, which stays as it is; else what the system says.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let _writing = writing();
     let temporary = write_temporary(path, bytes, mode)?;
     // A link, unlike a rename, fails when the name is taken.
@@ -29,7 +29,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> 
 /// readers see the old one or all of the new one.
 ///
 /// # Errors
-/// The error of the system; the old file stays then.
+/// What the system says; the old file stays then.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let _writing = writing();
     let temporary = write_temporary(path, bytes, mode)?;
@@ -40,7 +40,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// Reads text of at most `max` bytes.
 ///
 /// # Errors
-/// `InvalidData` for a longer file or one that is not UTF-8; else the error of the system.
+/// `InvalidData` for a longer file or one that is not UTF-8; else what the system says.
 pub fn read_text(file: impl Read, max: usize) -> io::Result<String> {
     let mut text = String::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_of_a_dead_process_of_the_same_number_is_replaced() {
+    fn what_a_dead_process_of_the_same_number_has_left_is_in_nobodys_way() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         let rest = dir.path().join(format!("key.{}.new", process::id()));

@@ -30,7 +30,7 @@ mod votes;
 
 pub use account::{CreatedAccount, NewAccount, create_account};
 pub use args::options;
-pub use atomic_file::{read_text, replace as replace_file};
+pub use atomic_file::{read_text, replace as replace_file, write_new};
 pub use config::{
     AppConfig, ClientConfig, Config, ConfigError, DiscoveryConfig, HttpConfig, P2pConfig,
     environment,
@@ -49,4 +49,3 @@ pub use node_file::NodeFile;
 pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
 pub use pid_file::PidFile;
 pub use token::{ApiToken, TokenError};
-pub use votes::{VoteFile, VoteFileError, VoteRecord};

@@ -6,8 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ccoin_crypto::constant_time_eq;
-use rand_core::{OsRng, RngCore};
+use ccoin_crypto::{constant_time_eq, random_bytes};
 
 use crate::atomic_file::{read_text, write_new};
 use crate::{ExitCode, Failure};
@@ -62,10 +61,7 @@ impl ApiToken {
         let text = match File::open(path) {
             Ok(file) => read_text(file, 2 * TOKEN_DIGITS).map_err(io_error)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                OsRng
-                    .try_fill_bytes(&mut bytes)
-                    .map_err(|error| io_error(error.into()))?;
-                let text = hex::encode(bytes);
+                let text = hex::encode(random_bytes::<{ TOKEN_DIGITS / 2 }>());
                 write_new(path, format!("{text}\n").as_bytes(), 0o600).map_err(io_error)?;
                 text
             }

@@ -19,7 +19,7 @@ pub enum NodeError {
     Index(#[from] ccoin_storage::IndexError),
     /// The vote file.
     #[error(transparent)]
-    Votes(#[from] ccoin_home::VoteFileError),
+    Votes(#[from] ccoin_storage::VoteFileError),
     /// Block 1 in the log.
     #[error(transparent)]
     Genesis(#[from] GenesisError),

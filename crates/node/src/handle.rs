@@ -1,10 +1,10 @@
 //! What the API and other callers hold: submit, pay, read.
 
 use crate::{
-    actor::{Batch, Event},
-    board::Board,
+    chain_thread::{Batch, ChainHandle, Event},
     clock,
-    history::{History, Status},
+    reader::ChainReader,
+    tx_status::{TxStatus, TxTracker},
     verifier::VerifierPool,
     view::View,
 };
@@ -19,7 +19,7 @@ use ccoin_core::{
 use ccoin_crypto::SecretKey;
 use ccoin_p2p::{Network, PeerInfo};
 use std::sync::Arc;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 
 /// Why a transaction is not taken.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,11 +40,10 @@ pub enum SubmitError {
 pub struct NodeHandle {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) key: Arc<SecretKey>,
-    pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) batches: mpsc::Sender<Batch>,
+    pub(crate) chain: ChainHandle,
     pub(crate) verifiers: VerifierPool,
     pub(crate) view: watch::Receiver<Arc<View>>,
-    pub(crate) history: History,
+    pub(crate) reader: ChainReader,
     /// Text for payments without data. Locked while one is made: the next number is
     /// known when the last payment is on disk.
     pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
@@ -91,14 +90,14 @@ impl NodeHandle {
 
     /// Blocks, transactions and accounts, recent and old.
     #[must_use]
-    pub fn history(&self) -> &History {
-        &self.history
+    pub fn reader(&self) -> &ChainReader {
+        &self.reader
     }
 
     /// Transactions in memory.
     #[must_use]
-    pub fn board(&self) -> &Board {
-        &self.history.board
+    pub fn tx_tracker(&self) -> &TxTracker {
+        &self.reader.tx_tracker
     }
 
     /// Verifies transactions and puts them into the pool, each judged by itself.
@@ -132,7 +131,7 @@ impl NodeHandle {
             from: None,
             results,
         };
-        self.batches.send(batch).await.ok()?;
+        self.chain.batches.send(batch).await.ok()?;
         let mut results = answer.await.ok()?.into_iter();
         for verdict in &mut verdicts {
             let Ok(txn) = verdict else { continue };
@@ -148,8 +147,8 @@ impl NodeHandle {
     }
 
     async fn is_included(&self, txn: &VerifiedTransaction) -> bool {
-        let found = self.history.transaction(*txn.id()).await;
-        matches!(found, Ok(Some((_, Status::Included { .. }))))
+        let found = self.reader.transaction(*txn.id()).await;
+        matches!(found, Ok(Some((_, TxStatus::Included { .. }))))
     }
 
     /// Pays from this node's account: signs the next number with the node's key.
@@ -187,7 +186,7 @@ impl NodeHandle {
             to,
             amount,
             data,
-            time: clock::now(),
+            time: clock::wall(),
         };
         let (key, genesis) = (Arc::clone(&self.key), self.genesis.id);
         let sign = move || Transaction::sign(payment, &key, &genesis);
@@ -222,7 +221,7 @@ impl NodeHandle {
     pub fn account(&self, address: &Address) -> AccountNow {
         let view = self.view();
         let account = view.head().applied.state.account(address);
-        let numbers = self.board().numbers(address);
+        let numbers = self.tx_tracker().numbers(address);
         let waiting = numbers
             .iter()
             .filter(|number| **number > account.nonce)
@@ -248,10 +247,10 @@ impl NodeHandle {
     ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         let question = Box::new(move |machine: &Machine| {
-            // Whoever asked may have gone away.
+            // The caller may have gone away.
             let _ = answer.send(question(machine));
         });
-        self.events.send(Event::Ask(question)).await.ok()?;
+        self.chain.events.send(Event::Ask(question)).await.ok()?;
         answered.await.ok()
     }
 }

@@ -1,6 +1,6 @@
 //! What readers may see: published whole after it is on disk, never changed.
 
-use ccoin_core::{BlockId, Height, Timestamp, block::Header, machine::NodeState, rules::Applied};
+use ccoin_core::{BlockId, Height, Timestamp, applied::Applied, block::Header, machine::NodeState};
 use ccoin_storage::Position;
 use std::{collections::VecDeque, sync::Arc};
 

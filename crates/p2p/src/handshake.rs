@@ -1,10 +1,10 @@
-//! Both sides say who they are and prove it with their keys over fresh challenges.
-//! Reads and writes three frames; who may stay is judged elsewhere.
+//! Both sides prove their account keys over fresh challenges: `HEY`, `ACK`, `OKY`.
+//! `reject` decides which peers are welcome.
 
 use crate::{
     frame_reader::{FrameReader, ReadError},
-    place::Place,
-    refusal::Refusal,
+    host_port::HostPort,
+    reject::Rejection,
     shared::Shared,
 };
 use ccoin_core::message::{
@@ -20,34 +20,29 @@ use tokio::{
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
-    /// It broke off, or is none of ours.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The socket failed while we wrote.
     #[error(transparent)]
     Write(#[from] io::Error),
-    /// It took too long.
     #[error("the handshake was not finished in time")]
     Late,
-    /// The other side does not want us.
+    /// The other side rejects this node.
     #[error("the other side says: {}", .0.text())]
     Refused(Bye),
-    /// We do not want the other side.
+    /// This node rejects the other side.
     #[error("{1}")]
     Unwelcome(ByeReason, String),
-    /// Not a handshake of this protocol.
     #[error("{0}")]
     Malformed(String),
-    /// The signature is not by the key that the other side claims.
-    #[error("{0} is not proven: the signature is not of its key")]
+    #[error("{0} is not proven: the signature is not made by its key")]
     Unproven(ccoin_core::Address),
-    /// Our own key failed.
+    /// This node's own key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-impl From<Refusal> for HandshakeError {
-    fn from((reason, text): Refusal) -> Self {
+impl From<Rejection> for HandshakeError {
+    fn from((reason, text): Rejection) -> Self {
         Self::Unwelcome(reason, text)
     }
 }
@@ -65,8 +60,8 @@ impl HandshakeError {
         }
     }
 
-    /// Whether the bytes themselves were rubbish.
-    pub(crate) fn is_rubbish(&self) -> bool {
+    /// Whether the bytes themselves break the protocol.
+    pub(crate) fn is_malformed(&self) -> bool {
         matches!(
             self.reason(),
             Some(ByeReason::Malformed | ByeReason::Invalid)
@@ -94,11 +89,11 @@ impl Link {
         }
     }
 
-    /// The dialling side: `HEY`, `ACK`, `OKY`; gives the other hello, proven.
+    /// The dialling side; returns the other side's hello, proven.
     pub(crate) async fn call(
         &mut self,
         shared: &Shared,
-        place: &Place,
+        place: &HostPort,
     ) -> Result<Hello, HandshakeError> {
         let mine = shared.hello();
         self.say(&Message::Hey(mine.clone())).await?;
@@ -109,15 +104,15 @@ impl Link {
         let digest = acknowledgement_digest(&mine, &hello);
         verify(shared, &hello.public_key, &digest, &signature)?;
         shared.judge(&hello, Some(place))?;
-        // only now: nothing of another network is remembered
+        // only now: a peer of another network is not remembered
         shared.prove(place, hello.address);
         let digest = okay_digest(&mine, &hello);
-        let signature = shared.signer.turn().sign(digest).await?;
+        let signature = shared.signer.permit().sign(digest).await?;
         self.say(&Message::Oky(signature)).await?;
         Ok(hello)
     }
 
-    /// The listening side of the same, for somebody at `host`.
+    /// The listening side, for a caller at `host`.
     pub(crate) async fn answer(
         &mut self,
         shared: &Shared,
@@ -128,10 +123,10 @@ impl Link {
             other => return Err(unexpected(&other, "HEY")),
         };
         shared.judge(&theirs, None)?;
-        let turn = shared.signer.turn_of(host).await;
+        let permit = shared.signer.permit_for(host).await;
         let mine = shared.hello();
         let digest = acknowledgement_digest(&theirs, &mine);
-        let signature = turn.sign(digest).await?;
+        let signature = permit.sign(digest).await?;
         let answer = Acknowledgement {
             hello: mine.clone(),
             signature,
@@ -146,7 +141,7 @@ impl Link {
         Ok(theirs)
     }
 
-    /// Says why, and closes without losing the last word.
+    /// Sends `BYE` and closes without losing it.
     pub(crate) async fn refuse(mut self, reason: ByeReason, text: &str) {
         if self
             .say(&Message::Bye(Bye::new(reason, text)))

@@ -1,5 +1,5 @@
-//! Writes what the outbox holds, as much at once as there is.
-//! Ends when the outbox is closed and empty, or when the socket takes nothing.
+//! Writes the frames of an outbox to the socket, many at once.
+//! Ends when the outbox is closed and empty, or when the socket takes no byte in time.
 
 use crate::peer::Peer;
 use bytes::Bytes;
@@ -11,10 +11,10 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, time::timeout};
 
-/// Frames handed to the kernel at once.
+/// Frames written at once.
 const SLICES: usize = 64;
 
-/// The task of the writing half; `progress`: longest time without a byte taken.
+/// The task of the writing half; `progress` is the longest time without progress.
 pub(crate) async fn write(peer: Arc<Peer>, mut half: OwnedWriteHalf, progress: Duration) {
     while let Some(batch) = peer.outbox.batch().await {
         if let Err(error) = write_batch(&peer, &mut half, batch, progress).await {
@@ -30,7 +30,7 @@ async fn write_batch(
     mut batch: VecDeque<Bytes>,
     progress: Duration,
 ) -> io::Result<()> {
-    // bytes of the first frame that are written already
+    // bytes of the first frame that are already written
     let mut done = 0;
     while let Some(first) = batch.front() {
         let mut slices = [IoSlice::new(&[]); SLICES];

@@ -1,5 +1,6 @@
 //! What a node keeps on disk: a log of blocks as the truth, a log of waiting
-//! transactions, checkpoints of the accounts, and an index that can be rebuilt.
+//! transactions, checkpoints of the accounts, an index that can be rebuilt, and
+//! what its key has signed.
 //!
 //! Everything here is synchronous and has one owner; blocks and transactions
 //! are opaque bytes. Nothing here decides which block is good or final.
@@ -20,8 +21,10 @@ mod log_reader;
 mod pool_log;
 mod record;
 mod segment;
+mod slot_file;
 #[cfg(test)]
 mod tests;
+mod vote_file;
 
 pub use block_log::{BlockLog, Position, Visit};
 pub use checkpoint::{Accounts, CheckpointHead, load_newest, write as write_checkpoint};
@@ -31,6 +34,8 @@ pub use lock::ChainLock;
 pub use log_reader::LogReader;
 pub use pool_log::{IdOf, PoolEntry, PoolLog};
 pub use record::MAX_PAYLOAD;
+pub use slot_file::SlotFileError;
+pub use vote_file::{VoteFile, VoteFileError, VoteRecord};
 
 /// What an account is worth to this crate: 16 bytes that the caller encodes.
 pub type AccountBytes = [u8; 16];

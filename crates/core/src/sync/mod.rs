@@ -4,11 +4,14 @@
 //! means is the machine's business; which peer is asked for what is [`fetch`]'s, and what an answer
 //! must look like is [`request`]'s.
 
-pub mod fetch;
+pub mod block_fetcher;
 mod locator;
 pub mod orphans;
+mod peer_progress;
+pub mod plan;
 pub mod request;
-mod source;
+
+pub use peer_progress::AnswerOutcome;
 
 /// Number of a connection; never used twice by a process.
 pub type PeerId = u64;

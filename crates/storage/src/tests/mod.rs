@@ -7,6 +7,8 @@ mod disk_full;
 mod index;
 mod pool_log;
 mod sim_disk;
+mod slot_file;
+mod vote_file;
 
 use ccoin_core::{Address, BlockId, Height, TxId};
 
