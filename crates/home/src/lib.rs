@@ -28,6 +28,8 @@ mod token;
 mod variables;
 mod votes;
 
+pub use ccoin_storage::{LockFile, LockFileError};
+
 pub use account::{CreatedAccount, NewAccount, create_account};
 pub use args::options;
 pub use atomic_file::{read_text, replace as replace_file, write_new};
@@ -42,7 +44,6 @@ pub use exit::{ExitCode, Failure, run};
 pub use genesis_file::GenesisDocument;
 pub use jsonc::JsoncError;
 pub use key_files::{KeyFileError, ensure_key, load_key, write_key};
-pub use lock_file::{LockFile, LockFileError};
 pub use logging::{LogFormat, LogSink};
 pub use miners::miner_warnings;
 pub use node_file::NodeFile;
