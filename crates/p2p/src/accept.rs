@@ -2,11 +2,11 @@
 //! can read in their logs.
 
 use crate::{
+    HostPort,
     connection::PeerId,
     first_bytes::{answer_http, is_http},
     frame_reader::FrameReader,
     handshake::{HandshakeError, Link},
-    host_port::HostPort,
     outbox::Outbox,
     peer::{Peer, Traffic},
     shared::{Shared, name},

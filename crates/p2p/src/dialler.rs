@@ -1,9 +1,9 @@
 //! Dials the places that the address book names, when they are due.
 
 use crate::{
+    HostPort,
     accept::stopping,
     handshake::{HandshakeError, Link},
-    host_port::HostPort,
     shared::Shared,
 };
 use ccoin_core::message::ByeReason;

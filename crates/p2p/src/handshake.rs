@@ -2,8 +2,8 @@
 //! `reject` decides which peers are welcome.
 
 use crate::{
+    HostPort,
     frame_reader::{FrameReader, ReadError},
-    host_port::HostPort,
     reject::Rejection,
     shared::Shared,
 };

@@ -24,7 +24,6 @@ mod first_bytes;
 mod frame;
 mod frame_reader;
 mod handshake;
-mod host_port;
 mod latency;
 mod limits;
 mod listener;
@@ -44,6 +43,8 @@ mod shared;
 mod signer;
 mod state;
 mod writer;
+
+use ccoin_core::HostPort;
 
 pub use connection::{Connection, Frames, PeerId};
 pub use frame::Frame;

@@ -2,9 +2,9 @@
 //! parts. No task awaits while it holds the lock.
 
 use crate::{
+    HostPort,
     address_book::DialContext,
     connection::{Connection, PeerId},
-    host_port::HostPort,
     limits::Limits,
     peer::Peer,
     reject::Rejection,

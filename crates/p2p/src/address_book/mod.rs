@@ -8,7 +8,7 @@ mod entry;
 
 pub(crate) use dial_policy::DialContext;
 
-use crate::{host_port::HostPort, limits::Limits};
+use crate::{HostPort, limits::Limits};
 use candidate_index::CandidateIndex;
 use ccoin_core::{
     Address,
