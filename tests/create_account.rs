@@ -1,5 +1,5 @@
 //! `create-account` as users meet it: a process with files, two streams and an
-//! exit code. Nothing here looks inside.
+//! exit code. No test looks inside.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -290,6 +290,9 @@ fn warnings_and_former_addresses_are_said_on_stderr() {
 #[test]
 fn options_have_the_documented_manners() {
     let place = Place::new();
+    // -n is a habit from servers.
+    let output = place.run(&["-n", "--name", "a/b"]);
+    assert!(text(&output.stderr).contains("cannot be the name"));
     for (options, expected) in [
         (["--bits", "1024"], "1024"),
         (["-h", ""], "-h"),

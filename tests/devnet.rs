@@ -210,6 +210,7 @@ fn nodes_stop_start_and_die_on_command() {
     assert!(!lives(pid));
     let unknown = send("stop", "validator-99");
     let said = String::from_utf8(unknown.stderr).unwrap();
+    assert_eq!(unknown.status.code(), Some(4), "{said}");
     assert!(
         said.contains("validator-99") && said.contains("validator-1"),
         "{said}"

@@ -1,5 +1,5 @@
-//! What servers do where they live: logs that nobody can take, files that others wait
-//! for, parents and service managers that are told and that die.
+//! Servers and their surroundings: logs that cannot be written, files that others wait for,
+//! parents and service managers that are told and that die.
 
 mod support;
 
@@ -64,7 +64,7 @@ fn servers(place: &Place) -> [Command; 2] {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_stops_nobody() {
+fn a_server_goes_on_when_its_log_cannot_be_written() {
     let place = Place::network(&quiet());
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
     // The last one has a reader that goes at once.
@@ -166,7 +166,7 @@ fn systemd_hears_from_a_node_that_waits_for_block_1() {
 }
 
 #[test]
-fn a_parent_that_goes_is_one_wish_to_end() {
+fn the_end_of_a_parent_and_its_signal_count_once() {
     let place = Place::network(&quiet());
     for command in &mut servers(&place) {
         command.arg("--until-stdin-closes").stdin(Stdio::piped());
@@ -196,7 +196,7 @@ fn a_parent_that_goes_is_one_wish_to_end() {
 }
 
 #[test]
-fn an_empty_variable_is_one_that_is_not_set() {
+fn an_empty_variable_counts_as_not_set() {
     let place = Place::network(&quiet());
     for command in &mut servers(&place) {
         let mut server = Node::spawn(command.env("RUST_LOG", ""), &place.data(""));

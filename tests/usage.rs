@@ -33,7 +33,7 @@ fn misused(place: &Place, program: &str, options: &[&str], word: &str) {
 }
 
 #[test]
-fn usage() {
+fn every_binary_has_help_and_version_and_refuses_unknown_options() {
     let place = Place::new(&quiet());
     for program in PROGRAMS {
         assert_eq!(place.ok(program, &["-V"]), format!("{program} 0.1.0\n"));
@@ -69,7 +69,7 @@ fn usage() {
 }
 
 #[test]
-fn orders_to_a_network_take_options_for_all_commands_only() {
+fn commands_to_a_network_take_only_options_of_all_commands() {
     let place = Place::new(&quiet());
     for options in [
         &["devnet", "--json", "stop", "basic-1"][..],
@@ -91,7 +91,7 @@ fn orders_to_a_network_take_options_for_all_commands_only() {
 }
 
 #[test]
-fn a_port_that_leaves_none_for_http() {
+fn a_port_or_host_that_cannot_be_is_refused() {
     let place = Place::network(&quiet());
     misused(
         &place,
@@ -100,19 +100,24 @@ fn a_port_that_leaves_none_for_http() {
         "65536",
     );
     for options in [["-h", "192.0.2.1"], ["--http-host", "192.0.2.1"]] {
-        // Nobody has taken it: there is no such address here.
+        // No process has taken it: there is no such address here.
         let output = place.run("cnode", &options);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{said}");
         assert!(
-            said.contains("of 192.0.2.1") && !said.contains("taken"),
+            said.contains("cannot listen on 192.0.2.1") && !said.contains("taken"),
+            "{said}"
+        );
+        // Another port would not help.
+        assert!(
+            said.contains(options[0]) && !said.contains("try:"),
             "{said}"
         );
     }
 }
 
 #[test]
-fn a_look_at_files_is_a_look_into_the_run_directory() {
+fn check_looks_into_the_run_directory() {
     let place = Place::network(&quiet());
     let above = place.path("");
     let above = above.parent().unwrap();

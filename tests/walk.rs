@@ -4,12 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::{
-    fs,
-    io::Write as _,
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::{fs, io::Write as _, net::TcpStream};
 use support::{Daemon, Node, Place, Sender, genesis, request, send_signal, wait_for};
 
 const SHIPPED: &str = include_str!("../genesis.json");
@@ -39,10 +34,7 @@ fn the_readme_walk_with_the_shipped_files() {
         .expect(&line);
     assert!(nonce.parse::<u64>().is_ok() && id.len() == 64 && id.starts_with("0000"));
 
-    let since = Instant::now();
     let mut node = place.start(&[]);
-    println!("start to /readyz 200: {:?}", since.elapsed());
-    assert!(since.elapsed() < Duration::from_secs(5));
     let address = place.address.clone();
     let status = node.get("/v1/status");
     assert_eq!(status["genesis_id"], id);
@@ -75,7 +67,6 @@ fn the_readme_walk_with_the_shipped_files() {
     let (code, took) = node.stop();
     println!("stopped in {took:?}");
     assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(!place.data("node.json").exists());
     let log = node.rest();
     let head = log.matches("Applied new block").count() as u64 + 1;
@@ -176,11 +167,9 @@ fn a_second_signal_ends_at_once_with_130() {
         wait_for("the end of the listener", || {
             TcpStream::connect(node.http).err()
         });
-        let since = Instant::now();
         node.signal(name);
+        // In order it would be 0.
         assert_eq!(node.ended().code(), Some(130));
-        println!("second SIG{name}: {:?}", since.elapsed());
-        assert!(since.elapsed() < Duration::from_secs(1));
         // Nothing stands in the way of the next start.
         assert_eq!(place.start(&[]).stop().0, Some(0));
     }
@@ -205,7 +194,6 @@ fn a_crowd_of_hung_requests_does_not_hold_up_the_end() {
     let (code, took) = node.stop();
     println!("stopped under {} hung requests in {took:?}", hung.len());
     assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]
@@ -229,13 +217,25 @@ fn a_daemon_returns_when_ready_reopens_its_log_and_cleans_up() {
         "--ready-file",
         "ready",
     ];
-    place.ok("cnode", &options);
+    let said = place.ok("cnode", &options);
     let pid = fs::read_to_string(place.path("run/cnode.pid")).unwrap();
     let daemon = Daemon(pid.trim().parse().unwrap());
     let file: Value = serde_json::from_slice(&fs::read(place.data("node.json")).unwrap()).unwrap();
     assert_eq!(file["pid"], daemon.0);
     assert_eq!(fs::read_to_string(place.path("run/ready")).unwrap(), pid);
-    let http = file["http"].as_str().unwrap().parse().unwrap();
+    let address = file["http"].as_str().unwrap();
+    for word in [
+        &format!("cnode runs as process {}: ready", pid.trim()),
+        &format!("http://{address}"),
+        &format!("log {}\n", place.path("run/cnode.log").display()),
+    ] {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+    // It has left the session of the terminal: the fifth field after the name.
+    let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.0)).unwrap();
+    let session = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(3);
+    assert_eq!(session, Some(pid.trim()));
+    let http = address.parse().unwrap();
     let ready = request(http, "GET", "/readyz", &[], "").unwrap();
     assert_eq!(ready.status, 200);
 

@@ -39,6 +39,9 @@ struct Options {
     /// Add the address to miners and, with 1000 coins, to alloc of FILE; comments stay
     #[arg(long, value_name = "FILE")]
     update_genesis: Option<PathBuf>,
+    /// Does nothing: for habits from servers
+    #[arg(short, long, hide = true)]
+    nodaemon: bool,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,

@@ -5,11 +5,11 @@ mod signals;
 
 use ccoin_discovery::{Service, Store};
 use ccoin_home::{
-    DaemonOptions, ExitCode, Failure, LogSink, ProcessFile, environment, panics, replace_file, run,
+    DaemonOptions, ExitCode, Failure, LogSink, PidFile, environment, panics, replace_file, run,
 };
 use ccoin_node::clock;
 use clap::{ArgAction, Parser};
-use signals::{Signals, Told};
+use signals::{SignalEvent, Signals};
 use std::{
     fs, io,
     net::{SocketAddr, ToSocketAddrs as _},
@@ -59,7 +59,7 @@ fn main() -> ProcessExitCode {
     let mut code = ExitCode::Done.into();
     let outcome = run(|| {
         options.daemon.enter_directory()?;
-        match options.daemon.detach()? {
+        match options.daemon.detach("discovery")? {
             Some(detached) => code = detached,
             None => start(&options)?,
         }
@@ -93,8 +93,8 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let (listener, address) = listen(&options.host, options.port)?;
     let store = Store::open(data_dir)?;
     let _pid_file = options.daemon.write_pid()?;
-    let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
-    ready_file.clear()?;
+    let ready_file = PidFile::new(options.ready_file.as_deref())?;
+    ready_file.prepare()?;
     let service = Arc::new(Service::new(store.load(clock::wall()), clock::wall));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));
@@ -105,8 +105,8 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     write_address(&address_file, address)?;
     let (host, port) = (&options.host, address.port());
     tracing::info!("Discovery Service listens on port={port} and host={host}");
-    signals::tell_ready(&ready_file);
-    while signals.next().await == Told::Reload {
+    signals::tell_ready(&ready_file, &format!("listening on {host}:{port}"));
+    while signals.next().await == SignalEvent::Reload {
         match log.reopen() {
             Ok(()) => tracing::info!("log reopened"),
             Err(error) => tracing::error!("{error}"),

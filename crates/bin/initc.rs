@@ -3,9 +3,12 @@
 use anyhow::Context as _;
 use ccoin_core::{
     genesis::{Genesis, UnminedGenesis},
-    genesis_config::{GenesisConfigError, GenesisDocument},
+    genesis_config::GenesisConfig,
 };
-use ccoin_home::{Config, DataDir, ExitCode, Failure, environment, run};
+use ccoin_home::{
+    Config, DataDir, ExitCode, Failure, GenesisDocument, ensure_key, environment, miner_warnings,
+    run,
+};
 use ccoin_node::{
     ChainPaths, NodeError, clock,
     genesis_mining::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
@@ -57,6 +60,9 @@ struct Options {
     /// Replace the chain that is there
     #[arg(long)]
     force: bool,
+    /// Does nothing: for habits from servers
+    #[arg(short, long, hide = true)]
+    nodaemon: bool,
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -65,10 +71,19 @@ struct Options {
     help: Option<bool>,
 }
 
-/// What `--genesis` names.
+/// The content of `--genesis`.
 enum Source {
     Configuration(Box<GenesisDocument>),
     Block(Box<Genesis>),
+}
+
+impl Source {
+    fn config(&self) -> &GenesisConfig {
+        match self {
+            Self::Configuration(document) => &document.config,
+            Self::Block(genesis) => &genesis.config,
+        }
+    }
 }
 
 fn main() -> ProcessExitCode {
@@ -78,25 +93,22 @@ fn main() -> ProcessExitCode {
 
 fn found(options: &Options) -> anyhow::Result<()> {
     let config = Config::load(&options.config, &environment).map_err(Failure::from)?;
-    config
-        .warnings
-        .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+    config.print_warnings();
     let dir = config.data_dir().map_err(Failure::from)?;
     let source = read(&options.genesis)?;
     describe(&source)?;
+    for warning in miner_warnings(
+        &config.app.base_path,
+        dir.address(),
+        &source.config().miners,
+    ) {
+        eprintln!("warning: {warning}");
+    }
     let paths = ChainPaths::new(dir.chain());
     if options.check {
         return Ok(());
     }
-    if !dir.private_key().exists() {
-        let message = format!("there is no key in {}", dir.root().display());
-        let hint = format!(
-            "create-account -c {} --update-config",
-            options.config.display()
-        );
-        return Err(Failure::new(ExitCode::BadConfig, message).hint(hint).into());
-    }
+    ensure_key(&dir).map_err(Failure::from)?;
     let _lock = prepare(&dir, &paths, options.force)?;
     let (genesis, mined) = match source {
         Source::Block(genesis) => (*genesis, false),
@@ -160,24 +172,18 @@ fn read(path: &Path) -> anyhow::Result<Source> {
             format!("{name} is neither UTF-8 text nor a genesis block"),
         )
     })?;
-    let document = GenesisDocument::parse(&text, &name).map_err(|error: GenesisConfigError| {
-        Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
-    })?;
+    let document = GenesisDocument::parse(&text, &name).map_err(Failure::from)?;
     Ok(Source::Configuration(Box::new(document)))
 }
 
 /// Says what the network will be like, and refuses one that cannot work here.
 fn describe(source: &Source) -> anyhow::Result<()> {
-    let config = match source {
-        Source::Configuration(document) => {
-            document
-                .warnings
-                .iter()
-                .for_each(|warning| eprintln!("warning: {warning}"));
-            &document.config
+    if let Source::Configuration(document) = source {
+        for warning in &document.warnings {
+            eprintln!("warning: {warning}");
         }
-        Source::Block(genesis) => &genesis.config,
-    };
+    }
+    let config = source.config();
     eprintln!("{}", config.fault_model());
     eprintln!(
         "at most {} transactions per second: max_bound {} in blocks at least {} ms apart",
@@ -201,7 +207,8 @@ fn mine(document: &GenesisDocument) -> anyhow::Result<Genesis> {
     let bad = |error: ccoin_core::genesis::GenesisError| {
         Failure::new(ExitCode::BadConfig, error.to_string())
     };
-    let unmined = UnminedGenesis::new(document, clock::wall()).map_err(bad)?;
+    let unmined =
+        UnminedGenesis::new(&document.config, &document.alloc, clock::wall()).map_err(bad)?;
     let mut told = Instant::now();
     let genesis = mine_genesis(unmined, &mut |tries| {
         if told.elapsed() > Duration::from_secs(1) {

@@ -1,16 +1,16 @@
-//! The signals that a server listens to, and what it tells those who wait for it.
+//! The signals that a server listens to, and its reports to a parent and to systemd.
 
-use ccoin_home::{DaemonOptions, ExitCode, Failure, ProcessFile, announce_ready};
+use ccoin_home::{DaemonOptions, ExitCode, Failure, PidFile, announce_ready};
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
 };
 
-/// What a signal asks for.
+/// The request that a signal stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
-    End,
+pub(crate) enum SignalEvent {
+    Stop,
     Reload,
 }
 
@@ -30,7 +30,7 @@ impl Signals {
             signal(kind)
                 .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}")))
         };
-        // Said once at most.
+        // At most one message is ever sent.
         let (orphan, orphaned) = mpsc::channel(1);
         daemon.when_stdin_closes(move || {
             // It fails when the server has ended already.
@@ -45,18 +45,18 @@ impl Signals {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Told {
+    pub(crate) async fn next(&mut self) -> SignalEvent {
         tokio::select! {
             _ = self.terminate.recv() => self.signalled = true,
             _ = self.interrupt.recv() => self.signalled = true,
             Some(()) = self.orphaned.recv() => {}
-            _ = self.hangup.recv() => return Told::Reload,
+            _ = self.hangup.recv() => return SignalEvent::Reload,
         }
-        Told::End
+        SignalEvent::Stop
     }
 
-    /// From now on a second signal to end ends at once: whoever is impatient asks again. A
-    /// parent that goes closes standard input as well, before or after its signal.
+    /// From now on a second signal ends the process at once. A parent that ends closes
+    /// standard input as well, before or after its signal.
     pub(crate) fn end_at_once(mut self) {
         tokio::spawn(async move {
             for _ in usize::from(self.signalled)..2 {
@@ -84,17 +84,17 @@ pub(crate) fn feed_watchdog() {
     });
 }
 
-/// Tells everybody who waits that the server works: a file, a parent, systemd.
-pub(crate) fn tell_ready(ready_file: &ProcessFile) {
+/// Tells a file, a parent and systemd that the server at these `addresses` works.
+pub(crate) fn tell_ready(ready_file: &PidFile, addresses: &str) {
     if let Err(error) = ready_file.write() {
         tracing::error!("{error}");
     }
-    tell_started("ready");
+    tell_started("ready", addresses);
 }
 
 /// Tells a parent and systemd that the start is over, and how it stands.
-pub(crate) fn tell_started(status: &str) {
-    announce_ready();
+pub(crate) fn tell_started(status: &str, addresses: &str) {
+    announce_ready(&format!("{status}, {addresses}"));
     tell_systemd(NotifyState::Status(status));
     tell_systemd(NotifyState::Ready);
 }

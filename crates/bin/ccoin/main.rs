@@ -65,7 +65,7 @@ fn local_node(config: Option<&Path>) -> Result<Option<LocalNode>, Failure> {
         return Ok(None);
     }
     let config = Config::load(path, &environment)?;
-    if !named && config.account_address.is_none() {
+    if !named && config.client.account_address.is_none() {
         return Ok(None);
     }
     LocalNode::of(&config)

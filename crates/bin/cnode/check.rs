@@ -3,11 +3,13 @@
 use crate::options::{NodeType, Options};
 use ccoin_core::{BlockId, genesis::Genesis};
 use ccoin_crypto::SecretKey;
-use ccoin_home::{Config, DataDir, ExitCode, Failure, PassphraseSource, environment, unlock_key};
+use ccoin_home::{
+    Config, DataDir, ExitCode, Failure, PassphraseSource, environment, miner_warnings, unlock_key,
+};
 use ccoin_node::ChainPaths;
 use std::sync::Arc;
 
-/// What a start has read; nothing has been changed.
+/// The files that a start has read; it has changed none.
 pub(crate) struct Found {
     pub(crate) config: Config,
     pub(crate) dir: DataDir,
@@ -17,11 +19,19 @@ pub(crate) struct Found {
     /// The network that was asked for.
     pub(crate) wanted: Option<BlockId>,
     pub(crate) key: Arc<SecretKey>,
+    /// What the operator should know.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// Reads configuration, chain and key, in the order in which they are made.
 pub(crate) fn find(options: &Options) -> Result<Found, Failure> {
     let config = Config::load(&options.config, &environment)?;
+    // A misspelt key may be the reason of a failure.
+    let warnings = config.clone();
+    find_in(config, options).inspect_err(|_| warnings.print_warnings())
+}
+
+fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
     let dir = config.data_dir()?;
     let passphrase = match &options.passphrase_file {
         Some(path) => PassphraseSource::File(path.clone()),
@@ -35,7 +45,11 @@ pub(crate) fn find(options: &Options) -> Result<Found, Failure> {
         check_network(genesis, wanted, &config.file)?;
         check_miner(genesis, options, &dir)?;
     }
+    let remarks = genesis.as_ref().map_or_else(Vec::new, |genesis| {
+        miner_warnings(&config.app.base_path, dir.address(), &genesis.config.miners)
+    });
     Ok(Found {
+        remarks,
         config,
         dir,
         chain,
@@ -82,11 +96,10 @@ pub(crate) fn check_miner(
 /// `--check`.
 pub(crate) fn check(options: &Options) -> Result<(), Failure> {
     let found = find(options)?;
-    found
-        .config
-        .warnings
-        .iter()
-        .for_each(|warning| eprintln!("warning: {warning}"));
+    found.config.print_warnings();
+    for remark in &found.remarks {
+        eprintln!("warning: {remark}");
+    }
     println!("configuration  {}", found.config.file);
     println!(
         "account        {} ({} bits)",

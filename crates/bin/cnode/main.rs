@@ -2,9 +2,9 @@
 //! API, and ends both in order.
 
 mod check;
-mod joining;
-mod links;
+mod genesis;
 mod options;
+mod peer_setup;
 mod ports;
 mod reload;
 mod service;
@@ -24,7 +24,7 @@ fn main() -> ProcessExitCode {
         if options.check {
             return Ok(check::check(&options)?);
         }
-        match options.daemon.detach()? {
+        match options.daemon.detach("cnode")? {
             Some(detached) => code = detached,
             None => service::run(&options)?,
         }

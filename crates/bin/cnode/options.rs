@@ -1,11 +1,11 @@
 //! The command line of `cnode`.
 
-use ccoin_core::BlockId;
+use ccoin_core::{BlockId, HostPort};
 use ccoin_home::DaemonOptions;
 use clap::{ArgAction, Parser, ValueEnum};
 use std::path::PathBuf;
 
-/// What a node does.
+/// The role of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NodeType {
     /// Follows the chain and serves the API.
@@ -24,7 +24,7 @@ impl NodeType {
     }
 }
 
-/// What nobody would guess from the options.
+/// Shown below the options, because they do not say it.
 const WITHOUT_CHAIN: &str = "A node without a chain may wait for days until a peer offers one. \
     For --daemon and for systemd it has started as soon as it looks for one; --ready-file and \
     /readyz tell when it works.";
@@ -58,11 +58,11 @@ pub(crate) struct Options {
     #[arg(long, env = "CCOIN_HTTP_HOST")]
     pub(crate) http_host: Option<String>,
     /// A node to connect to in any case; may be given more than once
-    #[arg(long = "peer", value_name = "HOST:PORT", value_parser = host_and_port)]
-    pub(crate) peers: Vec<Place>,
+    #[arg(long = "peer", value_name = "HOST:PORT")]
+    pub(crate) peers: Vec<HostPort>,
     /// Where others reach this node, if it is not where they see it
-    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port, env = "CCOIN_ADVERTISE")]
-    pub(crate) advertise: Option<Place>,
+    #[arg(long, value_name = "HOST:PORT", env = "CCOIN_ADVERTISE")]
+    pub(crate) advertise: Option<HostPort>,
     /// The network to join, for a node without a chain [default: the first one offered]
     #[arg(long, value_name = "ID", env = "CCOIN_GENESIS_ID")]
     pub(crate) genesis_id: Option<BlockId>,
@@ -84,21 +84,4 @@ pub(crate) struct Options {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     pub(crate) help: Option<bool>,
-}
-
-/// Host and port of a node.
-pub(crate) type Place = (String, u16);
-
-/// Parses `host:port`; an IPv6 address stands in brackets.
-pub(crate) fn host_and_port(text: &str) -> Result<Place, String> {
-    let wrong = || format!("{text:?} is not HOST:PORT, for example 192.0.2.7:4001");
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let port = port.parse().ok().filter(|port| *port > 0);
-    match port {
-        Some(port) if !bare.is_empty() && (bare == host) != bare.contains(':') => {
-            Ok((bare.to_owned(), port))
-        }
-        _ => Err(wrong()),
-    }
 }

@@ -70,8 +70,8 @@ fn bind_pair(
 ) -> Result<Ports, Failure> {
     let peers = listen(host, port, |error| {
         let other = port.checked_add(2).unwrap_or(4001);
-        refused(error, port, host, "peers")
-            .hint(format!("try: cnode -p 0 ...   or   cnode -p {other} ..."))
+        let hint = format!("try: cnode -p 0 ...   or   cnode -p {other} ...");
+        refused(error, port, host, "peers", "-h", &[&hint])
     })?;
     let peers = peers.into_std().map_err(|error| unusable(host, &error))?;
     let peers_address = peers.local_addr().map_err(|error| unusable(host, &error))?;
@@ -86,11 +86,11 @@ fn bind_pair(
             ""
         };
         let other = wanted.checked_add(1_000).unwrap_or(4002);
-        refused(error, wanted, http_host, "HTTP API")
-            .hint(format!("cnode wants p2p {p2p} and HTTP {wanted}{beside}"))
-            .hint(format!(
-                "try: cnode -p 0 ...   or   cnode --http-port {other} ..."
-            ))
+        let hints = [
+            &*format!("cnode wants p2p {p2p} and HTTP {wanted}{beside}"),
+            &format!("try: cnode -p 0 ...   or   cnode --http-port {other} ..."),
+        ];
+        refused(error, wanted, http_host, "HTTP API", "--http-host", &hints)
     })?;
     let http_address = http
         .local_addr()
@@ -125,14 +125,25 @@ fn listen(
     listen().map_err(|error| refused(&error))
 }
 
-/// Somebody has the port, or the system says no for another reason.
-fn refused(error: &io::Error, port: u16, host: &str, what: &str) -> Failure {
+/// Another process has the port, for which there are hints, or the host is not of this
+/// machine.
+fn refused(
+    error: &io::Error,
+    port: u16,
+    host: &str,
+    what: &str,
+    option: &str,
+    hints: &[&str],
+) -> Failure {
     if error.kind() == io::ErrorKind::AddrInUse {
         let message = format!("port {port} on {host} is taken ({what})");
-        return Failure::new(ExitCode::Busy, message);
+        let failure = Failure::new(ExitCode::Busy, message);
+        return hints.iter().copied().fold(failure, Failure::hint);
     }
-    let message = format!("cannot listen on port {port} of {host} ({what}): {error}");
-    Failure::new(ExitCode::BadConfig, message)
+    let message = format!("cannot listen on {host} ({what}): {error}");
+    Failure::new(ExitCode::BadConfig, message).hint(format!(
+        "{option} is an address of this machine: 127.0.0.1, 0.0.0.0 for all, or one of its own"
+    ))
 }
 
 /// The last port for peers leaves none for HTTP.

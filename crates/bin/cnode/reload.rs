@@ -1,17 +1,17 @@
-//! What SIGHUP renews without a restart: the log, the token, the allow-list.
+//! SIGHUP renews the log, the token and the allow-list without a restart.
 
-use crate::links::Links;
+use crate::peer_setup::PeerLinks;
 use ccoin_home::{ApiToken, Config, DataDir, Failure, LogSink, environment};
 use std::{
     path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// What SIGHUP renews.
+/// The parts that SIGHUP renews.
 pub(crate) struct Reload<'p> {
     log: LogSink,
     token: Arc<RwLock<ApiToken>>,
-    pub(crate) links: &'p Links,
+    pub(crate) links: &'p PeerLinks,
     dir: &'p DataDir,
     config: &'p Path,
 }
@@ -21,7 +21,7 @@ impl<'p> Reload<'p> {
         log: &LogSink,
         dir: &'p DataDir,
         config: &'p Path,
-        links: &'p Links,
+        links: &'p PeerLinks,
     ) -> Result<Self, Failure> {
         Ok(Self {
             log: log.clone(),

@@ -2,11 +2,11 @@
 
 use crate::{
     check::{Found, find},
-    links::Links,
     options::{NodeType, Options},
+    peer_setup::PeerLinks,
     ports::{self, Ports},
     reload::Reload,
-    signals::{self, Signals, Told},
+    signals::{self, SignalEvent, Signals},
 };
 use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
@@ -14,7 +14,7 @@ use ccoin_core::{
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;
-use ccoin_home::{DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile};
+use ccoin_home::{DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile};
 use ccoin_node::{Node, NodeSetup, View, clock};
 use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
 use std::{sync::Arc, time::Duration};
@@ -25,11 +25,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let found = find(options)?;
     let log = options.daemon.start_log("cnode")?;
-    found
-        .config
-        .warnings
-        .iter()
-        .for_each(|warning| tracing::warn!("{warning}"));
+    let remarks = found.config.warnings.iter().chain(&found.remarks);
+    remarks.for_each(|remark| tracing::warn!("{remark}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -48,7 +45,9 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     let signals = Signals::new(&options.daemon)?;
     signals::feed_watchdog();
     let dir = found.dir.clone();
-    let _key_lock = KeyLock::take(&dir.lock())?;
+    let _key_lock = LockFile::take(&dir.lock()).map_err(|error| {
+        Failure::from(error).hint("two processes with one key would sign against each other")
+    })?;
     std::fs::create_dir_all(&found.chain.root).map_err(|error| {
         let root = found.chain.root.display();
         Failure::new(ExitCode::Unexpected, format!("cannot make {root}: {error}"))
@@ -62,9 +61,9 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         http_address,
     } = ports::bind(options, &found.config)?;
     let _pid_file = options.daemon.write_pid()?;
-    let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
-    ready_file.clear()?;
-    let links = Links::new(options, &found, peers)?;
+    let ready_file = PidFile::new(options.ready_file.as_deref())?;
+    ready_file.prepare()?;
+    let links = PeerLinks::new(options, &found, peers);
     tracing::info!("ChainNode starting on {}", peers_address.port());
     let reload = Reload::new(log, &dir, &options.config, &links)?;
     let (connected, peers) = watch::channel(0);
@@ -73,7 +72,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         node_type: options.node_type.word(),
         peers,
     });
-    let mut door = Door::open(http, SwapRouter::new(waiting));
+    let mut http_server = HttpServer::open(http, SwapRouter::new(waiting));
     tracing::info!(
         "HTTP API ENDPOINT Started got up and listening on port: {}",
         http_address.port()
@@ -94,20 +93,21 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         options,
         reload,
         signals,
-        door: &mut door,
+        http_server: &mut http_server,
         ready_file,
+        addresses: format!("peers on {peers_address}, HTTP API on http://{http_address}"),
     };
     let ending = process.live(found, lock, connected).await;
-    door.close().await;
+    http_server.close().await;
     let _ = NodeFile::remove(&dir.node_file());
     log_change(NodeState::Stopping, Event::Ended);
     ending.inspect_err(|error| {
-        // Nobody reads the stderr of a node in the background.
+        // The stderr of a node in the background is closed.
         tracing::error!("{error}");
     })
 }
 
-/// What the node's machine does not log: it lives neither before nor after.
+/// Logs a change of state outside the life of the machine, which logs the others.
 pub(crate) fn log_change(from: NodeState, event: Event) {
     let (to, _) = next(from, event);
     tracing::info!(
@@ -118,13 +118,13 @@ pub(crate) fn log_change(from: NodeState, event: Event) {
 }
 
 /// The HTTP side: open from the start, whatever the node has.
-struct Door {
+struct HttpServer {
     routes: SwapRouter,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
 
-impl Door {
+impl HttpServer {
     fn open(http: TcpListener, routes: SwapRouter) -> Self {
         let stop = CancellationToken::new();
         let serving = tokio::spawn(ccoin_api::serve(http, routes.router(), stop.clone()));
@@ -143,13 +143,15 @@ impl Door {
     }
 }
 
-/// What the life of a node hangs on.
+/// The parts of a running process.
 pub(crate) struct Process<'p> {
     pub(crate) options: &'p Options,
     pub(crate) reload: Reload<'p>,
     pub(crate) signals: Signals,
-    door: &'p mut Door,
-    ready_file: ProcessFile,
+    http_server: &'p mut HttpServer,
+    ready_file: PidFile,
+    /// Both of them, for people.
+    pub(crate) addresses: String,
 }
 
 impl Process<'_> {
@@ -182,7 +184,7 @@ impl Process<'_> {
             genesis,
             key,
             votes,
-            block_data: config.block_data.clone(),
+            block_data: config.client.block_data.clone(),
             seeds: [random_bytes(), random_bytes()],
             reindex: self.options.reindex,
             peers: Some(self.reload.links.setup.clone()),
@@ -193,7 +195,7 @@ impl Process<'_> {
             origins: config.http.allow_origin.clone(),
         };
         let routes = ccoin_api::router(node.handle().clone(), guard);
-        self.door.routes.swap(routes);
+        self.http_server.routes.swap(routes);
         self.work(node).await
     }
 
@@ -205,12 +207,12 @@ impl Process<'_> {
             tokio::select! {
                 biased;
                 told = self.signals.next() => match told {
-                    Told::End => break,
-                    Told::Reload => self.reload.now(),
+                    SignalEvent::Stop => break,
+                    SignalEvent::Reload => self.reload.now(),
                 },
                 () = node.failed() => break,
                 () = works(&mut view), if !told_ready => {
-                    signals::tell_ready(&self.ready_file);
+                    signals::tell_ready(&self.ready_file, &self.addresses);
                     told_ready = true;
                 }
             }
@@ -220,7 +222,7 @@ impl Process<'_> {
         // It is not ready any more.
         drop(self.ready_file);
         // A hung discovery service and a hung client are waited for at the same time.
-        tokio::join!(node.leave(), self.door.close());
+        tokio::join!(node.leave(), self.http_server.close());
         match tokio::task::spawn_blocking(move || node.stop()).await {
             Ok(ending) => Ok(ending?),
             Err(_) => Err(Failure::new(

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use ccoin_core::Address;
-use ccoin_core::genesis_config::GenesisDocument;
-use ccoin_home::{ExitCode, Failure, NewAccount, PassphraseSource, create_account, environment};
+use ccoin_home::{
+    ExitCode, Failure, GenesisDocument, NewAccount, PassphraseSource, create_account, environment,
+};
 use serde_json::{Value, json};
 
 use crate::files::write;
@@ -52,9 +53,7 @@ pub(crate) fn base_path(dir: &Path) -> Result<&str, Failure> {
 /// [`Failure`] 3 with the value that the rules refuse.
 pub(crate) fn genesis_text(document: &Value) -> Result<String, Failure> {
     let text = format!("{document:#}\n");
-    GenesisDocument::parse(&text, "genesis.json").map_err(|error| {
-        Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
-    })?;
+    GenesisDocument::parse(&text, "genesis.json")?;
     Ok(text)
 }
 

@@ -30,8 +30,11 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, F
         file => file.and_then(|file| read_text(file, MAX_BYTES)),
     };
     let text = text.map_err(unusable(path))?;
-    let parsed = serde_json::from_str(&text).map_err(io::Error::from);
-    parsed.map(Some).map_err(unusable(path))
+    let parsed = serde_json::from_str(&text);
+    parsed.map(Some).map_err(|_| {
+        let fault = "it holds something else than ccoin writes there";
+        unusable(path)(io::Error::new(ErrorKind::InvalidData, fault))
+    })
 }
 
 /// A value as one line of JSON.

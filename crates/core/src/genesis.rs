@@ -7,12 +7,13 @@ use crate::{
     block::{Header, MAX_BLOCK_BYTES, SealedBlock, SignedHeader, VERSION, block_id},
     consensus::schedule::Schedule,
     encoding::{DecodeError, decode, encode},
-    genesis_config::{GenesisConfig, GenesisDocument},
+    genesis_config::{Allocation, GenesisConfig},
     ledger::{Account, Draft, State},
     pow,
 };
 use ccoin_crypto::{Address, Hash, Signature};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Why bytes are not a genesis block, or why a configuration cannot become one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,14 +86,16 @@ pub struct UnminedGenesis {
 }
 
 impl UnminedGenesis {
-    /// Builds block 1 from a configuration file, made at `time`.
+    /// Builds block 1 of `config` with the accounts `alloc`, made at `time`.
     ///
     /// # Errors
-    /// [`GenesisError::Supply`] or [`GenesisError::Size`].
-    pub fn new(document: &GenesisDocument, time: Timestamp) -> Result<Self, GenesisError> {
-        let config = &document.config;
-        let alloc: Vec<AllocEntry> = document
-            .alloc
+    /// [`GenesisError::Supply`] if there are more coins than can exist.
+    pub fn new(
+        config: &GenesisConfig,
+        alloc: &BTreeMap<Address, Allocation>,
+        time: Timestamp,
+    ) -> Result<Self, GenesisError> {
+        let alloc: Vec<AllocEntry> = alloc
             .iter()
             .map(|(address, entry)| (*address, entry.nonce, entry.balance))
             .filter(|(_, nonce, balance)| nonce.get() > 0 || balance.get() > 0)

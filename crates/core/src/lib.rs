@@ -24,7 +24,7 @@ pub mod execution;
 pub mod genesis;
 pub mod genesis_config;
 pub mod gossip;
-pub mod jsonc;
+mod host_port;
 pub mod ledger;
 pub mod machine;
 pub mod message;
@@ -37,6 +37,7 @@ pub mod transaction;
 mod values;
 
 pub use ccoin_crypto::{Address, Hash};
+pub use host_port::{HostPort, HostPortError};
 pub use now::{MonoTime, Now};
 pub use values::{
     AccountNonce, Amount, BlockId, Height, MAX_INTEGER, PowNonce, StateHash, Timestamp, TxId,

@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod bytes;
+mod constant_time;
 mod hash;
 mod key_error;
 pub mod merkle;
@@ -17,6 +18,7 @@ mod state_tree;
 mod verifier;
 
 pub use bytes::{BytesError, from_lower_hex};
+pub use constant_time::constant_time_eq;
 pub use hash::{Address, Hash, sha256};
 pub use key_error::KeyError;
 pub use public_key::PublicKey;

@@ -5,12 +5,12 @@
 use crate::{Registry, Service, registry::Entry};
 use ccoin_core::Timestamp;
 use ccoin_home::{
-    ExitCode, Failure,
+    ExitCode, Failure, LockFile, LockFileError,
     atomic_file::{read_text, replace},
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -31,8 +31,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process uses it.
-    #[error("{} is used by another discovery service", .0.display())]
-    Held(PathBuf),
+    #[error("another discovery service uses this directory: {0}")]
+    Held(LockFileError),
     /// The system refuses.
     #[error("cannot use the data directory {}: {source}", .path.display())]
     Io {
@@ -63,7 +63,7 @@ struct Content {
 #[derive(Debug)]
 pub struct Store {
     file: PathBuf,
-    _locked: File,
+    _lock: LockFile,
 }
 
 impl Store {
@@ -77,15 +77,13 @@ impl Store {
             source,
         };
         fs::create_dir_all(dir).map_err(failed)?;
-        let lock = File::create(dir.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Held(dir.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
+        let lock = LockFile::take(&dir.join("lock")).map_err(|error| match error {
+            LockFileError::Io { source, .. } => failed(source),
+            held => StoreError::Held(held),
+        })?;
         Ok(Self {
             file: dir.join("records.json"),
-            _locked: lock,
+            _lock: lock,
         })
     }
 

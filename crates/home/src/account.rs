@@ -7,20 +7,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ccoin_core::Address;
-use ccoin_core::genesis_config::{GenesisConfigError, GenesisDocument};
-use ccoin_core::jsonc::MAX_DOCUMENT_BYTES;
 use ccoin_crypto::SecretKey;
 use ccoin_storage::VoteFile;
 
 use crate::atomic_file::{read_text, replace, write_new};
-use crate::config::ConfigError;
-use crate::edits::{add_miner, set_account_address};
+use crate::config_edit::{add_miner, set_account_address};
+use crate::genesis_file::GenesisDocument;
+use crate::jsonc::{JsoncError, MAX_DOCUMENT_BYTES};
 use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, write_key};
 
 /// Longest name of an account, in characters.
 const MAX_NAME_CHARS: usize = 64;
 
-/// What account to make.
+/// The account to make.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     /// The configuration whose `app.base_path` is used.
@@ -29,7 +28,7 @@ pub struct NewAccount {
     pub name: Option<String>,
     /// Size of the RSA key: 2048, 3072 or 4096 bits.
     pub bits: usize,
-    /// Where the passphrase comes from.
+    /// The source of its passphrase.
     pub passphrase: PassphraseSource,
     /// Write the address into the configuration?
     pub update_config: bool,
@@ -44,7 +43,7 @@ pub struct CreatedAccount {
     pub address: Address,
     /// Its files.
     pub data_dir: DataDir,
-    /// What the user should know, one line each.
+    /// Remarks for the user, one line each.
     pub remarks: Vec<String>,
 }
 
@@ -57,12 +56,17 @@ pub fn create_account(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<CreatedAccount, Failure> {
     let config = Config::load(&request.config, variable)?;
+    // A misspelt key may be the reason.
+    create_in(&config, request).inspect_err(|_| config.print_warnings())
+}
+
+fn create_in(config: &Config, request: &NewAccount) -> Result<CreatedAccount, Failure> {
     if let Some(name) = &request.name {
         check_name(name)?;
     }
     let genesis_file = match &request.update_genesis {
         Some(path) => Some(UserFile::read(path, |text, name| {
-            without_missing_miners(GenesisDocument::parse(text, name))
+            GenesisDocument::parse_draft(text, name).map(drop)
         })?),
         None => None,
     };
@@ -81,10 +85,10 @@ pub fn create_account(
         .map(|file| file.edit(add_miner, &address))
         .transpose()?;
     if let Some(edit) = &genesis_edit {
-        GenesisDocument::parse(&edit.text, &edit.name()).map_err(genesis_failure)?;
+        GenesisDocument::parse(&edit.text, &edit.name())?;
     }
 
-    let data_dir = DataDir::new(&config.base_path, address);
+    let data_dir = DataDir::new(&config.app.base_path, address);
     data_dir.create()?;
     VoteFile::create(&data_dir.votes())?;
     if let Some(name) = &request.name {
@@ -97,7 +101,7 @@ pub fn create_account(
             failure.hint(format!("the account {address} was created all the same"))
         })?;
     }
-    let remarks = remarks(&config, request);
+    let remarks = remarks(config, request);
     Ok(CreatedAccount {
         address,
         data_dir,
@@ -111,7 +115,7 @@ fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {
         .iter()
         .map(|warning| format!("warning: {warning}"))
         .collect();
-    match config.account_address {
+    match config.client.account_address {
         Some(former) if request.update_config => {
             remarks.push(format!("note: client.account_address was {former} before"));
         }
@@ -128,20 +132,6 @@ fn check_name(name: &str) -> Result<(), Failure> {
     let message = format!("{name:?} cannot be the name of an account");
     let hint = format!("use 1 to {MAX_NAME_CHARS} characters without / and control characters");
     Err(Failure::new(ExitCode::Usage, message).hint(hint))
-}
-
-/// A genesis.json in which nothing is wrong but that the miner is still to be added.
-fn without_missing_miners(
-    parsed: Result<GenesisDocument, GenesisConfigError>,
-) -> Result<(), Failure> {
-    match parsed {
-        Ok(_) | Err(GenesisConfigError::NoMiners { .. }) => Ok(()),
-        Err(error) => Err(genesis_failure(error)),
-    }
-}
-
-fn genesis_failure(error: GenesisConfigError) -> Failure {
-    Failure::new(ExitCode::BadConfig, error.to_string()).hint(error.advice())
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
@@ -161,7 +151,7 @@ struct UserFile {
 impl UserFile {
     fn read(
         path: &Path,
-        check: impl FnOnce(&str, &str) -> Result<(), Failure>,
+        check: impl FnOnce(&str, &str) -> Result<(), JsoncError>,
     ) -> Result<Self, Failure> {
         let read = || {
             let file = File::open(path)?;
@@ -182,10 +172,10 @@ impl UserFile {
 
     fn edit(
         self,
-        edit: fn(&str, &str, &Address) -> Result<String, ccoin_core::jsonc::JsoncError>,
+        edit: fn(&str, &str, &Address) -> Result<String, JsoncError>,
         address: &Address,
     ) -> Result<Self, Failure> {
-        let text = edit(&self.text, &self.name(), address).map_err(ConfigError::Document)?;
+        let text = edit(&self.text, &self.name(), address)?;
         Ok(Self { text, ..self })
     }
 

@@ -3,21 +3,23 @@
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, ExitCode as ProcessExitCode, Stdio};
 use std::thread;
 
 use clap::Args;
 
 use crate::logging::{LogFormat, LogSink};
-use crate::{ExitCode, Failure, ProcessFile};
+use crate::{ExitCode, Failure, PidFile};
 
 /// Set for the detached copy.
 const DETACHED: &str = "CCOIN_DETACHED";
 
-/// What the detached copy says on stdout when it is ready.
-const READY: &str = "ready";
+/// Begins the line that the detached copy writes on stdout when it has started.
+const READY: &str = "ready: ";
+
+/// Longest such line, in bytes.
+const MAX_STATUS: u64 = 1_024;
 
 /// Most bytes of a failed copy's message that are passed on.
 const MAX_MESSAGE: u64 = 64 << 10;
@@ -66,23 +68,28 @@ impl DaemonOptions {
     }
 
     /// With `--daemon`, starts the detached copy and returns its exit code once it is ready
-    /// or has ended: the caller has nothing left to do.
+    /// or has ended: the caller has nothing left to do. In the copy, leaves the session of
+    /// the terminal and returns `None`.
     ///
     /// # Errors
     /// [`Failure`] if there is no copy.
-    pub fn detach(&self) -> Result<Option<ProcessExitCode>, Failure> {
-        if self.daemon && !is_detached() {
-            detach().map(Some)
-        } else {
-            Ok(None)
+    pub fn detach(&self, program: &str) -> Result<Option<ProcessExitCode>, Failure> {
+        if is_detached() {
+            rustix::process::setsid().map_err(|error| not_detached(&error.into()))?;
+            return Ok(None);
         }
+        if !self.daemon {
+            return Ok(None);
+        }
+        let log = self.logfile(program)?.unwrap_or_default();
+        start_copy(program, &log).map(Some)
     }
 
     /// With `--until-stdin-closes`, calls `end` once when standard input has closed; what
     /// comes in before is thrown away. Without it `end` is dropped.
     pub fn when_stdin_closes(&self, end: impl FnOnce() + Send + 'static) {
         if self.until_stdin_closes {
-            // Nobody waits for this thread: a read from a terminal or pipe cannot be cut short.
+            // The thread is never joined: a read from a terminal or pipe cannot be cut short.
             thread::spawn(move || {
                 until_end(io::stdin().lock());
                 end();
@@ -95,9 +102,13 @@ impl DaemonOptions {
     /// # Errors
     /// [`Failure`] if the file cannot be written.
     pub fn start_log(&self, program: &str) -> Result<LogSink, Failure> {
-        let default = is_detached().then(|| PathBuf::from(format!("{program}.log")));
-        let logfile = self.logfile.clone().or(default);
-        LogSink::start(logfile.map(resolve).transpose()?, self.log_format)
+        LogSink::start(self.logfile(program)?, self.log_format)
+    }
+
+    fn logfile(&self, program: &str) -> Result<Option<PathBuf>, Failure> {
+        let default = || self.daemon.then(|| PathBuf::from(format!("{program}.log")));
+        let logfile = self.logfile.clone().or_else(default);
+        logfile.map(resolve).transpose()
     }
 
     /// Writes the process id: once locks and ports are taken, so that a second start which
@@ -105,14 +116,14 @@ impl DaemonOptions {
     ///
     /// # Errors
     /// [`Failure`] if the file cannot be written.
-    pub fn write_pid(&self) -> Result<ProcessFile, Failure> {
-        let file = ProcessFile::new(self.pidfile.as_deref())?;
+    pub fn write_pid(&self) -> Result<PidFile, Failure> {
+        let file = PidFile::new(self.pidfile.as_deref())?;
         file.write()?;
         Ok(file)
     }
 }
 
-/// Reads to the end, or to the first error: then, too, nobody holds the other end.
+/// Reads to the end, or to the first error: then, too, the other end is closed.
 fn until_end(mut input: impl Read) {
     let mut thrown_away = [0; 64];
     loop {
@@ -135,26 +146,26 @@ fn is_detached() -> bool {
     env::var_os(DETACHED).is_some()
 }
 
-/// Tells the waiting parent of a detached copy that the server is ready.
-pub fn announce_ready() {
+/// Tells the waiting parent of a detached copy that the server has started, and `status`:
+/// its addresses and how it stands, in one line.
+pub fn announce_ready(status: &str) {
     if is_detached() {
         // The parent may have been killed; the server goes on.
-        let _ = io::stdout().write_all(format!("{READY}\n").as_bytes());
+        let _ = io::stdout().write_all(format!("{READY}{status}\n").as_bytes());
         let _ = io::stdout().flush();
     }
 }
 
-fn detach() -> Result<ProcessExitCode, Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(
-            ExitCode::Unexpected,
-            format!("cannot run in the background: {error}"),
-        )
-    };
+fn not_detached(error: &io::Error) -> Failure {
+    let message = format!("cannot run in the background: {error}");
+    Failure::new(ExitCode::Unexpected, message)
+}
+
+fn start_copy(program: &str, log: &Path) -> Result<ProcessExitCode, Failure> {
+    let failed = |error: io::Error| not_detached(&error);
     let mut child = Command::new(env::current_exe().map_err(failed)?)
         .args(env::args_os().skip(1))
         .env(DETACHED, "1")
-        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -162,11 +173,16 @@ fn detach() -> Result<ProcessExitCode, Failure> {
         .map_err(failed)?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout.take(READY.len() as u64 + 1))
+        BufReader::new(stdout.take(MAX_STATUS))
             .read_line(&mut line)
             .map_err(failed)?;
     }
-    if line.trim_end() == READY {
+    if let Some(status) = line.strip_prefix(READY) {
+        let (pid, status) = (child.id(), status.trim_end());
+        println!(
+            "{program} runs as process {pid}: {status}, log {}",
+            log.display()
+        );
         return Ok(ExitCode::Done.into());
     }
     let mut message = Vec::new();

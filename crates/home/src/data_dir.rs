@@ -1,5 +1,5 @@
-//! Where the files of one account are: `<base_path>/<address>/`.
-//! Only names and directories; what is inside belongs to other modules.
+//! The directory of one account, `<base_path>/<address>/`: names and directories only, the
+//! contents belong to other modules.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -21,7 +21,7 @@ pub enum DataDirError {
     Create {
         /// The directory.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -84,7 +84,7 @@ impl DataDir {
             .map_err(|source| DataDirError::Create { path, source })
     }
 
-    /// Whose directory it is.
+    /// Its account.
     #[must_use]
     pub fn address(&self) -> Address {
         self.address
@@ -114,7 +114,7 @@ impl DataDir {
         self.keys().join("id_rsa.pub")
     }
 
-    /// What the key has signed.
+    /// The record of what the key has signed.
     #[must_use]
     pub fn votes(&self) -> PathBuf {
         self.keys().join("votes")
@@ -150,7 +150,7 @@ impl DataDir {
         self.root.join("api.token")
     }
 
-    /// Where the running node listens.
+    /// The addresses of the running node.
     #[must_use]
     pub fn node_file(&self) -> PathBuf {
         self.root.join("node.json")

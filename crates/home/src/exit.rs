@@ -17,13 +17,13 @@ pub(crate) const MAX_LINES: usize = 5;
 pub enum ExitCode {
     /// Everything is done.
     Done = 0,
-    /// Something that nobody foresaw.
+    /// An unforeseen fault.
     Unexpected = 1,
     /// Wrong options.
     Usage = 2,
     /// A bad configuration or genesis.
     BadConfig = 3,
-    /// What was asked for does not exist.
+    /// The thing asked for does not exist.
     NotFound = 4,
     /// Cannot connect, or timed out.
     Connect = 5,
@@ -50,7 +50,7 @@ impl From<ExitCode> for process::ExitCode {
 pub struct Failure {
     /// The exit code.
     pub code: ExitCode,
-    /// What happened, with the values; one line.
+    /// The fault with its values; one line.
     pub message: String,
     /// Why, and the next command; one line each, at most four are shown.
     pub hints: Vec<String>,
@@ -74,7 +74,7 @@ impl Failure {
         self
     }
 
-    /// What people see: `error: ...` and the hints, two spaces in, at most five lines.
+    /// The text for people: `error: ...` and the hints, two spaces in, at most five lines.
     #[must_use]
     pub fn report(&self) -> String {
         let mut report = format!("error: {}\n", one_line(&self.message));
@@ -86,7 +86,7 @@ impl Failure {
 
     /// Says it on stderr.
     pub(crate) fn tell(&self) {
-        // When stderr is closed nobody can be told; the code still says it.
+        // When stderr is closed only the code says it.
         drop(io::Write::write_all(
             &mut io::stderr(),
             self.report().as_bytes(),

@@ -19,9 +19,20 @@ const MAX_BYTES: usize = 64 << 10;
 /// Why there is no key to sign with.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// The file does not exist.
+    /// The file does not exist, but the directory of the account does.
     #[error("there is no key at {}", .0.display())]
     Missing(PathBuf),
+    /// There is no such directory.
+    #[error("there is no key of {account}: {} does not exist", .root.display())]
+    NoDirectory {
+        /// The account.
+        account: Address,
+        /// The directory that would be its own.
+        root: PathBuf,
+    },
+    /// The key is in the form that `openssl genrsa -traditional` writes.
+    #[error("the key {} is in the older form PKCS#1 (BEGIN RSA PRIVATE KEY)", .0.display())]
+    Pkcs1(PathBuf),
     /// Others on this host can read it.
     #[error("others can read the private key {} (mode {mode:04o})", .path.display())]
     Exposed {
@@ -54,7 +65,7 @@ pub enum KeyFileError {
     Key {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         source: KeyError,
     },
     /// The file cannot be read or written.
@@ -62,7 +73,7 @@ pub enum KeyFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -71,8 +82,20 @@ impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
         let of = |code| Self::new(code, error.to_string());
         match &error {
-            KeyFileError::Missing(_) => {
-                of(ExitCode::BadConfig).hint("create-account --update-config   makes one")
+            KeyFileError::Missing(_) => of(ExitCode::BadConfig)
+                .hint("put id_rsa back from your backup: the account is its key")
+                .hint("create-account would make another account, with another address"),
+            KeyFileError::NoDirectory { .. } => of(ExitCode::BadConfig)
+                .hint("check app.base_path and HOME, or put the directory back from your backup")
+                .hint("create-account would make another account, with another address"),
+            KeyFileError::Pkcs1(path) => {
+                let path = path.display();
+                of(ExitCode::BadConfig)
+                    .hint("convert it:")
+                    .hint(format!(
+                        "openssl pkcs8 -topk8 -nocrypt -in {path} -out {path}.new"
+                    ))
+                    .hint(format!("chmod 600 {path}.new && mv {path}.new {path}"))
             }
             KeyFileError::Exposed { path, .. } => {
                 of(ExitCode::BadConfig).hint(format!("chmod 600 {}", path.display()))
@@ -110,13 +133,34 @@ pub fn write_key(
     write_part(&path, pem.as_bytes(), 0o600)
 }
 
+/// Makes sure that an account has a private key, without reading it.
+///
+/// # Errors
+/// [`KeyFileError`] that tells a lost key from a wrong directory.
+pub fn ensure_key(dir: &DataDir) -> Result<(), KeyFileError> {
+    if dir.private_key().exists() {
+        Ok(())
+    } else if dir.root().exists() {
+        Err(KeyFileError::Missing(dir.private_key()))
+    } else {
+        Err(KeyFileError::NoDirectory {
+            account: dir.address(),
+            root: dir.root().to_owned(),
+        })
+    }
+}
+
 /// Reads the private key of an account.
 ///
 /// # Errors
 /// [`KeyFileError`] with the path and the reason.
 pub fn load_key(dir: &DataDir, passphrase: Option<&str>) -> Result<SecretKey, KeyFileError> {
+    ensure_key(dir)?;
     let path = dir.private_key();
     let pem = read_private(&path)?;
+    if pem.contains("-----BEGIN RSA PRIVATE KEY-----") {
+        return Err(KeyFileError::Pkcs1(path));
+    }
     let key = SecretKey::from_pem(&pem, passphrase).map_err(|source| match source {
         KeyError::Locked => KeyFileError::Locked(path.clone()),
         KeyError::WrongPassphrase => KeyFileError::WrongPassphrase(path.clone()),
@@ -141,13 +185,8 @@ fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
         path: path.to_owned(),
         source,
     };
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(KeyFileError::Missing(path.to_owned()));
-        }
-        opened => opened.map_err(io_error)?,
-    };
-    // Of the open file, so that nobody can swap it between the check and the reading.
+    let file = File::open(path).map_err(io_error)?;
+    // Of the open file, so that no one can swap it between the check and the reading.
     let mode = file.metadata().map_err(io_error)?.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(KeyFileError::Exposed {
@@ -194,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_loaded_and_never_overwritten() {
+    fn a_written_key_is_loaded_and_never_overwritten() {
         let base = tempfile::tempdir().unwrap();
         let dir = written(base.path(), None);
         assert_eq!(
@@ -260,9 +299,13 @@ mod tests {
         let other = DataDir::new(base.path(), Address::ZERO);
         let missing = failure(&other, None);
         assert_eq!(missing.code, ExitCode::BadConfig);
-        assert!(missing.hints[0].contains("create-account"), "{missing}");
+        assert!(missing.message.contains("does not exist"), "{missing}");
+        assert!(missing.hints[0].contains("app.base_path"), "{missing}");
 
         other.create().unwrap();
+        let lost = failure(&other, None);
+        assert!(lost.message.contains("no key at"), "{lost}");
+        assert!(lost.hints[0].contains("from your backup"), "{lost}");
         fs::copy(dir.private_key(), other.private_key()).unwrap();
         let foreign = failure(&other, None);
         let address = dir.address().to_string();
@@ -283,6 +326,12 @@ mod tests {
                 "{broken}"
             );
         }
+        let older = "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+        fs::write(dir.private_key(), older).unwrap();
+        let older = failure(&dir, None);
+        assert_eq!(older.code, ExitCode::BadConfig);
+        assert!(older.report().contains("openssl pkcs8 -topk8"), "{older}");
+
         fs::write(dir.private_key(), " ".repeat(MAX_BYTES + 1)).unwrap();
         assert!(failure(&dir, None).message.contains("longer than"));
     }

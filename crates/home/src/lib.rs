@@ -1,4 +1,4 @@
-//! What an account keeps on its host: configuration, data directory, key
+//! The files of an account on its host: configuration, data directory, key
 //! files, vote file, token; and how every binary ends.
 //!
 //! It opens files and asks for passphrases; it never opens a socket and
@@ -7,35 +7,46 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod account;
+mod args;
 pub mod atomic_file;
 mod config;
+mod config_edit;
 mod daemon;
 mod data_dir;
-mod edits;
 mod exit;
+mod genesis_file;
+mod jsonc;
 mod key_files;
-mod key_lock;
+mod lock_file;
 mod logging;
+mod miners;
 mod node_file;
 pub mod panics;
 mod passphrase;
-mod process_file;
+mod pid_file;
 mod token;
-mod usage;
+mod variables;
 mod votes;
 
+pub use ccoin_storage::{LockFile, LockFileError};
+
 pub use account::{CreatedAccount, NewAccount, create_account};
+pub use args::options;
 pub use atomic_file::{read_text, replace as replace_file, write_new};
-pub use config::{Config, ConfigError, Discovery, HttpConfig, P2pConfig, environment};
+pub use config::{
+    AppConfig, ClientConfig, Config, ConfigError, DiscoveryConfig, HttpConfig, P2pConfig,
+    environment,
+};
+pub use config_edit::{STARTING_BALANCE, add_miner, set_account_address};
 pub use daemon::{DaemonOptions, announce_ready};
 pub use data_dir::{DataDir, DataDirError};
-pub use edits::{STARTING_BALANCE, add_miner, set_account_address};
 pub use exit::{ExitCode, Failure, run};
-pub use key_files::{KeyFileError, load_key, write_key};
-pub use key_lock::{KeyLock, KeyLockError};
+pub use genesis_file::GenesisDocument;
+pub use jsonc::JsoncError;
+pub use key_files::{KeyFileError, ensure_key, load_key, write_key};
 pub use logging::{LogFormat, LogSink};
+pub use miners::miner_warnings;
 pub use node_file::NodeFile;
 pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
-pub use process_file::ProcessFile;
+pub use pid_file::PidFile;
 pub use token::{ApiToken, TokenError};
-pub use usage::options;

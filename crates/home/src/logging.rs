@@ -1,4 +1,4 @@
-//! What servers log: `<RFC 3339 UTC ms>Z LEVEL target: message` on stderr or in a
+//! Log lines of servers: `<RFC 3339 UTC ms>Z LEVEL target: message` on stderr or in a
 //! file that can be reopened, or one JSON object per line. `RUST_LOG` filters. A line
 //! that cannot be written is lost, and nothing else: servers go on.
 
@@ -31,7 +31,7 @@ pub enum LogFormat {
 /// The log of this process.
 static RUNNING: OnceLock<(LogSink, LogFormat)> = OnceLock::new();
 
-/// Where lines go; cloning shares it.
+/// The destination of lines; cloning shares it.
 #[derive(Clone, Debug)]
 pub struct LogSink(Arc<Destination>);
 
@@ -74,7 +74,7 @@ impl LogSink {
         Ok(sink.clone())
     }
 
-    /// Opens the file again after somebody has moved it away.
+    /// Opens the file again after it was moved away.
     ///
     /// # Errors
     /// [`Failure`]; lines then go where they went before.
@@ -87,7 +87,7 @@ impl LogSink {
     }
 }
 
-/// Writes one line without waiting for anybody who writes; stderr gets it as well.
+/// Writes one line without waiting for other writers; stderr gets it as well.
 /// `false`: there is no log, nothing was written.
 pub(crate) fn log_last_words(message: &str) -> bool {
     let Some((sink, format)) = RUNNING.get() else {

@@ -19,9 +19,9 @@ const MAX_BYTES: usize = 4_096;
 pub struct NodeFile {
     /// The process.
     pub pid: u32,
-    /// Where it listens for peers.
+    /// Its address for peers.
     pub p2p: SocketAddr,
-    /// Where it listens for HTTP.
+    /// Its address for HTTP.
     pub http: SocketAddr,
 }
 
@@ -29,7 +29,7 @@ impl NodeFile {
     /// Writes the file.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let text = serde_json::to_string(self)?;
         replace(path, format!("{text}\n").as_bytes(), 0o644)
@@ -38,10 +38,17 @@ impl NodeFile {
     /// Reads the file; `None` if no node runs.
     ///
     /// # Errors
-    /// `InvalidData` for something else in the file; else what the system says.
+    /// `InvalidData` for something else in the file; else the error of the system.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
         match File::open(path) {
-            Ok(file) => Ok(Some(serde_json::from_str(&read_text(file, MAX_BYTES)?)?)),
+            Ok(file) => match serde_json::from_str(&read_text(file, MAX_BYTES)?) {
+                Ok(node) => Ok(Some(node)),
+                Err(_) => {
+                    let fault =
+                        "it holds something else than a node writes; remove it if none runs";
+                    Err(io::Error::new(io::ErrorKind::InvalidData, fault))
+                }
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -50,7 +57,7 @@ impl NodeFile {
     /// Removes the file; it is fine if there is none.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of the system.
     pub fn remove(path: &Path) -> io::Result<()> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -64,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_until_it_is_removed() {
+    fn a_node_file_is_read_until_it_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("node.json");
         assert_eq!(NodeFile::read(&path).unwrap(), None);
@@ -84,7 +91,11 @@ mod tests {
         NodeFile::remove(&path).unwrap();
         assert_eq!(NodeFile::read(&path).unwrap(), None);
         fs::write(&path, "{\"pid\":").unwrap();
-        assert!(NodeFile::read(&path).is_err());
+        let error = NodeFile::read(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("something else") && !error.contains("EOF"),
+            "{error}"
+        );
         fs::write(&path, " ".repeat(MAX_BYTES + 1)).unwrap();
         assert!(
             NodeFile::read(&path)

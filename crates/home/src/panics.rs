@@ -17,14 +17,14 @@ pub fn end_the_process() {
     panic::set_hook(Box::new(|panic| {
         let line = line(panic);
         if !logging::log_last_words(&line) {
-            // Whoever read it may have gone.
+            // Its reader may have gone.
             let _ = io::stderr().write_all(format!("error: {line}\n").as_bytes());
         }
         process::exit(ExitCode::Unexpected as i32);
     }));
 }
 
-/// Who has panicked, where, and what it said.
+/// The thread that panicked, the place and its message.
 fn line(panic: &PanicHookInfo<'_>) -> String {
     let thread = thread::current();
     let name = thread.name().unwrap_or("without a name");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_needs_to_hear_it() {
+    fn a_panic_ends_the_process_when_stderr_is_closed() {
         let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
         assert_eq!(run("stderr", full().into()).0, Some(1));
         assert_eq!(run("/dev/full", full().into()).0, Some(1));

@@ -1,5 +1,5 @@
-//! Where the passphrase of a key comes from: a file, a terminal, or nowhere.
-//! Nothing is asked when stdin is not a terminal.
+//! The source of a key's passphrase: a file, a terminal, or none.
+//! It is never asked for when stdin is not a terminal.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -26,7 +26,7 @@ pub enum PassphraseError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// The two answers differ.
@@ -47,7 +47,7 @@ impl From<PassphraseError> for Failure {
     }
 }
 
-/// Where to take the passphrase from.
+/// The source of a passphrase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PassphraseSource {
     /// The first line of this file.

@@ -3,11 +3,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::hint::black_box;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ccoin_crypto::random_bytes;
+use ccoin_crypto::{constant_time_eq, random_bytes};
 
 use crate::atomic_file::{read_text, write_new};
 use crate::{ExitCode, Failure};
@@ -26,7 +25,7 @@ pub enum TokenError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -75,12 +74,10 @@ impl ApiToken {
         }
     }
 
-    /// Is `offered` this token? Takes the same time wherever the first difference is.
+    /// Whether `offered` is this token; the time does not tell where they differ.
     #[must_use]
     pub fn matches(&self, offered: &str) -> bool {
-        let pairs = self.0.bytes().zip(offered.bytes());
-        let difference = pairs.fold(0, |sum, (a, b)| black_box(sum | (a ^ b)));
-        offered.len() == self.0.len() && difference == 0
+        constant_time_eq(self.0.as_bytes(), offered.as_bytes())
     }
 
     /// The 64 hex digits, for the owner's own client.

@@ -99,13 +99,14 @@ pub fn mine_genesis(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_core::genesis_config::GenesisDocument;
+    use ccoin_core::Address;
+    use ccoin_core::genesis_config::ConsensusParams;
 
     #[test]
     fn a_slot_must_hold_the_search() {
-        let text = r#"{"network_id": 1, "miners": ["0000000000000000000000000000000000000001"],
-            "block_mining": {"difficulty": 4}, "consensus": {"slot_ms": 1000}}"#;
-        let config = GenesisDocument::parse(text, "genesis.json").unwrap().config;
+        let mut config = GenesisConfig::new(1, vec![Address::ZERO]);
+        config.block_mining.difficulty = 4;
+        config.consensus = ConsensusParams::new(1_000, 1);
         // 65,536 tries: at 65,536 tries/s one second.
         assert!(matches!(slot_fit(&config, 65_536), SlotFit::TooShort(_)));
         assert!(matches!(slot_fit(&config, 2 * 65_536), SlotFit::Tight(_)));

@@ -2,10 +2,10 @@
 //! can read in their logs.
 
 use crate::{
+    HostPort,
     connection::PeerId,
     first_bytes::{Foreign, foreign_protocol},
     handshake::HandshakeError,
-    host_port::HostPort,
     link::Link,
     outbox::Outbox,
     peer::{Peer, Traffic},

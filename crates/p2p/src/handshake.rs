@@ -2,9 +2,7 @@
 //! The signatures cover fresh challenges, the channel and the place that was dialled.
 //! `reject` decides which peers are welcome.
 
-use crate::{
-    frame_reader::ReadError, host_port::HostPort, link::Link, reject::Rejection, shared::Shared,
-};
+use crate::{HostPort, frame_reader::ReadError, link::Link, reject::Rejection, shared::Shared};
 use ccoin_core::message::{
     Acknowledgement, Bye, ByeReason, Hello, Message, acknowledgement_digest, okay_digest,
 };

@@ -24,7 +24,6 @@ mod first_bytes;
 mod frame;
 mod frame_reader;
 mod handshake;
-mod host_port;
 mod latency;
 mod limits;
 mod link;
@@ -46,6 +45,8 @@ mod signer;
 mod state;
 mod tls;
 mod writer;
+
+use ccoin_core::HostPort;
 
 pub use connection::{Connection, Frames, PeerId};
 pub use frame::Frame;

@@ -4,7 +4,6 @@ use crate::{
     address_book::AddressBook,
     admission::Admission,
     connection::{Connection, PeerId},
-    host_port::HostPort,
     peer::Peer,
     peer_info::PeerInfo,
     setup::NetworkSetup,
@@ -190,9 +189,9 @@ fn address_book(setup: &NetworkSetup) -> AddressBook {
     let now = Instant::now();
     let mut book = AddressBook::new(&setup.limits, own, &setup.miners);
     for text in &setup.configured {
-        match HostPort::parse(text) {
-            Some(place) => book.configure(place, now),
-            None => tracing::warn!("configured peer {text:?} is skipped: write it as HOST:PORT"),
+        match text.trim().parse() {
+            Ok(place) => book.configure(place, now),
+            Err(_) => tracing::warn!("configured peer {text:?} is skipped: write it as HOST:PORT"),
         }
     }
     // the list has the newest first; the book takes the last one added as the newest

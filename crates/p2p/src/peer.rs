@@ -2,8 +2,8 @@
 //! Reads and writes no socket.
 
 use crate::{
+    HostPort,
     connection::PeerId,
-    host_port::HostPort,
     latency::Latency,
     liveness::Liveness,
     outbox::{Outbox, Pushed},

@@ -1,7 +1,7 @@
 //! Why a peer is rejected, in words that name the values of both sides: they go into both
 //! logs. Ends no connection itself.
 
-use crate::{host_port::HostPort, shared::Shared, state::State};
+use crate::{HostPort, shared::Shared, state::State};
 use ccoin_core::{
     Address, BlockId,
     message::{ByeReason, Hello, PROTOCOL},

@@ -2,9 +2,9 @@
 //! parts. No task awaits while it holds the lock.
 
 use crate::{
+    HostPort,
     address_book::DialContext,
     connection::{Connection, PeerId},
-    host_port::HostPort,
     limits::Limits,
     peer::Peer,
     reject::Rejection,
@@ -91,7 +91,7 @@ impl Shared {
     /// The advertised place of this node, or an empty text.
     pub(crate) fn own_place(&self) -> String {
         let own = self.advertise.iter();
-        own.map(|own| HostPort::of(own).to_string()).collect()
+        own.map(|own| own.place().to_string()).collect()
     }
 
     /// This node's heights, for `BLH`.
@@ -120,7 +120,7 @@ impl Shared {
         }
         state.peers.insert(id, Arc::clone(peer));
         if let Some(listens) = peer.listens_at() {
-            let place = HostPort::of(&listens);
+            let place = listens.place();
             state.book.add_caller(address, place, now, random_u32());
         }
         self.count.send_replace(state.admission.seated());
@@ -174,7 +174,7 @@ impl Shared {
     /// A peer that this node has dialled names the place at which it is reached. If that is
     /// another one, a relay may stand between: the named place is a way around it.
     pub(crate) fn add_own_claim(&self, theirs: &Hello) {
-        if let Some(place) = HostPort::parse(&theirs.place) {
+        if let Ok(place) = theirs.place.parse() {
             let (now, chance) = (Instant::now(), random_u32());
             let mut state = self.state();
             state.book.add_caller(theirs.address, place, now, chance);
@@ -187,7 +187,7 @@ impl Shared {
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
-                let place = HostPort::of(&peer);
+                let place = peer.place();
                 state.book.suggest(peer.address, place, now, chance);
             }
         }

@@ -1,7 +1,7 @@
 //! The state behind the one lock of a network: the pure parts and the live connections.
 
 use crate::{
-    address_book::AddressBook, admission::Admission, connection::PeerId, host_port::HostPort,
+    HostPort, address_book::AddressBook, admission::Admission, connection::PeerId,
     log_throttle::LogThrottle, peer::Peer,
 };
 use ccoin_core::Address;

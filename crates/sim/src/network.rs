@@ -7,7 +7,7 @@ use crate::{
 use ccoin_core::{
     AccountNonce, Address, Amount, Height, PowNonce,
     genesis::{Genesis, UnminedGenesis},
-    genesis_config::{Allocation, GenesisDocument},
+    genesis_config::{Allocation, ConsensusParams, GenesisConfig},
     ledger::Account,
 };
 use std::sync::Arc;
@@ -66,36 +66,29 @@ impl Network {
 
     /// Block 1 of this network, made at [`START`].
     pub fn found(&self) -> Arc<Genesis> {
-        let miners: Vec<_> = (0..self.miners)
+        let miners = (0..self.miners)
             .map(if self.ghosts { ghost_miner } else { miner })
-            .map(|address| format!("\"{address}\""))
             .collect();
-        let text = format!(
-            "{{\"network_id\": 1, \"miners\": [{}], \"block_mining\": {{\"interval\": {}.{:03}, \
-             \"min_bound\": {}, \"max_bound\": {}, \"allow_empty\": {}, \"reward\": {}, \"difficulty\": {}}}, \
-             \"transaction\": {{\"max_data_bytes\": {}}}, \"genesis_block\": {{\"difficulty\": 0}}, \
-             \"consensus\": {{\"slot_ms\": {}, \"guard_ms\": {}, \"min_gap_ms\": {}}}}}",
-            miners.join(", "),
-            self.interval / 1_000,
-            self.interval % 1_000,
-            self.min_bound,
-            self.max_bound,
-            self.allow_empty,
-            self.reward,
-            self.difficulty,
-            self.max_data,
-            self.slot,
-            self.guard,
-            self.gap,
-        );
-        let mut document = GenesisDocument::parse(&text, "test").expect("a good configuration");
-        for (address, nonce, balance) in &self.alloc {
+        let mut config = GenesisConfig::new(1, miners);
+        config.block_mining.interval_ms = self.interval;
+        config.block_mining.min_bound = self.min_bound;
+        config.block_mining.max_bound = self.max_bound;
+        config.block_mining.allow_empty = self.allow_empty;
+        config.block_mining.reward = coins(self.reward);
+        config.block_mining.difficulty = self.difficulty;
+        config.transaction.max_data_bytes = self.max_data;
+        config.genesis_block.difficulty = 0;
+        config.consensus = ConsensusParams {
+            guard_ms: self.guard,
+            min_gap_ms: self.gap,
+            ..ConsensusParams::new(self.slot, self.miners)
+        };
+        let alloc = self.alloc.iter().map(|(address, nonce, balance)| {
             let nonce = AccountNonce::new(*nonce).expect("within the range");
             let balance = coins(*balance);
-            let account = Allocation { nonce, balance };
-            document.alloc.insert(*address, account);
-        }
-        let unmined = UnminedGenesis::new(&document, at(0)).expect("fits a block");
+            (*address, Allocation { nonce, balance })
+        });
+        let unmined = UnminedGenesis::new(&config, &alloc.collect(), at(0)).expect("fits a block");
         Arc::new(
             unmined
                 .seal(PowNonce::ZERO)

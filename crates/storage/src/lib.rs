@@ -30,7 +30,7 @@ pub use block_log::{BlockLog, Position, Visit};
 pub use checkpoint::{Accounts, CheckpointHead, load_newest, write as write_checkpoint};
 pub use error::{IndexError, StorageError};
 pub use index::{Index, IndexedBlock, TxnLocation};
-pub use lock::ChainLock;
+pub use lock::{ChainLock, LockFile, LockFileError};
 pub use log_reader::LogReader;
 pub use pool_log::{IdOf, PoolEntry, PoolLog};
 pub use record::MAX_PAYLOAD;

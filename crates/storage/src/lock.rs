@@ -1,47 +1,102 @@
-//! One process per chain directory. The lock is the operating system's, so it
-//! ends with the process; the file is never deleted and its text only tells a
-//! second process whom to blame.
+//! One process per key, per chain, per registry. The system drops a lock with its process,
+//! so a crash leaves none behind; the file stays and names the last holder.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process;
 
 use crate::StorageError;
 
-/// Held while a process owns a chain directory; released when dropped.
-#[derive(Debug)]
-pub struct ChainLock {
-    _file: File,
+/// Longest content that is read from a lock file, in bytes.
+const MAX_BYTES: u64 = 64;
+
+/// Why a lock is not ours.
+#[derive(Debug, thiserror::Error)]
+pub enum LockFileError {
+    /// Another process has it.
+    #[error("{} is locked by process {pid}", .path.display())]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// The holder as it wrote itself down, or "unknown".
+        pid: String,
+    },
+    /// The lock file cannot be used.
+    #[error("cannot lock {}: {source}", .path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
 }
 
-impl ChainLock {
-    /// Takes the lock of `chain_dir` (which exists) and writes this process's number into it.
+/// A lock that is held until this is dropped.
+#[derive(Debug)]
+pub struct LockFile {
+    _locked: File,
+}
+
+impl LockFile {
+    /// Takes the lock at `path` and writes the own process id into it.
     ///
     /// # Errors
-    /// [`StorageError::Busy`] with the number of the process that has it; nothing is written then.
-    pub fn acquire(chain_dir: &Path) -> Result<Self, StorageError> {
-        let path = chain_dir.join("lock");
+    /// [`LockFileError::Held`] names the process that has it; nothing is written then.
+    pub fn take(path: &Path) -> Result<Self, LockFileError> {
+        let io_error = |source| LockFileError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
-            .map_err(StorageError::io(&path))?;
+            .mode(0o600)
+            .open(path)
+            .map_err(io_error)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let pid = file.take(20).read_to_string(&mut text).ok();
-                let pid = pid.and_then(|_| text.trim().parse().ok());
-                return Err(StorageError::Busy { path, pid });
+                let read = file.take(MAX_BYTES).read_to_string(&mut text);
+                let pid = read.ok().and_then(|_| text.trim().parse::<u32>().ok());
+                return Err(LockFileError::Held {
+                    path: path.to_owned(),
+                    pid: pid.map_or("unknown".to_owned(), |pid| pid.to_string()),
+                });
             }
-            Err(TryLockError::Error(source)) => return Err(StorageError::Io { path, source }),
+            Err(TryLockError::Error(source)) => return Err(io_error(source)),
         }
         file.set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .map_err(StorageError::io(&path))?;
-        Ok(Self { _file: file })
+            .and_then(|()| writeln!(file, "{}", process::id()))
+            .map_err(io_error)?;
+        Ok(Self { _locked: file })
+    }
+}
+
+/// Held while a process owns a chain directory; released when dropped.
+#[derive(Debug)]
+pub struct ChainLock {
+    _lock: LockFile,
+}
+
+impl ChainLock {
+    /// Takes the lock of `chain_dir`, which exists.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] with the number of the process that has it.
+    pub fn acquire(chain_dir: &Path) -> Result<Self, StorageError> {
+        match LockFile::take(&chain_dir.join("lock")) {
+            Ok(lock) => Ok(Self { _lock: lock }),
+            Err(LockFileError::Held { path, pid }) => {
+                let pid = pid.parse().ok();
+                Err(StorageError::Busy { path, pid })
+            }
+            Err(LockFileError::Io { path, source }) => Err(StorageError::Io { path, source }),
+        }
     }
 }
 
@@ -62,5 +117,19 @@ mod tests {
         assert_eq!(std::fs::read(dir.path().join("lock")).unwrap(), before);
         drop(first);
         ChainLock::acquire(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lock_without_a_process_in_it_is_held_by_an_unknown_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = LockFile::take(&path).unwrap();
+        std::fs::write(&path, "9".repeat(100)).unwrap();
+        let error = LockFile::take(&path).unwrap_err();
+        assert!(matches!(error, LockFileError::Held { pid, .. } if pid == "unknown"));
+        drop(first);
+        LockFile::take(&path).unwrap();
+        let error = LockFile::take(dir.path()).unwrap_err();
+        assert!(matches!(error, LockFileError::Io { .. }), "{error}");
     }
 }

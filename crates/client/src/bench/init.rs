@@ -107,8 +107,7 @@ fn genesis(new: &NewBench, miner: Address, accounts: &[Address]) -> Result<(Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_core::genesis_config::GenesisDocument;
-    use ccoin_home::{Config, load_key};
+    use ccoin_home::{Config, GenesisDocument, load_key};
     use std::path::Path;
 
     fn new(dir: &Path) -> NewBench {
@@ -128,7 +127,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let network = init(&new(dir.path())).unwrap();
         let config = Config::load(&network.config, &|_| None).unwrap();
-        assert_eq!(config.account_address, Some(network.address));
+        assert_eq!(config.client.account_address, Some(network.address));
         let data_dir = config.data_dir().unwrap();
         load_key(&data_dir, None).unwrap();
         assert!(data_dir.votes().is_file());

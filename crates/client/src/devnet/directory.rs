@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use ccoin_home::{ExitCode, Failure, KeyLock, KeyLockError};
+use ccoin_home::{ExitCode, Failure, LockFile, LockFileError};
 use tempfile::TempDir;
 
 use super::layout::Layout;
@@ -22,7 +22,7 @@ const PREFIX: &str = "ccoin-devnet-";
 pub(super) struct Directory {
     pub(super) layout: Layout,
     temporary: bool,
-    _lock: KeyLock,
+    _lock: LockFile,
 }
 
 impl Directory {
@@ -48,7 +48,7 @@ impl Directory {
         };
         let layout = Layout::new(fs::canonicalize(&root).map_err(unusable(&root))?);
         check(&layout)?;
-        let lock = KeyLock::take(&layout.lock()).map_err(|error| in_use(&layout, error))?;
+        let lock = LockFile::take(&layout.lock()).map_err(|error| in_use(&layout, error))?;
         let marker = layout.temporary();
         match &temporary {
             Some(_) => drop(File::create(&marker).map_err(unusable(&marker))?),
@@ -104,10 +104,10 @@ fn check(layout: &Layout) -> Result<(), Failure> {
     Ok(())
 }
 
-fn in_use(layout: &Layout, error: KeyLockError) -> Failure {
+fn in_use(layout: &Layout, error: LockFileError) -> Failure {
     let pid = match error {
-        KeyLockError::Held { pid, .. } => pid,
-        KeyLockError::Io { path, source } => return unusable(&path)(source),
+        LockFileError::Held { pid, .. } => pid,
+        LockFileError::Io { path, source } => return unusable(&path)(source),
     };
     let dir = layout.root().display();
     let message = format!("another devnet (process {pid}) runs in {dir}");
@@ -139,7 +139,7 @@ pub(super) fn remove_abandoned(dir: &Path) -> io::Result<()> {
     if is_own(dir) != Some(true) || !layout.temporary().exists() {
         return Ok(());
     }
-    let Ok(_lock) = KeyLock::take(&layout.lock()) else {
+    let Ok(_lock) = LockFile::take(&layout.lock()) else {
         return Ok(());
     };
     remove_keys_first(dir)

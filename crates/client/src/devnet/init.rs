@@ -178,7 +178,7 @@ pub fn block_time(text: &str) -> Result<Duration, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_core::genesis_config::GenesisDocument;
+    use ccoin_home::GenesisDocument;
     use ccoin_home::{Config, DataDir, load_key};
     use std::path::PathBuf;
 

@@ -136,13 +136,15 @@ impl Network {
     /// Executes a command of a user, and says what was done.
     ///
     /// # Errors
-    /// [`Failure`] 6 if the command does not fit; that of the node if its start fails.
+    /// [`Failure`] 4 for an unknown node and 6 if the command does not fit; that of the node
+    /// if its start fails.
     pub(super) async fn apply(&mut self, command: &NodeCommand) -> Result<String, Failure> {
         let refuse = |reason| Err(Failure::new(ExitCode::Refused, reason));
         let (name, nodes) = (&command.node, &self.report.nodes);
         let Some(index) = nodes.iter().position(|node| node.name == *name) else {
             let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
-            return refuse(format!("there is no {name}, only {}", names.join(", ")));
+            let message = format!("there is no {name}, only {}", names.join(", "));
+            return Err(Failure::new(ExitCode::NotFound, message));
         };
         match (command.verb, nodes[index].pid) {
             (Verb::Start, Some(pid)) => refuse(format!("{name} runs already (process {pid})")),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use ccoin_home::{ExitCode, Failure, KeyLock, KeyLockError};
+use ccoin_home::{ExitCode, Failure, LockFile, LockFileError};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 use tokio::time::timeout_at;
@@ -208,9 +208,9 @@ impl Process {
 pub(super) async fn wait_until_free(lock: &Path) -> Result<(), Failure> {
     let deadline = Instant::now() + UNLOCKING;
     loop {
-        match KeyLock::take(lock) {
+        match LockFile::take(lock) {
             Ok(_) => return Ok(()),
-            Err(KeyLockError::Held { .. }) if Instant::now() < deadline => {
+            Err(LockFileError::Held { .. }) if Instant::now() < deadline => {
                 tokio::time::sleep(LOOK).await;
             }
             Err(error) => return Err(error.into()),

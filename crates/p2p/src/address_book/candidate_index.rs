@@ -1,7 +1,7 @@
 //! An index of the candidates: by address, and a few at random. It holds names alone; the
 //! book holds what is known of a place.
 
-use crate::host_port::HostPort;
+use crate::HostPort;
 use ccoin_core::Address;
 use std::collections::{BTreeMap, HashMap};
 

@@ -2,7 +2,7 @@
 //! proven place, because any peer can claim any place.
 
 use super::{AddressBook, Entry, Origin};
-use crate::host_port::HostPort;
+use crate::HostPort;
 use ccoin_core::Address;
 use std::time::Instant;
 

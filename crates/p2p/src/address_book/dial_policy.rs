@@ -2,7 +2,7 @@
 //! take all of the room.
 
 use super::{AddressBook, Entry, Origin};
-use crate::host_port::HostPort;
+use crate::HostPort;
 use ccoin_core::Address;
 use std::{collections::HashSet, time::Instant};
 

@@ -8,7 +8,7 @@ mod entry;
 
 pub(crate) use dial_policy::DialContext;
 
-use crate::{host_port::HostPort, limits::Limits};
+use crate::{HostPort, limits::Limits};
 use candidate_index::CandidateIndex;
 use ccoin_core::{
     Address,
@@ -62,7 +62,7 @@ impl AddressBook {
     /// counts as the newest.
     pub(crate) fn remember(&mut self, peer: PeerAddress, now: Instant) {
         if peer.address != self.own && self.remembered() < MAX_PROVEN {
-            let place = HostPort::of(&peer);
+            let place = peer.place();
             self.proofs += 1;
             let proofs = self.proofs;
             let entry = self.keep(place, Origin::Remembered, Some(peer.address), now);

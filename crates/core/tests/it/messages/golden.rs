@@ -3,16 +3,20 @@
 //! node no longer reads what the version before wrote.
 
 use ccoin_core::{
-    BlockId, PowNonce,
+    AccountNonce, Address, Amount, BlockId, PowNonce,
     block::Block,
     encoding::encode,
     genesis::UnminedGenesis,
-    genesis_config::GenesisDocument,
+    genesis_config::{
+        Allocation, BlockMining, ConsensusParams, GenesisConfig, GenesisReward, Placeholder,
+        TransactionRules,
+    },
     message::{acknowledgement_digest, okay_digest},
     pow::Midstate,
     transaction::Transaction,
 };
 use ccoin_crypto::sha256;
+use std::collections::BTreeMap;
 
 use super::samples::{block, hello, peer, public_key, time, transaction};
 
@@ -20,18 +24,40 @@ const NETWORK: BlockId = BlockId::new([0x77; 32]);
 
 /// Mined at difficulty 1 from a configuration in which every key is set.
 fn genesis() -> Vec<u8> {
-    let text = r#"{"network_id": 3, "miners": ["1111111111111111111111111111111111111111"],
-        "block_mining": {"interval": 2.5, "min_bound": 3, "max_bound": 100, "reward": 10,
-            "difficulty": 1, "allow_empty": true, "placeholder_data": ["rnd", 5]},
-        "transaction": {"max_data_bytes": 512, "placeholder_data": ["predef", "x"]},
-        "max_peers": 8,
-        "genesis_block": {"coinbase": "2222222222222222222222222222222222222222",
-            "coinbase_reward": 7, "difficulty": 1},
-        "alloc": {"3333333333333333333333333333333333333333": {"balance": 5, "nonce": 2}},
-        "consensus": {"slot_ms": 1000, "guard_ms": 100, "max_skew_ms": 200, "min_gap_ms": 50,
-            "quorum": 1}}"#;
-    let document = GenesisDocument::parse(text, "golden").unwrap();
-    let unmined = UnminedGenesis::new(&document, time(1_700_000_000_000)).unwrap();
+    let coins = |amount| Amount::new(amount).unwrap();
+    let mut config = GenesisConfig::new(3, vec![Address::new([0x11; 20])]);
+    config.block_mining = BlockMining {
+        allow_empty: true,
+        difficulty: 1,
+        interval_ms: 2_500,
+        max_bound: 100,
+        min_bound: 3,
+        placeholder_data: Some(Placeholder::Random(5)),
+        reward: coins(10),
+    };
+    config.transaction = TransactionRules {
+        max_data_bytes: 512,
+        placeholder_data: Some(Placeholder::Fixed("x".into())),
+    };
+    config.max_peers = 8;
+    config.genesis_block = GenesisReward {
+        coinbase: Some(Address::new([0x22; 20])),
+        coinbase_reward: coins(7),
+        difficulty: 1,
+    };
+    config.consensus = ConsensusParams {
+        guard_ms: 100,
+        max_skew_ms: 200,
+        min_gap_ms: 50,
+        quorum: 1,
+        slot_ms: 1_000,
+    };
+    let account = Allocation {
+        nonce: AccountNonce::new(2).unwrap(),
+        balance: coins(5),
+    };
+    let alloc = BTreeMap::from([(Address::new([0x33; 20]), account)]);
+    let unmined = UnminedGenesis::new(&config, &alloc, time(1_700_000_000_000)).unwrap();
     let midstate = Midstate::new(&unmined.mining_hash());
     let nonce = midstate.search(unmined.difficulty(), PowNonce::ZERO, 10_000);
     unmined.seal(nonce.unwrap()).unwrap().encode()

@@ -4,7 +4,7 @@
 use crate::{
     check::{Found, check_miner},
     service::{Process, log_change},
-    signals::{self, Told},
+    signals::{self, SignalEvent},
 };
 use ccoin_core::{
     genesis::Genesis,
@@ -52,15 +52,18 @@ impl Process<'_> {
         connected: watch::Sender<usize>,
     ) -> Result<Option<Genesis>, Failure> {
         // Working is another matter: --ready-file and /readyz wait for a chain.
-        signals::tell_started("no chain yet: waiting for a peer that offers one");
+        signals::tell_started(
+            "no chain yet: waiting for a peer that offers one",
+            &self.addresses,
+        );
         let search = ccoin_node::fetch_genesis(&self.reload.links.setup, key, connected);
         tokio::pin!(search);
         loop {
             tokio::select! {
                 biased;
                 told = self.signals.next() => match told {
-                    Told::End => return Ok(None),
-                    Told::Reload => self.reload.now(),
+                    SignalEvent::Stop => return Ok(None),
+                    SignalEvent::Reload => self.reload.now(),
                 },
                 found = &mut search => return Ok(Some(found?)),
             }

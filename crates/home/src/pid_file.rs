@@ -1,5 +1,5 @@
-//! A file with the process id, by which others know that a server runs or is ready. Two
-//! servers may be told the same name: each removes only what it has written itself.
+//! A file with the process id: it exists while a server runs or is ready. Two servers may
+//! be given the same name, so each removes only what it has written itself.
 
 use std::fs;
 use std::io;
@@ -11,9 +11,9 @@ use crate::{ExitCode, Failure};
 
 /// Such a file; removed when dropped, if it still names this process.
 #[derive(Debug)]
-pub struct ProcessFile(Option<PathBuf>);
+pub struct PidFile(Option<PathBuf>);
 
-impl ProcessFile {
+impl PidFile {
     /// The file with this name, `None`: no file. Nothing is changed yet, and a later change
     /// of directory does not move it.
     ///
@@ -30,15 +30,18 @@ impl ProcessFile {
         Ok(Self(path.transpose()?))
     }
 
-    /// Removes what an earlier run has left.
+    /// Removes what an earlier run has left, and makes sure that [`PidFile::write`] will work.
     ///
     /// # Errors
-    /// [`Failure`] if it stays.
-    pub fn clear(&self) -> Result<(), Failure> {
-        match self.0.as_deref().filter(|path| is_whole_file(path)) {
-            Some(path) => fs::remove_file(path).map_err(|error| unwritable(path, &error)),
-            None => Ok(()),
-        }
+    /// [`Failure`] 3 if the old file stays or a new one cannot be written.
+    pub fn prepare(&self) -> Result<(), Failure> {
+        let Some(path) = &self.0 else { return Ok(()) };
+        let prepared = if is_whole_file(path) || !path.exists() {
+            replace(path, b"", 0o644).and_then(|()| fs::remove_file(path))
+        } else {
+            fs::OpenOptions::new().write(true).open(path).map(drop)
+        };
+        prepared.map_err(|error| unwritable(path, &error))
     }
 
     /// Writes the process id; readers see all of it or nothing.
@@ -58,13 +61,13 @@ impl ProcessFile {
     }
 }
 
-impl Drop for ProcessFile {
+impl Drop for PidFile {
     fn drop(&mut self) {
         let path = self.0.as_deref().filter(|path| is_whole_file(path));
         if let Some(path) = path
             && fs::read(path).is_ok_and(|bytes| bytes == own_id().as_bytes())
         {
-            // Somebody may have removed it before.
+            // Another process may have removed it before.
             let _ = fs::remove_file(path);
         }
     }
@@ -93,19 +96,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pid");
         fs::write(&path, "1\n").unwrap();
-        drop(ProcessFile::new(Some(&path)).unwrap());
+        drop(PidFile::new(Some(&path)).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
 
-        let file = ProcessFile::new(Some(&path)).unwrap();
-        file.clear().unwrap();
+        let file = PidFile::new(Some(&path)).unwrap();
+        file.prepare().unwrap();
         assert!(!path.exists());
-        file.clear().unwrap();
+        file.prepare().unwrap();
         file.write().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), own_id());
         drop(file);
         assert!(!path.exists());
 
-        let file = ProcessFile::new(Some(&path)).unwrap();
+        let file = PidFile::new(Some(&path)).unwrap();
         file.write().unwrap();
         fs::write(&path, "1\n").unwrap();
         drop(file);
@@ -113,18 +116,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_stays() {
+    fn a_link_or_device_stays_what_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-        let file = ProcessFile::new(Some(&path)).unwrap();
-        file.clear().unwrap();
+        let file = PidFile::new(Some(&path)).unwrap();
+        file.prepare().unwrap();
         file.write().unwrap();
         drop(file);
         assert_eq!(fs::read_link(path).unwrap(), Path::new("/dev/null"));
         let nowhere = dir.path().join("none/pid");
-        let file = ProcessFile::new(Some(&nowhere)).unwrap();
-        file.clear().unwrap();
+        let file = PidFile::new(Some(&nowhere)).unwrap();
+        assert_eq!(file.prepare().unwrap_err().code, ExitCode::BadConfig);
         assert_eq!(file.write().unwrap_err().code, ExitCode::BadConfig);
     }
 }

@@ -1,14 +1,28 @@
 //! Changes to the users' own files that keep every comment and the layout.
 //! Pure: text in, text out; doing an edit twice changes nothing more.
 
+use std::collections::BTreeMap;
+
 use ccoin_core::Address;
-use ccoin_core::jsonc::{Document, JsoncError, UnknownKeys};
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::Config;
+use crate::jsonc::{AnyCase, Document, JsoncError, UnknownKeys, without_byte_order_mark};
 
 /// Coins that a miner added by [`add_miner`] starts with: enough to try transactions out, and
 /// visible, while an entry of 0 would be dropped.
 pub const STARTING_BALANCE: u64 = 1_000;
+
+/// The addresses that a genesis.json lists.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Listed {
+    miners: Vec<AnyCase<Address>>,
+    alloc: BTreeMap<AnyCase<Address>, IgnoredAny>,
+}
 
 /// Sets `client.account_address` in the text of a ccoin.json; `name` stands in messages.
 ///
@@ -19,8 +33,8 @@ pub fn set_account_address(
     name: &str,
     address: &Address,
 ) -> Result<String, JsoncError> {
-    let document = Document::parse(text, name, UnknownKeys::Warn)?;
-    document.root()?.section("client")?;
+    let document = Document::parse(text, name, UnknownKeys::Warn, None)?;
+    document.read::<Config>()?;
     let (tree, root) = editable(text, name)?;
     let client = root.object_value_or_set("client");
     set(
@@ -37,22 +51,15 @@ pub fn set_account_address(
 /// # Errors
 /// [`JsoncError`] if the text cannot be read.
 pub fn add_miner(text: &str, name: &str, address: &Address) -> Result<String, JsoncError> {
-    let document = Document::parse(text, name, UnknownKeys::Warn)?;
-    let mut root = document.root()?;
-    let miners = root.read_or("miners", Vec::new(), |node| {
-        node.items()?.iter().map(|item| item.address()).collect()
-    })?;
-    let alloc = root
-        .section("alloc")?
-        .map_or(Ok(Vec::new()), |alloc| alloc.by_address())?;
-
+    let document = Document::parse(text, name, UnknownKeys::Warn, None)?;
+    let listed: Listed = document.read()?;
     let (tree, root) = editable(text, name)?;
-    if !miners.contains(address) {
+    if !listed.miners.contains(&AnyCase(*address)) {
         let list = root.array_value_or_set("miners");
         list.ensure_multiline();
         list.append(CstInputValue::String(address.to_string()));
     }
-    if !alloc.iter().any(|(known, _)| known == address) {
+    if !listed.alloc.contains_key(&AnyCase(*address)) {
         let balance = CstInputValue::Number(STARTING_BALANCE.to_string());
         let entry = CstInputValue::Object(vec![("balance".to_owned(), balance)]);
         root.object_value_or_set("alloc")
@@ -77,7 +84,7 @@ fn editable(text: &str, name: &str) -> Result<(CstRootNode, CstObject), JsoncErr
         fault,
         advice: "edit the file by hand".to_owned(),
     };
-    let tree = CstRootNode::parse(text, &ParseOptions::default())
+    let tree = CstRootNode::parse(without_byte_order_mark(text), &ParseOptions::default())
         .map_err(|error| fault(format!("cannot be edited: {error}")))?;
     let root = tree
         .object_value()
@@ -87,10 +94,8 @@ fn editable(text: &str, name: &str) -> Result<(CstRootNode, CstObject), JsoncErr
 
 #[cfg(test)]
 mod tests {
-    use ccoin_core::genesis_config::GenesisDocument;
-
     use super::*;
-    use crate::Config;
+    use crate::GenesisDocument;
 
     const CONFIG: &str = include_str!("../../../ccoin.json");
     const GENESIS: &str = include_str!("../../../genesis.json");
@@ -119,7 +124,7 @@ mod tests {
         assert_eq!(lost(CONFIG, &one), ["    \"account_address\": \"\","]);
         assert_eq!(one.lines().count(), CONFIG.lines().count());
         let config = Config::parse(&one, "c", &|_| Some("/h".to_owned())).unwrap();
-        assert_eq!(config.account_address, Some(address(0xab)));
+        assert_eq!(config.client.account_address, Some(address(0xab)));
         assert_eq!(set_account_address(&one, "c", &address(0xab)).unwrap(), one);
 
         for text in [
@@ -130,7 +135,7 @@ mod tests {
         ] {
             let edited = set_account_address(text, "c", &address(1)).unwrap();
             let config = Config::parse(&edited, "c", &|_| Some("/h".to_owned())).unwrap();
-            assert_eq!(config.account_address, Some(address(1)), "{edited}");
+            assert_eq!(config.client.account_address, Some(address(1)), "{edited}");
         }
         assert!(set_account_address("{\"client\": 5}", "c", &address(1)).is_err());
         assert!(set_account_address("[]", "c", &address(1)).is_err());
@@ -157,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_there_in_other_letters_is_the_same_address() {
+    fn an_address_in_upper_case_is_not_added_again() {
         let upper = "AB".repeat(20);
         let text = format!(
             "{{ \"network_id\": 1, \"miners\": [\"{upper}\"], \"alloc\": {{\"{upper}\": {{\"balance\": 7}}}} }}"
