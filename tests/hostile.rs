@@ -12,11 +12,13 @@ use serde_json::json;
 use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
+    io::{self, Read as _, Write as _},
+    net::{Shutdown, TcpStream},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
-use support::{Caller, Net, Node, hello, wait_for};
+use support::{Caller, Net, Node, PATIENCE, hello, wait_for};
 
 /// Silent connections that are kept open: more than a node lets wait.
 const SILENT: usize = 300;
@@ -96,6 +98,18 @@ fn rubbish(seed: &mut u64) -> Vec<Vec<u8>> {
     rubbish
 }
 
+/// Sends bytes without TLS and waits for the end of the connection.
+fn without_tls(door: &str, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(door).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // the node may have closed already
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(Shutdown::Write);
+    let read = stream.read_to_end(&mut Vec::new());
+    let open = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+    assert!(!open, "the connection stays open: {bytes:?}");
+}
+
 /// Keeps `SILENT` connections that say nothing until it is told to stop; hands over
 /// those of the end, and how many were opened.
 fn crowd(door: &str, stop: &mpsc::Receiver<()>) -> (Vec<Caller>, usize) {
@@ -158,6 +172,7 @@ fn strangers_at_the_door_harm_nobody() {
                 let since = Instant::now();
                 caller.write(&bytes);
                 caller.closed();
+                without_tls(door, &bytes);
                 let took = since.elapsed();
                 assert!(took < AT_ONCE, "{took:?}: {bytes:?}");
                 slowest = slowest.max(pay(net.node(index)));

@@ -33,7 +33,7 @@ pub(crate) fn refused(error: SubmitError) -> Problem {
             )
         }
         SubmitError::Pool(error) => not_queued(&error, detail),
-        SubmitError::Stopping => Problem::new(NOT_READY, detail),
+        SubmitError::Stopping | SubmitError::Behind(_) => Problem::new(NOT_READY, detail),
     }
 }
 

@@ -113,6 +113,7 @@ impl ChainThread {
     fn run(mut self, runtime: &tokio::runtime::Runtime) {
         let mut woken = Woken::Time;
         let mut next_ticket = 0;
+        let mut hindrances = None;
         loop {
             let mut batch = CommitBatch::default();
             self.decide(woken, &mut next_ticket, &mut batch);
@@ -128,6 +129,11 @@ impl ChainThread {
                 bytes: pool.bytes(),
                 oldest: pool.oldest_ready(),
             };
+            let now = self.machine.hindrances(clock::now());
+            if hindrances.as_ref() != Some(&now) {
+                batch.hindrances = Some(now.clone());
+                hindrances = Some(now);
+            }
             if batch.moves_head() {
                 let anchor = self.machine.chain().anchor();
                 batch.anchor = anchor.map(|(block, score)| (Arc::clone(block), score.clone()));

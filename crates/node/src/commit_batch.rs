@@ -5,7 +5,7 @@ use crate::view::QueueSize;
 use ccoin_core::{
     applied::Applied,
     chain::Score,
-    machine::{Publish, Ticket, Write},
+    machine::{Hindrance, Publish, Ticket, Write},
     pool::{Accepted, PoolError},
 };
 use std::sync::Arc;
@@ -25,13 +25,18 @@ pub(crate) struct CommitBatch {
     /// The callers that wait for a `Publish::Reply`.
     pub(crate) answers: Vec<(Ticket, oneshot::Sender<Results>)>,
     pub(crate) queue: QueueSize,
+    /// What keeps the node from being ready, when that has changed.
+    pub(crate) hindrances: Option<Vec<Hindrance>>,
     /// Where a restart begins, when the head has moved.
     pub(crate) anchor: Option<(Arc<Applied>, Score)>,
 }
 
 impl CommitBatch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.write.is_empty() && self.publish.is_empty() && self.answers.is_empty()
+        self.write.is_empty()
+            && self.publish.is_empty()
+            && self.answers.is_empty()
+            && self.hindrances.is_none()
     }
 
     pub(crate) fn moves_head(&self) -> bool {

@@ -19,7 +19,7 @@ use ccoin_core::{
     chain::{Reorg, WINDOW_BLOCKS},
     encoding::encode,
     genesis::Genesis,
-    machine::{NodeState, Publish, SealMark, Write},
+    machine::{Hindrance, NodeState, Publish, SealMark, Write},
 };
 use ccoin_storage::{BlockLog, PoolLog, Position, VoteFile, VoteRecord};
 use std::{
@@ -190,6 +190,13 @@ impl CommitThread {
         let before = Arc::clone(&self.view.borrow());
         let mut recent = Arc::clone(&before.recent);
         let mut state = before.state;
+        let hindrances = match &batch.hindrances {
+            Some(now) => {
+                log_hindrances(&before.hindrances, now);
+                now.as_slice().into()
+            }
+            None => Arc::clone(&before.hindrances),
+        };
         drop(before);
         let now = clock::mono();
         let mut settled = Vec::new();
@@ -207,6 +214,7 @@ impl CommitThread {
             recent,
             state,
             queue: batch.queue,
+            hindrances,
         }));
         self.outbound.set_height(self.view.borrow().height());
         settled
@@ -324,5 +332,25 @@ impl CommitThread {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Tells the operator once of a clock or date that is wrong, and once when it is right again.
+/// Start and sync have lines of their own.
+fn log_hindrances(before: &[Hindrance], now: &[Hindrance]) {
+    let is_wrong = |hindrance: &&Hindrance| {
+        matches!(
+            hindrance,
+            Hindrance::Clock { .. } | Hindrance::DatedAhead { .. }
+        )
+    };
+    let same =
+        |a: &Hindrance, b: &Hindrance| core::mem::discriminant(a) == core::mem::discriminant(b);
+    let lacks = |list: &[Hindrance], wanted: &Hindrance| !list.iter().any(|h| same(h, wanted));
+    for new in now.iter().filter(is_wrong).filter(|h| lacks(before, h)) {
+        tracing::warn!("not ready: {new}");
+    }
+    for gone in before.iter().filter(is_wrong).filter(|h| lacks(now, h)) {
+        tracing::info!("no longer: {gone}");
     }
 }

@@ -12,7 +12,7 @@ use ccoin_core::{
     AccountNonce, Address, Amount,
     genesis::Genesis,
     ledger::Account,
-    machine::{Machine, PlaceholderText},
+    machine::{Hindrance, Machine, PlaceholderText},
     pool::{Accepted, PoolError},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
@@ -30,6 +30,9 @@ pub enum SubmitError {
     /// It is valid, but cannot wait here.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// The node does not know the newest number of its account: it would sign an old one.
+    #[error("this node is {0}: it signs nothing before it has caught up")]
+    Behind(Hindrance),
     /// The node is ending.
     #[error("the node is stopping")]
     Stopping,
@@ -171,6 +174,10 @@ impl NodeHandle {
                 max,
             }
             .into());
+        }
+        let behind = |hindrance: &&Hindrance| matches!(hindrance, Hindrance::Behind { .. });
+        if let Some(behind) = self.view().hindrances.iter().find(behind) {
+            return Err(SubmitError::Behind(behind.clone()));
         }
         let sender = self.address();
         let next = self

@@ -15,7 +15,7 @@ use ccoin_core::{
     applied::Applied,
     block::{Block, SealedBlock},
     genesis::Genesis,
-    machine::{Machine, NodeState, Start},
+    machine::{Hindrance, Machine, NodeState, Start},
     rules::BlockError,
     transaction::{Transaction, VerifiedTransaction},
 };
@@ -212,6 +212,7 @@ impl Recovered {
                 bytes: pool.bytes(),
                 oldest: pool.oldest_ready(),
             },
+            hindrances: Arc::new([Hindrance::State(NodeState::Genesis)]),
         }
     }
 

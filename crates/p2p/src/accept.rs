@@ -4,20 +4,25 @@
 use crate::{
     HostPort,
     connection::PeerId,
-    first_bytes::{answer_http, is_http},
-    frame_reader::FrameReader,
-    handshake::{HandshakeError, Link},
+    first_bytes::{Foreign, foreign_protocol},
+    handshake::HandshakeError,
+    link::Link,
     outbox::Outbox,
     peer::{Peer, Traffic},
     shared::{Shared, name},
 };
-use ccoin_core::message::{ByeReason, Heights, Hello};
+use ccoin_core::message::{ByeReason, Heights, Hello, PROTOCOL};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Instant,
 };
-use tokio::{net::TcpStream, select, sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    net::TcpStream,
+    select,
+    sync::OwnedSemaphorePermit,
+    time::{timeout, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 /// An accepted connection before its handshake.
@@ -65,26 +70,23 @@ impl Shared {
         mut stream: TcpStream,
         remote: SocketAddr,
     ) -> Option<(Arc<Peer>, Link)> {
-        let http = select! {
-            biased;
-            () = self.stop.cancelled() => return None,
-            http = timeout(self.limits.handshake, is_http(&stream)) => matches!(http, Ok(Ok(true))),
-        };
-        if http {
-            self.reject_http(&mut stream, remote).await;
+        let deadline = Instant::now() + self.limits.handshake;
+        let other = self.before(deadline, foreign_protocol(&stream)).await;
+        if let Ok(Some(protocol)) = other {
+            self.reject_foreign(protocol, &mut stream, remote).await;
             return None;
         }
-        let mut link = Link::new(stream);
-        let result = select! {
-            biased;
-            () = self.stop.cancelled() => Err(stopping()),
-            result = timeout(self.limits.handshake, link.answer(self, remote.ip())) => {
-                result.unwrap_or(Err(HandshakeError::Late))
+        let tls = self.before(deadline, Link::accept(&self.tls, stream));
+        let (error, link) = match tls.await {
+            Ok(mut link) => {
+                let answer = self.before(deadline, link.answer(self, remote.ip()));
+                let hello = answer.await;
+                match hello.and_then(|hello| self.admitted(id, hello, remote, None, &link)) {
+                    Ok(peer) => return Some((peer, link)),
+                    Err(error) => (error, Some(link)),
+                }
             }
-        };
-        let error = match result.and_then(|hello| self.admitted(id, hello, remote, None)) {
-            Ok(peer) => return Some((peer, link)),
-            Err(error) => error,
+            Err(error) => (error, None),
         };
         if error.is_malformed() {
             self.state().admission.delay(remote.ip(), Instant::now());
@@ -93,25 +95,42 @@ impl Shared {
         None
     }
 
-    async fn reject_http(&self, stream: &mut TcpStream, remote: SocketAddr) {
-        let peer = name(remote, None);
-        if self.state().log_throttle.allows("http", peer.clone()) {
-            tracing::warn!(
-                %peer,
-                "HTTP was sent to the peer port {}: the HTTP API listens on another port",
-                self.listen_port
-            );
+    /// Runs one step of a handshake, until its deadline or the end of the node.
+    pub(crate) async fn before<T>(
+        &self,
+        deadline: Instant,
+        step: impl Future<Output = Result<T, HandshakeError>>,
+    ) -> Result<T, HandshakeError> {
+        select! {
+            biased;
+            () = self.stop.cancelled() => Err(stopping()),
+            result = timeout_at(deadline.into(), step) => result.unwrap_or(Err(HandshakeError::Late)),
         }
-        let _ = timeout(self.limits.closing, answer_http(stream)).await;
+    }
+
+    /// Answers a caller that speaks another protocol, and logs it once a minute.
+    async fn reject_foreign(&self, protocol: Foreign, stream: &mut TcpStream, remote: SocketAddr) {
+        let peer = name(remote, None);
+        if self.state().log_throttle.allows("foreign", peer.clone()) {
+            let port = self.listen_port;
+            match protocol {
+                Foreign::Http => tracing::warn!(
+                    %peer,
+                    "HTTP was sent to the peer port {port}: the HTTP API listens on another port"
+                ),
+                Foreign::PlainFrames => tracing::warn!(
+                    %peer,
+                    "no connection: this node speaks version {PROTOCOL}, the other an older \
+                     one without TLS; update it"
+                ),
+            }
+        }
+        let _ = timeout(self.limits.closing, protocol.answer(stream)).await;
     }
 
     /// Sends the reason to the other side and writes it to the log.
-    pub(crate) async fn refused(&self, link: Link, error: &HandshakeError, peer: String) {
-        let reason = error.reason();
-        let cause = match error {
-            HandshakeError::Refused(bye) => bye.reason(),
-            _ => reason.unwrap_or(ByeReason::Other(0)),
-        };
+    pub(crate) async fn refused(&self, link: Option<Link>, error: &HandshakeError, peer: String) {
+        let cause = error.cause();
         // crossing connections and broken handshakes are normal operation
         let quiet = matches!(
             cause,
@@ -122,7 +141,7 @@ impl Shared {
         } else {
             tracing::debug!(%peer, reason = ?cause, "no connection: {error}");
         }
-        if let Some(reason) = reason {
+        if let (Some(reason), Some(link)) = (error.reason(), link) {
             let text = error.to_string();
             let _ = timeout(self.limits.closing, link.refuse(reason, &text)).await;
         }
@@ -134,6 +153,7 @@ impl Shared {
         hello: Hello,
         remote: SocketAddr,
         place: Option<HostPort>,
+        link: &Link,
     ) -> Result<Arc<Peer>, HandshakeError> {
         let heights = Heights {
             height: hello.height,
@@ -143,6 +163,7 @@ impl Shared {
             id,
             hello,
             remote,
+            process: link.process.clone(),
             place,
             since: (self.clock)(),
             began: Instant::now(),
@@ -154,18 +175,6 @@ impl Shared {
         });
         self.admit(&peer)?;
         Ok(peer)
-    }
-}
-
-impl Link {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        // without it a small message waits for the acknowledgement of the one before
-        let _ = stream.set_nodelay(true);
-        let (reader, writer) = stream.into_split();
-        Self {
-            reader: FrameReader::new(reader),
-            writer,
-        }
     }
 }
 

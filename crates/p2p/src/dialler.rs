@@ -1,11 +1,6 @@
 //! Dials the places that the address book names, when they are due.
 
-use crate::{
-    HostPort,
-    accept::stopping,
-    handshake::{HandshakeError, Link},
-    shared::Shared,
-};
+use crate::{HostPort, handshake::HandshakeError, link::Link, shared::Shared};
 use ccoin_core::message::ByeReason;
 use ccoin_crypto::random_u32;
 use std::{sync::Arc, time::Instant};
@@ -51,19 +46,21 @@ impl Shared {
                 return self.dial_failed(&place, None);
             }
         };
-        let mut link = Link::new(stream);
-        let result = select! {
-            biased;
-            () = self.stop.cancelled() => Err(stopping()),
-            result = timeout(self.limits.handshake, link.call(&self, &place)) => {
-                result.unwrap_or(Err(HandshakeError::Late))
+        let deadline = Instant::now() + self.limits.handshake;
+        let tls = self.before(deadline, Link::connect(&self.tls, stream));
+        let mut link = match tls.await {
+            Ok(link) => link,
+            Err(error) => {
+                self.dial_failed(&place, Some(&error));
+                return self.refused(None, &error, place.to_string()).await;
             }
         };
-        let result = match result {
-            Ok(hello) => self.admitted(self.next_id(), hello, remote, Some(place.clone())),
-            Err(error) => Err(error),
-        };
-        match result {
+        let hello = self.before(deadline, link.call(&self, &place)).await;
+        let admitted = hello.and_then(|hello| {
+            let (id, place) = (self.next_id(), Some(place.clone()));
+            self.admitted(id, hello, remote, place, &link)
+        });
+        match admitted {
             Ok(peer) => {
                 self.state().book.reached(&place);
                 // the next place may be dialled now
@@ -72,7 +69,7 @@ impl Shared {
             }
             Err(error) => {
                 self.dial_failed(&place, Some(&error));
-                self.refused(link, &error, place.to_string()).await;
+                self.refused(Some(link), &error, place.to_string()).await;
             }
         }
     }

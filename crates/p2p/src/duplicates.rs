@@ -52,7 +52,7 @@ impl Shared {
         if !both_answer {
             return;
         }
-        if old.is_other_process(new) {
+        if old.process != new.process {
             // both stay: each is a node of its own
             return state.warn_of_shared_key(old, new);
         }

@@ -55,7 +55,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         if let Some(step) = self.buffered()? {
             return Ok(Some(step));
         }
-        let count = self.source.read(&mut self.buffer).await?;
+        let count = match self.source.read(&mut self.buffer).await {
+            // closed without the close message of TLS
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            read => read?,
+        };
         if count == 0 {
             return Err(ReadError::Closed);
         }

@@ -26,6 +26,7 @@ mod frame_reader;
 mod handshake;
 mod latency;
 mod limits;
+mod link;
 mod listener;
 mod liveness;
 mod log_throttle;
@@ -42,6 +43,7 @@ mod setup;
 mod shared;
 mod signer;
 mod state;
+mod tls;
 mod writer;
 
 use ccoin_core::HostPort;

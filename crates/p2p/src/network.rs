@@ -10,6 +10,7 @@ use crate::{
     shared::{Shared, agent},
     signer::Signer,
     state::State,
+    tls::Tls,
 };
 use bytes::Bytes;
 use ccoin_core::message::{ByeReason, MAX_SHARED_PEERS, PeerAddress};
@@ -76,6 +77,7 @@ impl Network {
             stop: CancellationToken::new(),
             changed: Notify::new(),
             public_key: setup.key.public_key().clone(),
+            tls: Tls::new(),
             signer: Signer::new(setup.key, &setup.limits),
             limits: setup.limits,
         });

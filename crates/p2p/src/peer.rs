@@ -38,6 +38,8 @@ pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) hello: Hello,
     pub(crate) remote: SocketAddr,
+    /// The TLS key of its process: each start of a node has another one.
+    pub(crate) process: Vec<u8>,
     /// The place that this node dialled; `None`: the peer dialled.
     pub(crate) place: Option<HostPort>,
     pub(crate) since: Timestamp,
@@ -84,13 +86,6 @@ impl Peer {
     /// Queues a frame unless the peer is behind with reading.
     pub(crate) fn offer(&self, frame: &Bytes) -> bool {
         self.outbox.offer(frame.clone()) != Pushed::Full
-    }
-
-    /// Whether this and `other` must be two processes: they are on different hosts or listen
-    /// on different ports.
-    pub(crate) fn is_other_process(&self, other: &Self) -> bool {
-        let ip = |peer: &Self| peer.remote.ip().to_canonical();
-        ip(self) != ip(other) || self.hello.listen_port != other.hello.listen_port
     }
 
     /// Ends the connection with a `BYE`; only the first call has an effect.

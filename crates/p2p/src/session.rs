@@ -4,8 +4,8 @@
 use crate::{
     connection::{Connection, Inbox, inbox},
     frame::{Frame, Step},
-    frame_reader::{FrameReader, ReadError},
-    handshake::Link,
+    frame_reader::ReadError,
+    link::{Link, Reader},
     message_limits::{MessageLimits, is_for_the_node},
     peer::Peer,
     shared::Shared,
@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
-use tokio::{net::tcp::OwnedReadHalf, select, time::timeout};
+use tokio::{select, time::timeout};
 
 /// Why a connection ends.
 enum Ending {
@@ -33,7 +33,9 @@ enum Ending {
 impl Shared {
     /// From the handshake to the end.
     pub(crate) async fn run(&self, peer: Arc<Peer>, link: Link) {
-        let Link { mut reader, writer } = link;
+        let Link {
+            mut reader, writer, ..
+        } = link;
         let seat = SeatGuard {
             shared: self,
             peer: &peer,
@@ -85,7 +87,6 @@ impl Shared {
         self.finish(&peer, ending);
         drop(seat);
         let closing = async {
-            // a writer that panicked has closed its half too
             let _ = (&mut writes).await;
             reader.drain().await;
         };
@@ -114,12 +115,7 @@ impl Shared {
     }
 
     /// Reads until the connection has to end.
-    async fn read(
-        &self,
-        peer: &Peer,
-        reader: &mut FrameReader<OwnedReadHalf>,
-        inbox: &Inbox,
-    ) -> Ending {
+    async fn read(&self, peer: &Peer, reader: &mut Reader, inbox: &Inbox) -> Ending {
         let rates = MessageLimits::new(&self.limits);
         let mut room = None;
         loop {

@@ -11,6 +11,7 @@ use crate::{
     setup::ChainStatus,
     signer::Signer,
     state::State,
+    tls::Tls,
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -29,8 +30,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Bytes of an agent text that fit a hello.
 const MAX_AGENT: usize = 64;
 
+/// Bytes of a place that fit a hello.
+const MAX_PLACE: usize = 259;
+
 /// The network behind its handle.
 pub(crate) struct Shared {
+    pub(crate) tls: Tls,
     pub(crate) signer: Signer,
     pub(crate) public_key: PublicKey,
     pub(crate) address: Address,
@@ -59,8 +64,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This node's hello, with a fresh challenge.
-    pub(crate) fn hello(&self) -> Hello {
+    /// This node's hello with a fresh challenge; see [`Hello::place`] for `place`.
+    pub(crate) fn hello(&self, mut place: String) -> Hello {
+        // a name that no hello can hold stays out of it
+        if place.len() > MAX_PLACE || !place.bytes().all(|byte| byte.is_ascii_graphic()) {
+            place.clear();
+        }
         let local = *self.local.borrow();
         Hello {
             version: PROTOCOL,
@@ -71,11 +80,18 @@ impl Shared {
             public_key: self.public_key.clone(),
             node_type: self.node_type,
             listen_port: self.listen_port,
+            place,
             height: local.height,
             final_number: local.final_number,
             clock: (self.clock)(),
             challenge: Hash::new(random_bytes()),
         }
+    }
+
+    /// The advertised place of this node, or an empty text.
+    pub(crate) fn own_place(&self) -> String {
+        let own = self.advertise.iter();
+        own.map(|own| HostPort::from(own).to_string()).collect()
     }
 
     /// This node's heights, for `BLH`.
@@ -103,8 +119,8 @@ impl Shared {
             old.ping((self.clock)());
         }
         state.peers.insert(id, Arc::clone(peer));
-        if let Some(PeerAddress { host, port, .. }) = peer.listens_at() {
-            let place = HostPort { host, port };
+        if let Some(listens) = peer.listens_at() {
+            let place = HostPort::from(&listens);
             state.book.add_caller(address, place, now, random_u32());
         }
         self.count.send_replace(state.admission.seated());
@@ -155,16 +171,23 @@ impl Shared {
         }
     }
 
+    /// A peer that this node has dialled names the place at which it is reached. If that is
+    /// another one, a relay may stand between: the named place is a way around it.
+    pub(crate) fn add_own_claim(&self, theirs: &Hello) {
+        if let Ok(place) = theirs.place.parse() {
+            let (now, chance) = (Instant::now(), random_u32());
+            let mut state = self.state();
+            state.book.add_caller(theirs.address, place, now, chance);
+        }
+    }
+
     /// Adds candidates to the address book.
     pub(crate) fn suggest(&self, peers: impl IntoIterator<Item = PeerAddress>) {
         let (now, chance) = (Instant::now(), random_u32());
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
-                let place = HostPort {
-                    host: peer.host,
-                    port: peer.port,
-                };
+                let place = HostPort::from(&peer);
                 state.book.suggest(peer.address, place, now, chance);
             }
         }

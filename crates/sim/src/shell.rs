@@ -158,7 +158,11 @@ impl Shell {
 
     /// One input at `after_ms`, and all that follows from it at the same moment.
     pub fn input(&mut self, after_ms: u64, input: Input) {
-        let now = self.now(after_ms);
+        self.input_at(self.now(after_ms), input);
+    }
+
+    /// The same at a moment of two clocks that need not agree.
+    pub fn input_at(&mut self, now: Now, input: Input) {
         self.mono = now.mono;
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {

@@ -7,9 +7,9 @@ use crate::{
     problem::NOT_READY,
 };
 use axum::{Json, extract::State};
-use ccoin_core::{Address, BlockId, Height, machine::NodeState};
+use ccoin_core::{Address, BlockId, Height};
 use ccoin_http::Problem;
-use ccoin_node::{Recent, clock};
+use ccoin_node::{Recent, View, clock};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
@@ -64,7 +64,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let now = clock::wall();
     let first = &genesis.signed().header;
     let head: &Recent = view.head();
-    let not_ready = not_ready(view.state);
+    let not_ready = not_ready(&view);
     Json(Status {
         address: api.node.address(),
         node_type: if api.node.is_validator() {
@@ -92,11 +92,8 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     })
 }
 
-fn not_ready(state: NodeState) -> Vec<String> {
-    match state {
-        NodeState::Ready => Vec::new(),
-        other => vec![format!("the node is {}", other.word())],
-    }
+fn not_ready(view: &View) -> Vec<String> {
+    view.hindrances.iter().map(ToString::to_string).collect()
 }
 
 #[derive(Deserialize)]
@@ -167,8 +164,9 @@ pub(crate) async fn healthz() -> Json<Health> {
 
 /// `GET /readyz`: the node works.
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
-    match not_ready(api.node.view().state).pop() {
-        None => Ok(Json(Health { status: "ready" })),
-        Some(reason) => Err(Problem::new(NOT_READY, reason)),
+    let reasons = not_ready(&api.node.view());
+    if reasons.is_empty() {
+        return Ok(Json(Health { status: "ready" }));
     }
+    Err(Problem::new(NOT_READY, reasons.join("; ")))
 }

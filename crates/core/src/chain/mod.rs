@@ -180,6 +180,22 @@ impl Chain {
         self.set_head(best)
     }
 
+    /// Number and time of the latest dated block of the head, and of a better block that
+    /// waits for its time.
+    #[must_use]
+    pub fn newest_time(&self) -> (Height, Timestamp) {
+        let dated = |block: &Arc<Applied>| {
+            let header = block.block.header();
+            (header.number, header.time)
+        };
+        let head = dated(&self.head);
+        let waiting = self.shelved.then(|| {
+            let best = self.tree.entries().max_by_key(|entry| rank(entry));
+            best.map_or(head, |entry| dated(&entry.applied))
+        });
+        waiting.unwrap_or(head)
+    }
+
     /// `None` if the branch leaves the canonical one below the window.
     fn set_head(&mut self, head: Arc<Applied>) -> Option<Reorg> {
         let mut reorg = Reorg::default();

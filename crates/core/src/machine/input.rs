@@ -33,7 +33,7 @@ pub enum Input {
     },
     /// The key signed a block id.
     Signed {
-        /// Of [`Effect::Sign`](super::Effect::Sign).
+        /// Of [`Publish::Sign`](super::Publish::Sign).
         job: JobId,
         /// Over the id.
         signature: Signature,
@@ -51,6 +51,13 @@ pub enum Input {
     PeerLeft {
         /// Its number.
         peer: PeerId,
+    },
+    /// How a peer's clock differs from this node's, measured again.
+    ClockOffset {
+        /// The peer.
+        peer: PeerId,
+        /// Its clock minus this node's, in ms.
+        offset_ms: i64,
     },
     /// A peer tells its height.
     Heights {

@@ -37,7 +37,10 @@ impl Machine {
             // Only a block that the key has begun to sign is finished.
             return step;
         }
-        if let Some(reorg) = self.chain.cap_head_time(self.latest(now)) {
+        // A lone validator's own blocks are never left: a child waits for its time instead.
+        if !self.is_alone()
+            && let Some(reorg) = self.chain.cap_head_time(self.latest(now))
+        {
             self.follow_head(reorg, &mut step);
         }
         let stop = matches!(input, Input::Stop);
@@ -73,6 +76,7 @@ impl Machine {
                 height,
             } => self.fetcher.on_peer_joined(peer, validator, height),
             Input::PeerLeft { peer } => self.on_peer_left(peer),
+            Input::ClockOffset { peer, offset_ms } => self.clock_offsets.set(peer, offset_ms),
             Input::Heights { peer, height } => self.on_heights(peer, height),
             Input::Block { peer, block } => self.on_block(now, peer, block, step),
             Input::KnownBlock { peer, id, height } => self.on_known_block(peer, &id, height),
@@ -92,6 +96,9 @@ impl Machine {
         let consensus = &self.genesis.config.consensus;
         let slept = now.mono.since(last.mono) > consensus.slot_ms.max(LONGEST_NAP_MS);
         let jumped = now.wall_step(last) > consensus.max_skew_ms;
+        if jumped {
+            self.clock_offsets.clear();
+        }
         let others = self.miner.is_some() && !self.is_alone();
         if others
             && (slept || jumped)

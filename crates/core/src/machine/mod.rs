@@ -6,6 +6,7 @@
 
 mod apply;
 mod fetch;
+mod hindrance;
 mod input;
 mod lifecycle;
 mod on_block;
@@ -20,6 +21,7 @@ mod step;
 
 pub use crate::sync::{NodeState, PeerId};
 pub use fetch::Fault;
+pub use hindrance::Hindrance;
 pub use input::{Input, JobId, Ticket};
 pub use placeholder::PlaceholderText;
 pub use step::{Ask, Publish, Step, Write};
@@ -85,6 +87,7 @@ pub struct Machine {
     follower: fetch::Follower,
     fetcher: BlockFetcher,
     orphans: Orphans,
+    clock_offsets: hindrance::ClockOffsets,
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
@@ -115,6 +118,7 @@ impl Machine {
             follower: fetch::Follower::default(),
             fetcher: BlockFetcher::default(),
             orphans: Orphans::default(),
+            clock_offsets: hindrance::ClockOffsets::default(),
             miner,
             last_sealed,
             block_text,

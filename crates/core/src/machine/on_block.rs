@@ -53,6 +53,7 @@ impl Machine {
     pub(super) fn on_peer_left(&mut self, peer: PeerId) {
         self.fetcher.on_peer_left(peer);
         self.orphans.forget(peer);
+        self.clock_offsets.forget(peer);
     }
 
     /// Accepts a block and all blocks that have waited for it.

@@ -107,6 +107,7 @@ impl Machine {
             && self.schedule().end(slot).saturating_sub(now.get()) > guard
             && now.get() >= parent.time.get().saturating_add(consensus.min_gap_ms)
             && SealMark { slot, number } > self.last_sealed
+            && self.wrong_clock().is_none()
             && self.keeps_pace(now, number)
     }
 

@@ -23,7 +23,10 @@ impl Machine {
     /// sender cannot pay *on this head* are kept: the head may differ from the one before
     /// the crash, and the next reorg judges them again.
     pub fn requeue(&mut self, now: Now, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
-        let early = self.chain.cap_head_time(self.latest(now));
+        let early = match self.is_alone() {
+            true => None,
+            false => self.chain.cap_head_time(self.latest(now)),
+        };
         let reverted = early.map(|reorg| reorg.reverted).unwrap_or_default();
         let reverted = reverted.iter().rev().flat_map(|block| {
             let arrived = block.block.header().time;

@@ -114,7 +114,8 @@ impl BlockFetcher {
             let average = self.average_ms.unwrap_or(took);
             self.average_ms = Some(average.saturating_mul(3).saturating_add(took) >> 2);
         }
-        if let Some(progress) = self.peers.get_mut(&peer) {
+        // A late answer says that the batch was too large, whatever its length.
+        if let Some(progress) = self.peers.get_mut(&peer).filter(|_| !request.late) {
             progress.fit_batch(request.most, blocks.len(), more);
         }
     }
@@ -165,6 +166,26 @@ impl BlockFetcher {
 
     fn validators(&self) -> impl Iterator<Item = &PeerProgress> {
         self.peers.values().filter(|progress| progress.validator)
+    }
+
+    /// The greatest height that a peer claims whose last answers were not fruitless: a claim
+    /// that proved empty does not count.
+    #[must_use]
+    pub fn credible_claim(&self) -> Height {
+        let credible = self.peers.values().filter(|p| p.fruitless == 0);
+        let claims = credible.map(|progress| progress.claimed);
+        claims.max().unwrap_or(Height::ZERO)
+    }
+
+    /// The connected peers.
+    pub fn peer_ids(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.keys().copied()
+    }
+
+    /// The connected validators.
+    pub fn validator_ids(&self) -> impl Iterator<Item = PeerId> {
+        let validators = self.peers.iter().filter(|(_, p)| p.validator);
+        validators.map(|(peer, _)| *peer)
     }
 
     /// The greatest height that a peer claims.

@@ -1,8 +1,8 @@
 //! The life of a node as a table, and how it gets the blocks that others have.
 //!
 //! [`next`] is the whole table: (state, event) gives (state, action). What an action
-//! means is the machine's business; which peer is asked for what is [`fetch`]'s, and what an answer
-//! must look like is [`request`]'s.
+//! means is up to the machine; [`plan`] decides which peer is asked for what, and [`request`]
+//! what an answer must look like.
 
 pub mod block_fetcher;
 mod locator;

@@ -1,15 +1,15 @@
-//! What an answer changes: how much is asked for next, and which blocks go on waiting.
+//! An answer to a request decides how much is asked for next, and which blocks go on waiting.
 
 use ccoin_core::{
     Height,
     applied::Applied,
-    machine::{Effect, Input, PeerId},
+    machine::{Ask, Input, PeerId},
     message::BlockRequest,
 };
-use ccoin_sim::{Network, Shell, branch};
+use ccoin_sim::{Network, Shell, branch, verified};
 use std::sync::Arc;
 
-/// When everybody's blocks are old.
+/// A moment at which all blocks are old.
 const LATER: u64 = 1_000_000;
 
 fn join(shell: &mut Shell, peer: PeerId, claimed: u64) {
@@ -24,20 +24,20 @@ fn join(shell: &mut Shell, peer: PeerId, claimed: u64) {
 }
 
 fn answer(shell: &mut Shell, peer: PeerId, blocks: &[Arc<Applied>], more: bool) {
-    let blocks = blocks.iter().map(|block| block.block.clone()).collect();
+    let blocks = blocks.iter().map(|block| verified(&block.block)).collect();
     shell.input(LATER, Input::Blocks { peer, blocks, more });
 }
 
 fn show(shell: &mut Shell, peer: PeerId, block: &Applied) {
-    let block = block.block.clone();
+    let block = verified(&block.block);
     shell.input(LATER, Input::Block { peer, block });
 }
 
-/// What a peer has been asked for since this was last looked at.
+/// The requests to a peer since the last call.
 fn asked(shell: &mut Shell, of: PeerId) -> Vec<BlockRequest> {
     let mut requests = Vec::new();
-    shell.said.retain(|effect| match effect {
-        Effect::Ask { peer, request } if *peer == of => {
+    shell.asks.retain(|ask| match ask {
+        Ask::Blocks { peer, request } if *peer == of => {
             requests.push(request.clone());
             false
         }
@@ -47,7 +47,7 @@ fn asked(shell: &mut Shell, of: PeerId) -> Vec<BlockRequest> {
 }
 
 #[test]
-fn a_height_above_ones_own_is_a_reason_to_ask() {
+fn a_peer_that_tells_a_greater_height_is_asked() {
     let genesis = Network::ready(1).found();
     let mut shell = Shell::unsigned(&genesis, None);
     join(&mut shell, 1, 0);
@@ -73,9 +73,9 @@ fn as_many_blocks_are_asked_for_as_answers_hold() {
     assert_eq!(most, [256, 10, 20, 40, 1]);
 }
 
-/// It has nothing there, so it is not asked again and again while others have.
+/// The peer has no blocks there; others may have some.
 #[test]
-fn who_has_nothing_ahead_is_not_asked_for_more_of_it() {
+fn a_peer_without_blocks_ahead_is_not_asked_again_at_once() {
     let genesis = Network::ready(1).found();
     let mut shell = Shell::unsigned(&genesis, None);
     join(&mut shell, 1, 1_000);
@@ -86,7 +86,7 @@ fn who_has_nothing_ahead_is_not_asked_for_more_of_it() {
 }
 
 #[test]
-fn what_lacks_a_parent_after_the_last_answer_is_forgotten() {
+fn an_orphan_is_forgotten_after_the_last_answer() {
     let genesis = Network::ready(1).found();
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 2, 50);
     let mut shell = Shell::unsigned(&genesis, None);
@@ -98,8 +98,8 @@ fn what_lacks_a_parent_after_the_last_answer_is_forgotten() {
     assert_eq!(shell.log.len(), 1);
 }
 
-/// Two peers are on different branches. What the second sent ahead never fits on what
-/// the first sent, and does not wait for ever.
+/// Two peers are on different branches. Blocks that the second sent ahead never fit on
+/// those of the first, and do not wait for ever.
 #[test]
 fn parts_of_another_branch_are_forgotten() {
     for length in [256, 200] {

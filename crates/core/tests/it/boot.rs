@@ -1,8 +1,11 @@
 //! When a node that starts, or that has slept, may make blocks: each way out of boot,
 //! and not before.
 
-use ccoin_core::machine::{Effect, Input, NodeState};
-use ccoin_sim::{Lie, Network, Shell, World, child, ghost, give_from, height, miner};
+use ccoin_core::{
+    MonoTime, Now,
+    machine::{Ask, Input, NodeState},
+};
+use ccoin_sim::{Lie, Network, Shell, World, at, child, ghost, give_from, height, miner, verified};
 
 const SLOT: u64 = 2_000;
 
@@ -79,7 +82,7 @@ fn a_validator_that_is_ahead_is_waited_for() {
         join(&mut shell, 200, 7, true, 3);
         let txn = give_from(&genesis, &ghost(9), 1);
         let block = child(&genesis, &genesis.applied(), miner(0), 150, &[txn]);
-        let (blocks, more) = (vec![block.block.clone()], true);
+        let (blocks, more) = (vec![verified(&block.block)], true);
         let peer = 7;
         shell.input(1_000, Input::Blocks { peer, blocks, more });
         assert_eq!(shell.machine.state(), NodeState::Boot, "there is more");
@@ -100,7 +103,7 @@ fn a_sleeping_node_wakes_to_leave_boot() {
     let txn = give_from(&genesis, &ghost(9), 1);
     let block = child(&genesis, &genesis.applied(), miner(0), 150, &[txn]);
     let peer = 7;
-    let block = block.block.clone();
+    let block = verified(&block.block);
     shell.input(1_000, Input::Block { peer, block });
     let mut now = 1_000;
     while shell.machine.state() == NodeState::Boot {
@@ -108,7 +111,7 @@ fn a_sleeping_node_wakes_to_leave_boot() {
             .machine
             .wake_in(shell.now(now))
             .expect("it will be ready");
-        now = wake.get() - ccoin_sim::START;
+        now += wake;
         shell.tick(now);
     }
     assert_eq!(now, 1_000 + SLOT);
@@ -129,7 +132,7 @@ fn new_blocks_of_a_slow_validator_do_not_prolong_boot() {
             number += 1;
             let txn = give_from(&genesis, &ghost(9), number);
             tip = child(&genesis, &tip, miner(1), now, &[txn]);
-            let (peer, block) = (7, tip.block.clone());
+            let (peer, block) = (7, verified(&tip.block));
             shell.input(now, Input::Block { peer, block });
         }
     }
@@ -154,7 +157,7 @@ fn a_claimed_height_never_stops_a_ready_node() {
     assert!(made > 20, "{made}");
 }
 
-/// What was asked before the sleep tells nothing about what came meanwhile.
+/// An answer to a request from before the sleep says nothing about blocks that came meanwhile.
 #[test]
 fn an_answer_from_before_a_sleep_does_not_end_boot() {
     let genesis = Network::ready(2).found();
@@ -166,6 +169,38 @@ fn an_answer_from_before_a_sleep_does_not_end_boot() {
     assert_eq!(shell.machine.state(), NodeState::Boot);
     answer(&mut shell, 20_020, 7);
     assert_eq!(shell.machine.state(), NodeState::Ready);
+}
+
+/// The wall clock of a validator with others may move by the tolerated skew against the
+/// monotonic one; more is a jump (C4).
+#[test]
+fn a_jump_of_the_wall_clock_begins_boot_again() {
+    for (miners, jump, state) in [
+        (2, 500, NodeState::Ready),
+        (2, 501, NodeState::Boot),
+        (2, -500, NodeState::Ready),
+        (2, -501, NodeState::Boot),
+        (1, 100_000, NodeState::Ready),
+    ] {
+        let mut shell = Shell::unsigned(&Network::ready(miners).found(), Some(0));
+        (0..=3_000).step_by(500).for_each(|after| shell.tick(after));
+        assert_eq!(shell.machine.state(), NodeState::Ready);
+        let asks = shell.asks.len();
+        let now = |after: u64| Now {
+            wall: at(after.saturating_add_signed(jump)),
+            mono: MonoTime(after),
+        };
+        shell.input_at(now(3_100), Input::Tick);
+        assert_eq!(shell.machine.state(), state, "{miners} {jump}");
+        let asked = matches!(shell.asks[asks..], [Ask::Heights]);
+        assert_eq!(asked, state == NodeState::Boot, "{miners} {jump}");
+        for after in (3_100..5_100).step_by(100) {
+            shell.input_at(now(after), Input::Tick);
+            assert_eq!(shell.machine.state(), state, "{miners} {jump} {after}");
+        }
+        shell.input_at(now(5_100), Input::Tick);
+        assert_eq!(shell.machine.state(), NodeState::Ready, "one slot later");
+    }
 }
 
 /// Its clock shows its own turn when it goes on, and nothing of what it missed has been read yet.
@@ -189,17 +224,17 @@ fn a_leader_that_has_slept_makes_nothing_on_its_old_head() {
 
 /// More than 256 blocks behind: at once, and then every two seconds while it waits.
 #[test]
-fn catching_up_is_told() {
+fn progress_of_catching_up_is_told() {
     for (claimed, times) in [(1, 0), (257, 0), (258, 2), (1 << 40, 2)] {
         let mut shell = Shell::new(&Network::ready(2).found(), 0);
         shell.tick(100);
         join(&mut shell, 200, 7, true, claimed);
         (210..4_000).step_by(10).for_each(|after| shell.tick(after));
-        let told = |effect: &Effect| match effect {
-            Effect::Progress { height, target } => Some((height.get(), target.get())),
+        let told = |ask: &Ask| match ask {
+            Ask::Progress { height, target } => Some((height.get(), target.get())),
             _ => None,
         };
-        let told: Vec<_> = shell.open.iter().filter_map(told).collect();
+        let told: Vec<_> = shell.asks.iter().filter_map(told).collect();
         assert_eq!(told, vec![(1, claimed); times]);
     }
 }

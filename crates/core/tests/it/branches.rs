@@ -1,11 +1,11 @@
-//! What a change of branch must not cost: transactions, the way back, or the blocks that
-//! others have made meanwhile.
+//! A reorg must not cost transactions, the way back, or the blocks that others have made
+//! meanwhile.
 
 use ccoin_core::{
     Address, PowNonce,
     applied::Applied,
     genesis::Genesis,
-    machine::{Effect, Input},
+    machine::{Input, Publish},
     pow::Midstate,
     transaction::VerifiedTransaction,
 };
@@ -74,8 +74,8 @@ fn a_payment_that_needs_another_comes_back_with_it() {
     let all = [&income, &spent, &waiting];
     assert!(all.iter().all(|txn| waits(&shell, txn)));
     assert!(shell.dropped.is_empty());
-    let told = |effect: &Effect| matches!(effect, Effect::Relay { txns, .. } if txns.iter().any(|t| t.id() == spent.id()));
-    assert!(shell.said.iter().any(told), "others may lack it");
+    let told = |publish: &Publish| matches!(publish, Publish::GossipTransactions(ids) if ids.contains(spent.id()));
+    assert!(shell.published.iter().any(told), "others may lack it");
     // The log has lost the order in which they depend on each other.
     shell.pool_log.reverse();
     shell.restart();
@@ -115,8 +115,8 @@ fn more_than_an_account_may_queue_comes_back() {
     );
 }
 
-/// What the user was told is dropped does not come back in the place of what was accepted
-/// instead.
+/// A transaction that was reported as dropped does not come back in the place of one that
+/// was accepted instead.
 #[test]
 fn a_restart_revives_nothing_that_was_dropped() {
     let genesis = network().found();
@@ -167,7 +167,7 @@ fn a_restart_judges_nothing_by_blocks_of_the_future() {
     assert!(waits(&shell, &spent) && shell.dropped.is_empty());
 }
 
-/// The same clock has put a payment there that was dropped later, and its number used anew.
+/// The same clock has put a payment there that was dropped later, and its number used again.
 #[test]
 fn a_number_that_only_blocks_of_the_future_use_is_free_at_a_start() {
     let genesis = network().found();
@@ -192,7 +192,7 @@ fn a_number_that_only_blocks_of_the_future_use_is_free_at_a_start() {
 
 /// Sides that were as busy as the rules allow for two seconds.
 #[test]
-fn two_busy_sides_find_together() {
+fn two_busy_branches_heal_to_the_better_one() {
     let genesis = Network {
         miners: 1,
         max_bound: 1_000,
@@ -285,15 +285,15 @@ fn a_job_ends_when_others_have_gone_on_behind_its_parent() {
     let two = child(&genesis, &one, miner(1), 3_100, &[pay(&genesis, 1, 3)]);
     shell.mines = false;
     shell.submit(4_000, &[pay(&genesis, 2, 1)]);
-    let mine = |effect: &Effect| match effect {
-        Effect::Mine {
+    let mine = |publish: &Publish| match publish {
+        Publish::Mine {
             job,
             mining_hash,
             difficulty,
         } => Some((*job, *mining_hash, *difficulty)),
         _ => None,
     };
-    let (job, hash, difficulty) = shell.open.iter().find_map(mine).expect("a job");
+    let (job, hash, difficulty) = shell.published.iter().find_map(mine).expect("a job");
     // The second first: it waits for its parent, and both join the chain in one step.
     shell.block(4_050, &two.block);
     shell.block(4_050, &one.block);
@@ -303,7 +303,7 @@ fn a_job_ends_when_others_have_gone_on_behind_its_parent() {
     assert_eq!(shell.machine.chain().head().block.id, two.block.id);
 }
 
-/// A clock that was wrong for a while leaves blocks behind that nobody else takes yet.
+/// A clock that was wrong for a while leaves blocks behind that no other node takes yet.
 #[test]
 fn a_head_of_the_future_is_left_when_the_clock_is_set_back() {
     for jump in [100_000, 101_000, 102_000] {

@@ -101,13 +101,13 @@ fn the_smaller_id_wins_when_all_else_is_equal() {
 }
 
 #[test]
-fn a_switch_names_all_blocks_left_and_entered() {
+fn a_reorg_names_all_blocks_reverted_and_applied() {
     let genesis = network(2_000);
     let (mut chain, root) = start(&genesis);
     let old = branch(&genesis, &root, &[100, 200, 300]);
     for block in &old {
         let reorg = chain.insert(Arc::clone(block)).unwrap();
-        assert!(reorg.left.is_empty() && reorg.entered.len() == 1);
+        assert!(reorg.reverted.is_empty() && reorg.applied.len() == 1);
     }
     let new = branch(&genesis, &old[0], &[250, 350, 2_000]);
     let unmoved =
@@ -120,8 +120,8 @@ fn a_switch_names_all_blocks_left_and_entered() {
             .map(|block| block.block.id)
             .collect::<Vec<_>>()
     };
-    assert_eq!(ids(&reorg.left), [old[2].block.id, old[1].block.id]);
-    assert_eq!(ids(&reorg.entered), ids(&new));
+    assert_eq!(ids(&reorg.reverted), [old[2].block.id, old[1].block.id]);
+    assert_eq!(ids(&reorg.applied), ids(&new));
     assert!(chain.insert(Arc::clone(&new[2])).is_none());
     assert_eq!(chain.canonical().len(), 5);
 }
@@ -135,7 +135,7 @@ fn a_block_without_parent_is_not_taken() {
     assert!(chain.get(&blocks[1].block.id).is_none());
 }
 
-/// What the specification says, without increments: walk the ancestors and count.
+/// Fork choice as specified, without increments: walk the ancestors and count.
 struct Block {
     applied: Arc<Applied>,
     parent: Option<usize>,
@@ -172,14 +172,14 @@ fn naive_last(tree: &[Block], index: usize, signer: Address) -> Option<u64> {
     None
 }
 
-/// Follows the switches as the node's index does.
+/// Follows the reorgs as the node's index does.
 fn follow(ids: &mut Vec<BlockId>, reorg: &Reorg) {
-    for left in &reorg.left {
-        assert_eq!(ids.pop(), Some(left.block.id));
+    for reverted in &reorg.reverted {
+        assert_eq!(ids.pop(), Some(reverted.block.id));
     }
-    for entered in &reorg.entered {
-        assert_eq!(ids.last(), Some(&entered.block.header().hash_parent));
-        ids.push(entered.block.id);
+    for applied in &reorg.applied {
+        assert_eq!(ids.last(), Some(&applied.block.header().hash_parent));
+        ids.push(applied.block.id);
     }
 }
 
@@ -215,8 +215,8 @@ proptest! {
             let id = tree[newest].applied.block.id;
             prop_assert_eq!(chain.slots(&id), naive_rank(&tree, newest, 2_000).0 as u64);
             for signer in [miner(0), miner(1), miner(2), miner(3)] {
-                let place = chain.place(&id, &signer).unwrap();
-                prop_assert_eq!(place.last_by_signer.map(|time| time.get()), naive_last(&tree, newest, signer));
+                let context = chain.parent_context(&id, &signer).unwrap();
+                prop_assert_eq!(context.last_by_signer.map(|time| time.get()), naive_last(&tree, newest, signer));
             }
         }
         restarted(&genesis, &chain, &tree, restart.index(chain.canonical().len()))?;
@@ -274,8 +274,8 @@ fn the_window_keeps_the_newest_blocks() {
         .collect();
     assert_eq!(numbers, (78..=most + 77).collect::<Vec<_>>());
     assert!(chain.get(&root.block.id).is_none() && chain.get(&run[10].block.id).is_none());
-    assert!(chain.place(&run[75].block.id, &miner(0)).is_none());
-    assert!(chain.place(&run[76].block.id, &miner(0)).is_some());
+    assert!(chain.parent_context(&run[75].block.id, &miner(0)).is_none());
+    assert!(chain.parent_context(&run[76].block.id, &miner(0)).is_some());
     assert_eq!(
         chain.canonical_at(run[76].block.header().number),
         Some(run[76].block.id)
@@ -283,9 +283,9 @@ fn the_window_keeps_the_newest_blocks() {
     assert_eq!(chain.canonical_at(run[75].block.header().number), None);
 }
 
-/// A branch that leaves below the window cannot be entered: nobody knows the way back.
+/// Only storage knows the blocks between such a branch and the canonical one.
 #[test]
-fn a_branch_from_below_the_window_tears_the_chain() {
+fn a_branch_from_below_the_window_never_becomes_head() {
     let (genesis, mut chain, _, root) = long_run(30);
     let side = branch(
         &genesis,

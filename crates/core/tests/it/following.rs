@@ -1,5 +1,5 @@
-//! Whoever is asked for blocks and does not have them, or not yet, or only says so: nobody
-//! shuts himself or others out for good.
+//! Peers that are asked for blocks and lack them, now or always: no peer shuts itself or
+//! others out for good.
 
 use ccoin_core::{
     BlockId,
@@ -7,11 +7,11 @@ use ccoin_core::{
     block::SealedBlock,
     chain::WINDOW_BLOCKS,
     genesis::Genesis,
-    machine::{Effect, Input},
+    machine::{Ask, Input},
     message::BlockRequest,
 };
 use ccoin_sim::{
-    Lie, Network, Shell, World, answer, branch, child, ghost, give_from, height, miner,
+    Lie, Network, Shell, World, answer, branch, child, ghost, give_from, height, miner, verified,
 };
 use std::sync::Arc;
 
@@ -31,17 +31,17 @@ fn join(shell: &mut Shell, now: u64, peer: u64, claimed: u64) {
     shell.input(now, input);
 }
 
-/// What has been asked since the last look.
+/// The requests since the last call.
 fn asks(shell: &mut Shell) -> Vec<(u64, BlockRequest)> {
-    let said = core::mem::take(&mut shell.said);
-    let ask = |effect| match effect {
-        Effect::Ask { peer, request } => Some((peer, request)),
+    let asks = core::mem::take(&mut shell.asks);
+    let blocks = |ask| match ask {
+        Ask::Blocks { peer, request } => Some((peer, request)),
         _ => None,
     };
-    said.into_iter().filter_map(ask).collect()
+    asks.into_iter().filter_map(blocks).collect()
 }
 
-/// It is behind, so what it has is old; later it is ahead and is asked like anybody.
+/// The peer is behind, so its blocks are old; later it is ahead and is asked like others.
 #[test]
 fn a_peer_that_was_far_behind_is_followed_when_it_is_ahead() {
     let genesis = Network::ready(1).found();
@@ -59,8 +59,8 @@ fn a_peer_that_was_far_behind_is_followed_when_it_is_ahead() {
         more,
     };
     shell.input(LATER + 1, old);
-    let apart = |effect: &Effect| matches!(effect, Effect::Apart { .. });
-    assert!(!shell.said.iter().any(apart), "it is not on another branch");
+    let apart = |ask: &Ask| matches!(ask, Ask::BranchTooOld { .. });
+    assert!(!shell.asks.iter().any(apart), "it is not on another branch");
     let ahead = Input::Heights {
         peer: 1,
         height: height(most as u64 + 4),
@@ -79,8 +79,9 @@ fn a_peer_that_was_far_behind_is_followed_when_it_is_ahead() {
 }
 
 /// How long, in ms, a node takes for a chain of 601 blocks beside two honest peers and so
-/// many liars, which have smaller numbers of connection and claim the true height. Whoever
-/// of these is asked along the locator says after a while that it has nothing; `None`: never.
+/// many liars, which have smaller numbers of connection and claim the true height. A
+/// liar that is asked along the locator says after so many ms that it has nothing; `None`:
+/// never.
 fn sync_time(liars: u64, after: Option<u64>) -> u64 {
     let genesis = Network::ready(1).found();
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 600, 50);
@@ -124,7 +125,7 @@ fn sync_time(liars: u64, after: Option<u64>) -> u64 {
     now - LATER
 }
 
-/// Others answer in a moment, so nobody waits seconds for those who do not.
+/// Other peers answer in a moment: a silent one costs no seconds.
 #[test]
 fn several_liars_cannot_stall_a_sync() {
     let honest = sync_time(0, None);
@@ -168,7 +169,7 @@ fn a_branch_that_is_longer_and_worse_is_not_asked_for_again_and_again() {
 
 /// An honest node whose index had not caught up says nothing once, and is honest again.
 #[test]
-fn who_could_not_answer_once_is_asked_again() {
+fn a_peer_that_could_not_answer_once_is_asked_again() {
     let genesis = Network::ready(2).found();
     let mut tip = Arc::new(genesis.applied());
     let mut blocks = Vec::new();
@@ -202,9 +203,9 @@ fn rivals(genesis: &Arc<Genesis>) -> [Vec<Arc<Applied>>; 2] {
     [50, 2_000].map(|gap| branch(genesis, &root, 3, gap))
 }
 
-/// Its answer is empty because it could not read its blocks, and nobody makes another block.
+/// Its answer is empty because it could not read its blocks, and no new block comes.
 #[test]
-fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
+fn a_peer_that_showed_a_block_and_could_not_answer_is_asked_again() {
     let genesis = Network::ready(1).found();
     let [mine, other] = rivals(&genesis);
     let mut shell = Shell::unsigned(&genesis, None);
@@ -213,7 +214,7 @@ fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
     join(&mut shell, LATER, 1, 4);
     let (peer, blocks, more) = (1, Vec::new(), false);
     shell.input(LATER + 10, Input::Blocks { peer, blocks, more });
-    let block = other[2].block.clone();
+    let block = verified(&other[2].block);
     shell.input(LATER + 20, Input::Block { peer, block });
     let mut count = 0;
     for now in (LATER + 20..LATER + 120_000).step_by(10) {
@@ -234,7 +235,7 @@ fn who_has_shown_a_block_and_could_not_answer_is_asked_again() {
 
 /// The same, but it has only told its height, and meanwhile the asker has made as many blocks.
 #[test]
-fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
+fn a_peer_that_told_its_height_and_could_not_answer_is_asked_again() {
     let genesis = Network::ready(1).found();
     let [mine, other] = rivals(&genesis);
     let mut shell = Shell::unsigned(&genesis, None);
@@ -263,7 +264,7 @@ fn who_has_told_its_height_and_could_not_answer_is_asked_again() {
 
 /// A liar is the first to show a block and has nothing that leads to it.
 #[test]
-fn who_shows_a_block_after_a_liar_is_asked_too() {
+fn a_peer_that_shows_a_block_after_a_liar_is_asked_too() {
     let genesis = Network::ready(1).found();
     let [mine, other] = rivals(&genesis);
     let mut shell = Shell::unsigned(&genesis, None);
@@ -275,7 +276,7 @@ fn who_shows_a_block_after_a_liar_is_asked_too() {
         shell.input(LATER, Input::Blocks { peer, blocks, more });
     }
     asks(&mut shell);
-    let (peer, block) = (1, other[2].block.clone());
+    let (peer, block) = (1, verified(&other[2].block));
     let (id, height) = (block.id, block.header().number);
     shell.input(LATER + 20, Input::Block { peer, block });
     let copy = Input::KnownBlock {
@@ -296,7 +297,7 @@ fn who_shows_a_block_after_a_liar_is_asked_too() {
 
 /// It never has what it shows: after a few times it is left alone.
 #[test]
-fn who_never_has_the_parents_of_what_it_shows_is_left_alone() {
+fn a_peer_that_never_has_the_parents_of_its_blocks_is_left_alone() {
     let genesis = Network::ready(1).found();
     let other = branch(&genesis, &Arc::new(genesis.applied()), 3, 2_000);
     let mut shell = Shell::unsigned(&genesis, None);
@@ -304,7 +305,7 @@ fn who_never_has_the_parents_of_what_it_shows_is_left_alone() {
     join(&mut shell, LATER, 1, 1);
     let mut count = 0;
     for now in (LATER..LATER + 300_000).step_by(10) {
-        let (peer, block) = (1, other[2].block.clone());
+        let (peer, block) = (1, verified(&other[2].block));
         match now % 10_000 {
             0 => shell.input(now, Input::Block { peer, block }),
             _ => shell.tick(now),
@@ -318,9 +319,9 @@ fn who_never_has_the_parents_of_what_it_shows_is_left_alone() {
     assert!(count <= 60, "{count} requests in five minutes");
 }
 
-/// A good header with a body of somebody's own says nothing about the block or its miner.
+/// Any peer can put another body behind a good header: block and miner are not to blame.
 #[test]
-fn a_foreign_body_behind_a_good_header_is_its_senders_fault() {
+fn the_sender_is_penalized_for_a_foreign_body_behind_a_good_header() {
     let genesis = Network::ready(1).found();
     let mut shell = Shell::unsigned(&genesis, None);
     shell.tick(0);
@@ -330,18 +331,18 @@ fn a_foreign_body_behind_a_good_header_is_its_senders_fault() {
     forged.transactions.clear();
     let show = |peer, block: &SealedBlock| Input::Block {
         peer,
-        block: block.clone(),
+        block: verified(block),
     };
     shell.input(200, show(1, &forged));
     let blamed = |shell: &Shell| -> Vec<u64> {
-        let blame = |effect: &Effect| match effect {
-            Effect::Blame { peer, .. } => Some(*peer),
+        let blame = |ask: &Ask| match ask {
+            Ask::Penalize { peer, .. } => Some(*peer),
             _ => None,
         };
-        shell.said.iter().filter_map(blame).collect()
+        shell.asks.iter().filter_map(blame).collect()
     };
     assert_eq!(blamed(&shell), [1]);
     shell.input(210, show(2, &block.block));
-    assert_eq!(blamed(&shell), [1], "nobody else is to blame");
+    assert_eq!(blamed(&shell), [1], "no other peer is to blame");
     assert_eq!(shell.machine.chain().head().block.id, block.block.id);
 }

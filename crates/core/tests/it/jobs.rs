@@ -3,7 +3,7 @@
 use ccoin_core::{
     Height, PowNonce,
     genesis::Genesis,
-    machine::{Effect, Input, JobId, NodeState, SealMark},
+    machine::{Input, JobId, NodeState, Publish, SealMark},
 };
 use ccoin_crypto::Signature;
 use ccoin_sim::{Network, START, Shell, child, miner, node, pays};
@@ -16,8 +16,8 @@ fn mining(network: &Network) -> (Shell, Arc<Genesis>, JobId) {
     shell.tick(2_000);
     shell.mines = false;
     shell.submit(4_000, &pays(&genesis, 1, 1..=2));
-    let job = shell.open.iter().find_map(|effect| match effect {
-        Effect::Mine { job, .. } => Some(*job),
+    let job = shell.published.iter().find_map(|publish| match publish {
+        Publish::Mine { job, .. } => Some(*job),
         _ => None,
     });
     (shell, genesis, job.expect("a block is due"))
@@ -25,9 +25,9 @@ fn mining(network: &Network) -> (Shell, Arc<Genesis>, JobId) {
 
 fn cancelled(shell: &Shell, job: JobId) -> bool {
     shell
-        .open
+        .published
         .iter()
-        .any(|effect| matches!(effect, Effect::CancelMining(id) if *id == job))
+        .any(|publish| matches!(publish, Publish::CancelMining(id) if *id == job))
 }
 
 fn pair() -> Network {
@@ -80,9 +80,9 @@ fn a_job_is_dropped_when_a_rival_takes_its_place_or_the_node_ends() {
     shell.block(4_010, &rival.block);
     assert!(cancelled(&shell, job));
     let again = shell
-        .open
+        .published
         .iter()
-        .any(|effect| matches!(effect, Effect::Mine { job: next, .. } if *next != job));
+        .any(|publish| matches!(publish, Publish::Mine { job: next, .. } if *next != job));
     assert!(
         again,
         "the transactions still wait: a child of the rival is made at once"
@@ -112,10 +112,14 @@ fn a_side_block_without_weight_cancels_nothing() {
         },
     );
     shell.submit(4_100, &pays(&genesis, 1, 3..=4));
-    let job = shell.open.iter().rev().find_map(|effect| match effect {
-        Effect::Mine { job, .. } => Some(*job),
-        _ => None,
-    });
+    let job = shell
+        .published
+        .iter()
+        .rev()
+        .find_map(|publish| match publish {
+            Publish::Mine { job, .. } => Some(*job),
+            _ => None,
+        });
     assert_ne!(job, Some(first));
     let old = child(
         &genesis,
@@ -151,7 +155,10 @@ fn a_block_being_signed_is_kept() {
             number: Height::new(2).unwrap()
         }
     );
-    let seal = shell.trace.iter().position(|name| *name == "persist seal");
+    let seal = shell
+        .trace
+        .iter()
+        .position(|name| *name == "write seal mark");
     assert!(seal < shell.trace.iter().position(|name| *name == "sign") && seal.is_some());
     shell.input(
         4_002,

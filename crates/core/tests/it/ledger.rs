@@ -1,12 +1,14 @@
-//! What transactions and rewards do to accounts, against a naive model and the
+//! Effects of transactions and rewards on accounts, against a naive model and the
 //! five-line definition of the root (rules L1 to L3 of the reliability plan).
 
 use crate::cases::cases;
 use ccoin_core::{
     Address, Hash, Height,
+    applied::Applied,
+    execution::{execute, pay_reward},
     genesis::Genesis,
     ledger::{Account, ApplyError, Draft, State},
-    rules::{BlockError, execute, pay_reward},
+    rules::BlockError,
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::sha256;
@@ -166,7 +168,7 @@ fn sending_to_oneself_changes_only_the_number() {
     assert_eq!(draft.account(&miner(0)), account(1, 1_000));
 }
 
-/// Zero coins to nobody: EIP-161 knows no empty account, and neither does history.
+/// Zero coins to an unused address: EIP-161 knows no empty account, and neither does history.
 #[test]
 fn a_record_for_nobody_makes_no_account() {
     let genesis = open_network();
@@ -213,7 +215,7 @@ fn a_balance_stops_at_the_largest_exact_integer() {
     assert_eq!(draft.account(&rich), account(0, MAX));
 }
 
-/// The last reward that fits is paid, the next one is not, whoever gets it.
+/// The last reward that fits is paid, the next one is not, to any miner.
 #[test]
 fn rewards_end_when_all_coins_exist() {
     let alloc = vec![(miner(0), 0, MAX - 25)];

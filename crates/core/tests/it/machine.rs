@@ -1,9 +1,11 @@
-//! One node's decisions in virtual time: when it makes a block, from what, and in which order its effects become durable and visible.
+//! One node's decisions in virtual time: when it makes a block, from which transactions,
+//! and what is durable before it becomes visible.
 
 use ccoin_core::{
-    Address,
+    Address, MonoTime, Now,
     block::MAX_BLOCK_BYTES,
-    machine::{Effect, NodeState},
+    machine::{Ask, Input, NodeState, Publish},
+    transaction::VerifiedTransaction,
 };
 use ccoin_sim::{Network, Shell, at, child, key, miner, node, pay, pays, record, transfer};
 
@@ -11,8 +13,16 @@ fn millisecond_by_millisecond(shell: &mut Shell, range: core::ops::Range<u64>) {
     range.for_each(|after| shell.tick(after));
 }
 
+/// The clocks of a node whose wall clock was set back by four seconds.
+fn set_back(after_ms: u64) -> Now {
+    Now {
+        wall: at(after_ms),
+        mono: MonoTime(after_ms + 4_000),
+    }
+}
+
 #[test]
-fn a_lone_validator_never_mines() {
+fn a_lone_validator_makes_a_block_as_soon_as_it_is_due() {
     let (mut shell, genesis) = node(&Network::default());
     shell.submit(10, &pays(&genesis, 1, 1..=2));
     millisecond_by_millisecond(&mut shell, 11..200);
@@ -24,20 +34,21 @@ fn a_lone_validator_never_mines() {
     assert_eq!(
         shell.trace,
         [
+            "write transactions",
             "state",
-            "persist transactions",
+            "queued",
             "reply",
-            "relay",
             "state",
-            "ask heights",
+            "gossip",
             "mine",
-            "persist seal",
+            "write seal mark",
             "sign",
-            "persist block",
+            "write block",
             "head",
             "announce"
         ]
     );
+    assert!(matches!(shell.asks[..], [Ask::Heights]));
 }
 
 #[test]
@@ -47,8 +58,8 @@ fn a_refused_submission_is_answered_and_never_persisted() {
     let far = pay(&genesis, 2, 99);
     shell.submit(10, &[far.clone(), good.clone(), good.clone()]);
     assert_eq!(shell.pool_log.len(), 1);
-    let mut replies = shell.open.iter().filter_map(|effect| match effect {
-        Effect::Reply { results, .. } => Some(results),
+    let mut replies = shell.published.iter().filter_map(|publish| match publish {
+        Publish::Reply { results, .. } => Some(results),
         _ => None,
     });
     let results = replies.next_back().expect("a reply");
@@ -61,6 +72,45 @@ fn a_refused_submission_is_answered_and_never_persisted() {
         (shell.pool_log.len(), shell.trace.last()),
         (1, Some(&"reply"))
     );
+}
+
+/// Readers hear of every transaction that waits; peers, which refuse what lies behind a gap,
+/// only of those that no gap holds back.
+#[test]
+fn transactions_are_gossiped_once_no_gap_holds_them_back() {
+    let (mut shell, genesis) = node(&Network {
+        miners: 2,
+        ..Network::default()
+    });
+    let [first, second, third] = [1, 2, 3].map(|number| pay(&genesis, 1, number));
+    let ids = |txns: &[&VerifiedTransaction]| txns.iter().map(|txn| *txn.id()).collect();
+    for (sent, queued, gossiped) in [
+        (&third, ids(&[&third]), vec![]),
+        (&first, ids(&[&first]), ids(&[&first])),
+        (&second, ids(&[&second]), ids(&[&second, &third])),
+    ] {
+        shell.published.clear();
+        shell.input(
+            10,
+            Input::Submit {
+                ticket: 0,
+                txns: vec![sent.clone()],
+                from: Some(7),
+            },
+        );
+        let (mut waiting, mut told) = (Vec::new(), Vec::new());
+        for publish in &shell.published {
+            match publish {
+                Publish::Queued { txns, from, .. } => {
+                    assert_eq!(*from, Some(7));
+                    waiting.extend(txns.iter().map(|txn| *txn.id()));
+                }
+                Publish::GossipTransactions(ids) => told.extend(ids.iter().copied()),
+                _ => {}
+            }
+        }
+        assert_eq!((waiting, told), (queued, gossiped));
+    }
 }
 
 #[test]
@@ -145,7 +195,7 @@ fn blocks_never_pass_the_byte_limit() {
 
 /// The third clause of the batch rule: a lone transaction that has waited a whole interval.
 #[test]
-fn a_lone_transaction_is_shut_out_for_ever_by_a_busy_miner() {
+fn a_lone_transaction_is_included_after_an_interval() {
     let (mut shell, genesis) = node(&Network {
         miners: 2,
         ..Network::default()
@@ -206,7 +256,7 @@ fn only_the_leader_seals_and_only_when_ready() {
 
 /// A rival number from elsewhere spends the coins: what waited is told, and nothing is mined for it.
 #[test]
-fn replayed_transactions_cause_an_empty_rewarded_block_every_5_s() {
+fn no_block_is_made_of_transactions_that_cannot_apply() {
     let (mut shell, genesis) = node(&Network {
         miners: 2,
         allow_empty: false,
@@ -237,27 +287,31 @@ fn replayed_transactions_cause_an_empty_rewarded_block_every_5_s() {
 fn a_clock_that_steps_back_stops_sealing_until_it_has_caught_up() {
     let (mut shell, genesis) = node(&Network::default());
     shell.submit(5_000, &pays(&genesis, 1, 1..=2));
-    shell.submit(1_000, &pays(&genesis, 1, 3..=4));
-    millisecond_by_millisecond(&mut shell, 1_000..5_200);
+    let input = Input::Submit {
+        ticket: 0,
+        txns: pays(&genesis, 1, 3..=4),
+        from: None,
+    };
+    shell.input_at(set_back(1_000), input);
+    (1_000..5_200).for_each(|after| shell.input_at(set_back(after), Input::Tick));
     assert_eq!(shell.blocks(), [(2, 5_000, 2), (3, 5_050, 2)]);
     assert!(shell.signed.is_sorted_by(|a, b| a.0 < b.0));
 }
 
+/// However far the wall clock is set back, boot lasts one slot after that (C4).
 #[test]
-fn a_clock_that_steps_back_prolongs_the_start() {
+fn a_clock_that_steps_back_prolongs_boot_by_no_more_than_a_slot() {
     let (mut shell, _) = node(&Network {
         miners: 2,
         ..Network::default()
     });
-    for after in [100_000, 1_000, 2_999] {
-        shell.tick(after);
+    shell.tick(5_000);
+    assert_eq!(shell.machine.state(), NodeState::Boot);
+    for after in [1_000, 2_999] {
+        shell.input_at(set_back(after), Input::Tick);
         assert_eq!(shell.machine.state(), NodeState::Boot);
     }
-    shell.tick(3_000);
-    assert_eq!(
-        shell.machine.state(),
-        NodeState::Ready,
-        "one slot by the clock as it runs now"
-    );
-    assert_eq!(shell.machine.wake_at(at(3_000)), Some(at(4_000)));
+    shell.input_at(set_back(3_000), Input::Tick);
+    assert_eq!(shell.machine.state(), NodeState::Ready);
+    assert_eq!(shell.machine.wake_in(set_back(3_000)), Some(1_000));
 }

@@ -1,14 +1,14 @@
 //! Transactions that wait: in which order and until when, what a block settles, and
-//! what a left branch returns.
+//! what a reverted branch returns.
 
 use ccoin_core::{
-    AccountNonce,
-    machine::{Effect, Input, Machine, PlaceholderText, SealMark, Start},
+    AccountNonce, TxId,
+    machine::{Input, Machine, PlaceholderText, Publish, SealMark, Start, Write},
     pool::{Accepted, Pool, PoolError},
     transaction::{Transaction, VerifiedTransaction},
 };
 use ccoin_crypto::Signature;
-use ccoin_sim::{Network, STRANGER, account, at, child, coins, give, miner, ready};
+use ccoin_sim::{Network, STRANGER, account, at, child, coins, give, miner, now, ready, verified};
 use std::sync::Arc;
 
 #[test]
@@ -155,7 +155,7 @@ fn a_block_settles_its_numbers_and_closes_gaps() {
 
 /// A rival with the same number was included and spent the coins.
 #[test]
-fn invalid_transactions_stay_queued() {
+fn transactions_that_cannot_apply_leave_the_pool() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     for (number, amount) in [(1, 10), (2, 50), (3, 0), (4, 40)] {
@@ -196,9 +196,36 @@ fn invalid_transactions_stay_queued() {
     );
 }
 
-/// After a change of branch: what was undone waits again, what the new branch holds does not.
+fn ids(txns: &[VerifiedTransaction]) -> Vec<TxId> {
+    txns.iter().map(|txn| *txn.id()).collect()
+}
+
+/// The kind of a record, and its transactions.
+fn written(write: &Write) -> (&'static str, Vec<TxId>) {
+    match write {
+        Write::Block { .. } => ("block", vec![]),
+        Write::Transactions { txns, .. } => ("returned", ids(txns)),
+        Write::Dropped(ids) => ("dropped", ids.clone()),
+        Write::SealMark(_) => ("seal mark", vec![]),
+    }
+}
+
+/// The kind of a publication about transactions, and which.
+fn told(publish: &Publish) -> Option<(&'static str, Vec<TxId>)> {
+    match publish {
+        Publish::Queued { txns, .. } => Some(("queued", ids(txns))),
+        Publish::Head { dropped, .. } => {
+            let dropped = dropped.iter().map(|(txn, _)| *txn.id());
+            Some(("head", dropped.collect()))
+        }
+        Publish::GossipTransactions(ids) => Some(("gossip", ids.clone())),
+        _ => None,
+    }
+}
+
+/// Transactions of the reverted blocks wait again unless the new branch holds them.
 #[test]
-fn a_left_branch_returns_its_transactions() {
+fn a_reverted_branch_returns_its_transactions() {
     let genesis = Network {
         miners: 2,
         min_bound: 1,
@@ -242,17 +269,17 @@ fn a_left_branch_returns_its_transactions() {
     );
     let offer = |block: &Arc<ccoin_core::applied::Applied>| Input::Block {
         peer: STRANGER,
-        block: block.block.clone(),
+        block: verified(&block.block),
     };
     let _ = machine.step(
-        at(50),
+        now(50),
         Input::Submit {
             ticket: 0,
             txns: vec![waits.clone(), first.clone(), rival.clone()],
             from: None,
         },
     );
-    let _ = machine.step(at(150), offer(&left));
+    let _ = machine.step(now(150), offer(&left));
     assert_eq!(
         machine
             .pool()
@@ -261,28 +288,29 @@ fn a_left_branch_returns_its_transactions() {
             .collect::<Vec<_>>(),
         [*waits.id()]
     );
-    let _ = machine.step(at(250), offer(&entered));
-    let effects = machine.step(at(250), offer(&head));
+    let _ = machine.step(now(250), offer(&entered));
+    let step = machine.step(now(250), offer(&head));
     assert_eq!(machine.chain().head().block.id, head.block.id);
     let ready: Vec<_> = machine.pool().ready().map(|txn| *txn.id()).collect();
     assert_eq!(ready, [*first.id(), *waits.id()]);
-    let order: Vec<_> = effects
-        .iter()
-        .map(|effect| match effect {
-            Effect::PersistTransactions { txns, .. }
-                if txns.iter().any(|txn| txn.id() == first.id()) =>
-            {
-                "returned"
-            }
-            Effect::Relay { .. } => "told",
-            Effect::PersistBlock { .. } => "block",
-            Effect::Head { dropped, .. } => {
-                let dropped: Vec<_> = dropped.iter().map(|(txn, _)| *txn.id()).collect();
-                assert_eq!(dropped, [*rival.id()]);
-                "head"
-            }
-            _ => "other",
-        })
-        .collect();
-    assert_eq!(order[..4], ["block", "returned", "told", "head"]);
+    let written: Vec<_> = step.write.iter().map(written).collect();
+    let dropped = vec![*rival.id()];
+    let returned = vec![*first.id(), *rival.id()];
+    assert_eq!(
+        written,
+        [
+            ("block", vec![]),
+            ("returned", returned.clone()),
+            ("dropped", dropped.clone())
+        ]
+    );
+    let told: Vec<_> = step.publish.iter().filter_map(told).collect();
+    assert_eq!(
+        told,
+        [
+            ("queued", returned),
+            ("head", dropped),
+            ("gossip", vec![*first.id(), *waits.id()])
+        ]
+    );
 }

@@ -9,7 +9,7 @@ use ccoin_core::{
 use ccoin_sim::{Network, account, give, miner, ready};
 use proptest::prelude::*;
 
-/// What the pool is meant to be, in the plainest words.
+/// The pool as specified, in the plainest code.
 #[derive(Default)]
 struct Model {
     waiting: Vec<(usize, u64, u64)>,

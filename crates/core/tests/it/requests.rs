@@ -1,28 +1,28 @@
-//! Who is asked for what: parts of one chain from several peers, within bounds of blocks
+//! Which peer is asked for which blocks: parts of one chain from several peers, within bounds of blocks
 //! and bytes, along side branches, and not below the window.
 
 use ccoin_core::{
-    BlockId,
+    BlockId, MonoTime, Now,
     applied::Applied,
     chain::{Chain, WINDOW_BLOCKS},
     genesis::Genesis,
-    machine::{Effect, Input},
+    machine::{Ask, Input, Publish},
     message::BlockRequest,
     sync::block_fetcher::BlockFetcher,
 };
-use ccoin_sim::{Network, Shell, answer, at, branch, height};
+use ccoin_sim::{Network, Shell, answer, at, branch, height, verified};
 use std::sync::Arc;
 
-/// When everybody's blocks are old.
+/// A moment at which all blocks are old.
 const LATER: u64 = 1_000_000;
 
-/// What an idle network of so many peers with so many blocks is asked for.
+/// The requests to an idle network of so many peers with so many blocks.
 fn planned(peers: u64, claimed: u64, waiting_bytes: usize) -> Vec<(u64, BlockRequest)> {
     let genesis = Network::ready(1).found();
     let chain = Chain::new(Arc::new(genesis.applied()), None, &genesis);
     let mut fetch = BlockFetcher::default();
-    (0..peers).for_each(|peer| fetch.joined(peer, false, height(claimed)));
-    fetch.plan(at(0), &chain, waiting_bytes).asks
+    (0..peers).for_each(|peer| fetch.on_peer_joined(peer, false, height(claimed)));
+    fetch.plan(MonoTime(0), &chain, waiting_bytes).requests
 }
 
 fn ahead(request: &BlockRequest) -> Option<(u64, u16)> {
@@ -44,7 +44,7 @@ fn several_peers_are_asked_for_parts_of_one_chain() {
 }
 
 #[test]
-fn what_waits_for_execution_is_bounded() {
+fn blocks_that_wait_for_execution_are_bounded() {
     assert_eq!(planned(40, 1 << 50, 0).len(), 16, "by blocks");
     let bytes = |waiting: usize| planned(40, 1 << 50, waiting).len();
     assert_eq!(
@@ -57,17 +57,17 @@ fn what_waits_for_execution_is_bounded() {
 
 /// The leader is slow; the other peer is asked for no more than 4,096 blocks beyond the head.
 #[test]
-fn nobody_is_asked_too_far_ahead() {
+fn requests_stay_within_the_lookahead() {
     let genesis = Network::ready(1).found();
     let chain = Chain::new(Arc::new(genesis.applied()), None, &genesis);
     let pattern = branch(&genesis, &Arc::new(genesis.applied()), 1, 50)[0]
         .block
         .clone();
     let mut fetch = BlockFetcher::default();
-    (0..2).for_each(|peer| fetch.joined(peer, false, height(1 << 50)));
+    (0..2).for_each(|peer| fetch.on_peer_joined(peer, false, height(1 << 50)));
     let mut furthest = 0;
     loop {
-        let asks = fetch.plan(at(0), &chain, 0).asks;
+        let asks = fetch.plan(MonoTime(0), &chain, 0).requests;
         let Some((first, most)) = asks.iter().find_map(|(_, request)| ahead(request)) else {
             break;
         };
@@ -77,9 +77,9 @@ fn nobody_is_asked_too_far_ahead() {
         let numbered = |number| {
             let mut block = pattern.clone();
             block.signed.header.number = height(number);
-            block
+            verified(&block)
         };
-        fetch.keeps_ahead(1, &[numbered(first + 1), numbered(furthest)]);
+        fetch.keep_part(1, &[numbered(first + 1), numbered(furthest)]);
     }
     assert!((4_097..4_097 + 256).contains(&furthest), "{furthest}");
 }
@@ -106,11 +106,11 @@ fn meet(
     );
     let mut requests = Vec::new();
     while let Some(place) = shell
-        .said
+        .asks
         .iter()
-        .position(|effect| matches!(effect, Effect::Ask { .. }))
+        .position(|ask| matches!(ask, Ask::Blocks { .. }))
     {
-        let Effect::Ask { request, .. } = shell.said.remove(place) else {
+        let Ask::Blocks { request, .. } = shell.asks.remove(place) else {
             unreachable!()
         };
         assert!(requests.len() < 50, "it never ends");
@@ -131,11 +131,10 @@ fn a_side_branch_is_followed_to_its_end() {
     let (requests, shell) = meet(&genesis, LATER, &own, &other);
     assert_eq!(shell.machine.chain().head().block.id, other[900].block.id);
     assert_eq!(requests.len(), 4);
-    assert_eq!(
-        requests[1].locator[0].0,
-        height(257),
-        "it goes on where it was"
-    );
+    let locator = &requests[1].locator;
+    let resumed = (height(257), other[255].block.id);
+    assert!(locator.contains(&resumed), "it goes on where it was");
+    assert!(locator.is_sorted_by(|a, b| a.0 > b.0), "{locator:?}");
 }
 
 /// A handful of pairs reaches from the head to block 1, densely at first.
@@ -165,23 +164,23 @@ fn a_branch_from_below_the_window_is_told_and_left_alone_for_a_minute() {
     let now = LATER + most * 60;
     let (requests, mut shell) = meet(&genesis, now, &own, &other);
     assert_eq!(requests.len(), 1);
-    let said = core::mem::take(&mut shell.said);
-    let apart = |effect: &&Effect| matches!(effect, Effect::Apart { peer: 1 });
-    assert_eq!(said.iter().filter(apart).count(), 1);
-    let (peer, block) = (1, other[other.len() - 1].block.clone());
+    let asks = core::mem::take(&mut shell.asks);
+    let apart = |ask: &&Ask| matches!(ask, Ask::BranchTooOld { peer: 1 });
+    assert_eq!(asks.iter().filter(apart).count(), 1);
+    let (peer, block) = (1, verified(&other[other.len() - 1].block));
     shell.input(now + 100, Input::Block { peer, block });
     let height = height(most + 9_000);
     shell.input(now + 200, Input::Heights { peer, height });
     shell.tick(now + 20_000);
-    let ask = |effect: &Effect| matches!(effect, Effect::Ask { .. });
-    assert!(!shell.said.iter().any(ask));
+    let ask = |ask: &Ask| matches!(ask, Ask::Blocks { .. });
+    assert!(!shell.asks.iter().any(ask));
     // It may have come over to this branch.
     shell.tick(now + 60_001);
-    assert!(shell.said.iter().any(ask));
+    assert!(shell.asks.iter().any(ask));
 }
 
-/// A fresh head is shown at once, but not to who showed it; an old one when there is no
-/// more to come; nothing is shown twice.
+/// A fresh head is announced at once, but not to its sender; an old one when no more are
+/// to come; none twice.
 #[test]
 fn a_new_head_is_shown_once() {
     let genesis = Network::ready(1).found();
@@ -190,10 +189,10 @@ fn a_new_head_is_shown_once() {
     let (requests, shell) = meet(&genesis, LATER, &[], &chain);
     assert!(requests.len() > 2);
     let shown = |shell: &Shell| -> Vec<(u64, Option<u64>)> {
-        let announced = shell.said.iter().filter_map(|effect| match effect {
-            Effect::Announce { applied, except } => {
-                Some((applied.block.header().number.get(), *except))
-            }
+        let announced = shell.published.iter().filter_map(|publish| match publish {
+            Publish::AnnounceBlock {
+                applied, except, ..
+            } => Some((applied.block.header().number.get(), *except)),
             _ => None,
         });
         announced.collect()
@@ -202,7 +201,7 @@ fn a_new_head_is_shown_once() {
     let mut shell = Shell::unsigned(&genesis, None);
     shell.tick(0);
     for (after, peer) in [(100, 3), (100, 4)] {
-        let block = chain[0].block.clone();
+        let block = verified(&chain[0].block);
         shell.input(after, Input::Block { peer, block });
     }
     let (validator, claimed) = (false, height(50));
@@ -214,7 +213,7 @@ fn a_new_head_is_shown_once() {
             height: claimed,
         },
     );
-    let block = chain[1].block.clone();
+    let block = verified(&chain[1].block);
     shell.input(300, Input::Block { peer: 4, block });
     shell.tick(400);
     assert_eq!(
@@ -231,7 +230,38 @@ fn blocks_of_the_far_future_are_not_asked_for_again_and_again() {
     let chain = branch(&genesis, &Arc::new(genesis.applied()), 2, 60_000);
     let (requests, shell) = meet(&genesis, 1_000, &[], &chain);
     assert_eq!(requests.len(), 1);
-    let faults = shell.said.iter();
-    let faults = faults.filter(|effect| matches!(effect, Effect::Blame { .. }));
+    let faults = shell.asks.iter();
+    let faults = faults.filter(|ask| matches!(ask, Ask::Penalize { .. }));
     assert_eq!(faults.count(), 0);
+}
+
+/// A request waits by the monotonic clock: a peer is silent for a minute of it, whatever the
+/// wall clock shows.
+#[test]
+fn time_outs_follow_the_monotonic_clock_alone() {
+    for jump in [-900_000, 0, 900_000] {
+        let mut shell = Shell::unsigned(&Network::ready(1).found(), None);
+        let now = |after: u64, jump: i64| Now {
+            wall: at((LATER + after).saturating_add_signed(jump)),
+            mono: MonoTime(after),
+        };
+        let (peer, validator, height) = (1, false, height(50));
+        let joined = Input::PeerJoined {
+            peer,
+            validator,
+            height,
+        };
+        shell.input_at(now(0, 0), joined);
+        let left = |shell: &Shell| {
+            let mut asks = shell.asks.iter();
+            asks.any(|ask| matches!(ask, Ask::Disconnect { peer: 1 }))
+        };
+        for after in (1_000..60_000).step_by(1_000) {
+            shell.input_at(now(after, jump), Input::Tick);
+        }
+        shell.input_at(now(59_999, jump), Input::Tick);
+        assert!(!left(&shell), "{jump}");
+        shell.input_at(now(60_000, jump), Input::Tick);
+        assert!(left(&shell), "{jump}");
+    }
 }

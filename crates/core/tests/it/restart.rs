@@ -6,7 +6,7 @@ use ccoin_core::{
     BlockId, StateHash, TxId,
     applied::Applied,
     genesis::Genesis,
-    machine::{Effect, Machine},
+    machine::{Machine, Publish, SealMark},
     transaction::VerifiedTransaction,
 };
 use ccoin_sim::{Network, Shell, at, child, miner, pay};
@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-/// What two equal nodes agree on: head, accounts, and what waits, ready or behind a gap.
+/// Two equal nodes agree on this: head, accounts, and waiting transactions, ready or behind a gap.
 fn picture(machine: &Machine) -> (BlockId, StateHash, BTreeMap<TxId, bool>) {
     let ready: BTreeSet<_> = machine.pool().ready().map(|txn| *txn.id()).collect();
     let waiting = machine
@@ -90,12 +90,9 @@ fn foreign(shell: &Shell, now: u64, ago: u64, txns: u64) -> Option<Arc<Applied>>
 fn pass(shell: &mut Shell, from: u64, to: u64, asleep: bool) {
     let mut now = from;
     while now < to {
-        let wake = shell
-            .machine
-            .wake_at(at(now))
-            .map(|time| time.get() - ccoin_sim::START);
+        let wake = shell.machine.wake_in(shell.now(now));
         now = if asleep {
-            wake.unwrap_or(to).min(to)
+            wake.map_or(to, |wait| now + wait).min(to)
         } else {
             now + 1
         };
@@ -142,7 +139,7 @@ fn run(events: &[(u64, Event)], asleep: bool, mut check: impl FnMut(&mut Shell, 
 proptest! {
     #![proptest_config(cases(48))]
 
-    /// `wake_at` is never later than the moment at which time alone changes a decision.
+    /// `wake_in` is never later than the moment at which time alone changes a decision.
     #[test]
     fn a_sleeping_node_makes_the_same_blocks_as_a_restless_one(events in events()) {
         let restless = run(&events, false, |_, _| {});
@@ -170,8 +167,8 @@ proptest! {
         let shell = run(&events, true, |shell, event| {
             if let Event::Kill { mines, signs } = event {
                 // A killed key may or may not have signed: what was asked for counts.
-                let asked = shell.open.iter().filter_map(|effect| match effect {
-                    Effect::Sign { message, .. } => Some((shell.mark, *message)),
+                let asked = shell.published.iter().filter_map(|publish| match publish {
+                    Publish::Sign { message, .. } => Some((shell.mark, *message)),
                     _ => None,
                 });
                 let asked: Vec<_> = asked.collect();
@@ -208,12 +205,12 @@ fn a_crash_between_mark_and_signature_loses_one_slot_and_signs_nothing_twice() {
 
 /// A mark that is not kept lets a key sign twice: the test above can fail.
 #[test]
-fn without_its_mark_a_restarted_key_signs_again() {
+fn only_its_mark_keeps_a_restarted_key_from_signing_again() {
     let genesis = Network::default().found();
     let mut shell = Shell::new(&genesis, 0);
     shell.signs = false;
     shell.submit(100, &[pay(&genesis, 1, 1), pay(&genesis, 1, 2)]);
-    shell.mark = ccoin_core::machine::SealMark::default();
+    shell.mark = SealMark::default();
     shell.restart();
     shell.tick(200);
     assert_eq!(
@@ -222,7 +219,21 @@ fn without_its_mark_a_restarted_key_signs_again() {
     );
 }
 
-/// What a later block of the signer leaves over is due an interval after that block.
+/// The key may have signed for this slot and, with a clock ahead, for the next one (A2).
+#[test]
+fn a_key_with_a_lost_record_signs_nothing_before_the_slot_after_next() {
+    let genesis = Network::default().found();
+    let mut shell = Shell::new(&genesis, 0);
+    shell.mark = SealMark::after_lost_record(genesis.schedule.slot(at(1_000)));
+    shell.restart();
+    shell.submit(1_000, &[pay(&genesis, 1, 1), pay(&genesis, 1, 2)]);
+    pass(&mut shell, 1_000, 3_999, false);
+    assert!(shell.signed.is_empty());
+    shell.tick(4_000);
+    assert_eq!(shell.blocks(), [(2, 4_000, 2)]);
+}
+
+/// Transactions that a later block of the signer leaves over are due an interval after that block.
 #[test]
 fn a_sleeping_node_wakes_an_interval_after_its_own_last_block() {
     let genesis = Network {

@@ -53,7 +53,7 @@ fn a_block_with_another_coinbase_reward_difficulty_or_data_has_another_id() {
 }
 
 #[test]
-fn a_block_from_a_non_miner_with_reward_10_to_15_accepted() {
+fn a_block_of_a_stranger_or_with_another_reward_is_refused() {
     let scene = two_miners();
     let (error, blame) =
         scene.broken(|h| (h.coinbase, h.reward) = (miner(2), coins(10u64.pow(15))));
@@ -150,7 +150,7 @@ fn the_first_broken_rule_in_order_is_named() {
 }
 
 #[test]
-fn the_turn_changes_with_the_first_millisecond_of_a_slot() {
+fn the_leader_changes_with_the_first_millisecond_of_a_slot() {
     let scene = two_miners();
     for (after, index) in [(1_999, 0), (2_000, 1), (3_999, 1), (4_000, 0)] {
         for candidate in 0..2 {
@@ -293,7 +293,7 @@ fn number_and_gap_follow_the_parent() {
 }
 
 #[test]
-fn hash_txns_never_compared_with_the_body() {
+fn hash_txns_is_compared_with_the_body() {
     let scene = two_miners();
     let (error, blame) = scene.broken(|h| h.hash_txns = TxnsHash::ZERO);
     assert!(matches!(error, BlockError::TxnsHash { .. }) && blame == Blame::Sender);

@@ -2,9 +2,11 @@
 
 use ccoin_core::{
     Height,
+    applied::Applied,
     block::{Header, SealedBlock},
+    execution::execute,
     genesis::Genesis,
-    rules::{Blame, BlockError, Place, check_against_parent, check_body, check_header, execute},
+    rules::{Blame, BlockError, ParentContext, check_against_parent, check_body, check_header},
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::Verifier;
@@ -61,16 +63,15 @@ impl Scene {
         let ids = block.transactions.iter();
         let ids = ids.map(|txn| txn.id(&self.genesis.id));
         check_body(&block.signed.header, ids)?;
-        let (time, last_by_signer) = (at(0), None);
-        let place = Place {
-            parent_number: Height::GENESIS,
-            parent_time: time,
-            last_by_signer,
+        let context = ParentContext {
+            number: Height::GENESIS,
+            time: at(0),
+            last_by_signer: None,
         };
         check_against_parent(
             &block.signed.header,
             block.transactions.len(),
-            &place,
+            &context,
             &self.genesis,
         )?;
         let block = SealedBlock::already_verified(block, &self.genesis.id);

@@ -1,4 +1,4 @@
-//! Who may spend: every signature that is not the sender's own over exactly this
+//! Only the owner spends: every signature that is not the sender's own over exactly this
 //! payment on this network is refused, and no id depends on one (L4).
 
 use ccoin_core::{

@@ -1,11 +1,11 @@
-//! After the order to stop: what still comes in changes nothing that a restart would
-//! see, and only a block that the key signs already is finished.
+//! After the order to stop inputs change nothing that a restart would see; only a block
+//! that the key signs already is finished.
 
 use ccoin_core::{
     Height,
-    machine::{Effect, Input, NodeState},
+    machine::{Ask, Input, NodeState, Publish, Step, Write},
 };
-use ccoin_sim::{Network, STRANGER, Shell, at, child, miner, pay, pays};
+use ccoin_sim::{Network, STRANGER, Shell, child, miner, now, pay, pays, verified};
 use std::sync::Arc;
 
 fn network() -> Network {
@@ -32,7 +32,7 @@ fn in_boot() -> Shell {
     shell
 }
 
-/// The same, ready: nobody showed anything for three turns.
+/// The same, ready: no peer showed a block for three slots.
 fn ready() -> Shell {
     let mut shell = in_boot();
     (101..6_101).step_by(50).for_each(|after| shell.tick(after));
@@ -40,12 +40,17 @@ fn ready() -> Shell {
     shell
 }
 
-/// What would have been taken a moment before.
+/// Whether nothing follows from an input.
+fn is_idle(step: &Step) -> bool {
+    step.ask.is_empty() && step.write.is_empty() && step.publish.is_empty()
+}
+
+/// Inputs that are taken a moment before.
 fn inputs(shell: &Shell) -> Vec<Input> {
     let genesis = &shell.genesis;
     let root = Arc::new(genesis.applied());
     let block = child(genesis, &root, miner(1), 6_100, &[pay(genesis, 1, 1)]);
-    let block = block.block.clone();
+    let block = verified(&block.block);
     vec![
         Input::Blocks {
             peer: 7,
@@ -78,7 +83,7 @@ fn inputs(shell: &Shell) -> Vec<Input> {
 
 /// The actor decides a whole group of inputs before it notices that the node stops.
 #[test]
-fn what_comes_after_the_order_to_stop_is_still_persisted() {
+fn nothing_changes_after_the_order_to_stop() {
     for (name, start) in [("boot", in_boot as fn() -> Shell), ("ready", ready)] {
         let count = inputs(&start()).len();
         for index in 0..count {
@@ -88,8 +93,8 @@ fn what_comes_after_the_order_to_stop_is_still_persisted() {
             let head = shell.machine.chain().head().block.id;
             let input = inputs(&shell).swap_remove(index);
             let text = format!("{name}, input {index}");
-            let effects = shell.machine.step(at(6_160), input);
-            assert!(effects.is_empty(), "{text}: {effects:?}");
+            let step = shell.machine.step(now(6_160), input);
+            assert!(is_idle(&step), "{text}: {step:?}");
             assert_eq!(shell.machine.chain().head().block.id, head, "{text}");
             assert!(shell.machine.pool().is_empty(), "{text}");
         }
@@ -98,40 +103,49 @@ fn what_comes_after_the_order_to_stop_is_still_persisted() {
 
 /// The inputs above are worth something: before the order they are taken.
 #[test]
-fn the_same_before_the_order_is_taken() {
-    let taken = |index: usize, wanted: fn(&Effect) -> bool| {
+fn the_same_inputs_are_taken_before_the_order() {
+    let taken = |index: usize, wanted: fn(&Step) -> bool| {
         let mut shell = ready();
         let input = inputs(&shell).swap_remove(index);
-        let effects = shell.machine.step(at(6_150), input);
-        assert!(effects.iter().any(wanted), "{index}: {effects:?}");
+        let step = shell.machine.step(now(6_150), input);
+        assert!(wanted(&step), "{index}: {step:?}");
     };
-    taken(0, |effect| matches!(effect, Effect::PersistBlock { .. }));
-    taken(1, |effect| matches!(effect, Effect::PersistBlock { .. }));
-    taken(2, |effect| {
-        matches!(effect, Effect::PersistTransactions { .. })
+    taken(0, |step| matches!(step.write[..], [Write::Block { .. }]));
+    taken(1, |step| matches!(step.write[..], [Write::Block { .. }]));
+    taken(2, |step| {
+        matches!(step.write[..], [Write::Transactions { .. }])
     });
-    taken(3, |effect| matches!(effect, Effect::Ask { .. }));
+    taken(3, |step| {
+        let mut asks = step.ask.iter();
+        asks.any(|ask| matches!(ask, Ask::Blocks { .. }))
+    });
 }
 
-/// It asks nobody, makes nothing and does not become ready on its way out.
+/// A stopping node asks no peer, makes no block and does not become ready.
 #[test]
 fn a_node_in_boot_stops_at_once() {
     let mut shell = in_boot();
     shell.submit(200, &pays(&shell.genesis.clone(), 0, 1..=3));
-    let effects = shell.machine.step(at(300), Input::Stop);
+    let step = shell.machine.step(now(300), Input::Stop);
+    let Step {
+        ask,
+        write,
+        publish,
+    } = &step;
+    assert!(ask.is_empty() && write.is_empty(), "{step:?}");
     assert!(
         matches!(
-            effects.as_slice(),
-            [Effect::State {
+            publish[..],
+            [Publish::State {
                 from: NodeState::Boot,
                 to: NodeState::Stopping
             }]
         ),
-        "{effects:?}"
+        "{step:?}"
     );
     for after in (300..20_000).step_by(100) {
-        let effects = shell.machine.step(at(after), Input::Tick);
-        assert!(effects.is_empty(), "{after}: {effects:?}");
+        let step = shell.machine.step(now(after), Input::Tick);
+        assert!(is_idle(&step), "{after}: {step:?}");
     }
 }
 
@@ -143,7 +157,7 @@ fn a_sleep_does_not_wake_a_stopping_node() {
     assert_eq!(awake.machine.state(), NodeState::Boot, "it has slept");
     let mut shell = ready();
     shell.input(6_150, Input::Stop);
-    let effects = shell.machine.step(at(60_000), Input::Tick);
-    assert!(effects.is_empty(), "{effects:?}");
+    let step = shell.machine.step(now(60_000), Input::Tick);
+    assert!(is_idle(&step), "{step:?}");
     assert_eq!(shell.machine.state(), NodeState::Stopping);
 }

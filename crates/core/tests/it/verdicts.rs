@@ -1,5 +1,5 @@
-//! What comes after the header: the batch rule, whose fault a block's body is, and
-//! what a whole machine answers to blocks that it must not take.
+//! The rules behind the header: the batch rule, the blame for a block's body, and the
+//! verdict of a whole machine on blocks that it must not take.
 
 use crate::scene::{scene, two_miners};
 
@@ -7,11 +7,13 @@ use ccoin_core::{
     Address, Height, StateHash, TxnsHash,
     block::{Header, MAX_BLOCK_BYTES, SealedBlock},
     genesis::Genesis,
-    machine::{Effect, Fault, Input, Machine, PlaceholderText, SealMark, Start},
-    rules::{Blame, BlockError, Place, check_against_parent},
+    machine::{Ask, Fault, Input, Machine, PlaceholderText, SealMark, Start, Write},
+    rules::{Blame, BlockError, ParentContext, check_against_parent},
     transaction::VerifiedTransaction,
 };
-use ccoin_sim::{NOWHERE, Network, STRANGER, at, child, header, key, miner, seal, transfer};
+use ccoin_sim::{
+    NOWHERE, Network, STRANGER, at, child, header, key, miner, now, seal, transfer, verified,
+};
 use std::sync::Arc;
 
 /// One row of the batch rule: ms since the parent, transactions, ms since the signer's own block, verdict.
@@ -26,12 +28,12 @@ fn due(allow_empty: bool, rows: &[(u64, usize, Option<u64>, bool)]) {
         let mut header = scene.altered(|_| {}).signed.header;
         header.time = at(10_000 + since);
         let last_by_signer = own.map(|ago| at(10_000 + since - ago));
-        let place = Place {
-            parent_number: Height::GENESIS,
-            parent_time: at(10_000),
+        let context = ParentContext {
+            number: Height::GENESIS,
+            time: at(10_000),
             last_by_signer,
         };
-        let verdict = check_against_parent(&header, *txns, &place, &scene.genesis);
+        let verdict = check_against_parent(&header, *txns, &context, &scene.genesis);
         assert_eq!(
             verdict.is_ok(),
             *expected,
@@ -69,7 +71,7 @@ fn the_batch_rule_is_exact_at_the_millisecond() {
 }
 
 #[test]
-fn what_a_signed_block_does_is_its_signers_fault() {
+fn the_signer_is_blamed_for_the_effects_of_its_block() {
     let scene = scene(&Network {
         max_bound: 2,
         ..Network::default()
@@ -107,33 +109,33 @@ fn follower(genesis: &Arc<Genesis>) -> Machine {
     })
 }
 
-/// What a whole machine made of a block.
+/// The verdict of a whole machine on a block.
 #[derive(Debug, PartialEq)]
 enum Verdict {
     /// It is in the chain now.
     Taken,
-    /// Nothing has changed, and nobody is to blame.
+    /// The machine has not changed, and no peer is to blame.
     Silence,
-    /// Nothing has changed, and the sender is to blame for this.
+    /// The machine has not changed, and the sender is to blame for this.
     Blamed(Fault),
 }
 
-fn offer(machine: &mut Machine, now: u64, block: &SealedBlock) -> Verdict {
+fn offer(machine: &mut Machine, after_ms: u64, block: &SealedBlock) -> Verdict {
     let before = (machine.chain().head().block.id, machine.accounts().root());
     let input = Input::Block {
         peer: STRANGER,
-        block: block.clone(),
+        block: verified(block),
     };
-    let effects = machine.step(at(now), input);
-    let persisted = |effect: &Effect| matches!(effect, Effect::PersistBlock { applied, .. } if applied.block.id == block.id);
-    if effects.iter().any(persisted) {
+    let step = machine.step(now(after_ms), input);
+    let persisted = |write: &Write| matches!(write, Write::Block { applied, .. } if applied.block.id == block.id);
+    if step.write.iter().any(persisted) {
         assert!(machine.chain().get(&block.id).is_some());
         return Verdict::Taken;
     }
     let after = (machine.chain().head().block.id, machine.accounts().root());
     assert_eq!(before, after, "what is refused has changed nothing");
-    let blamed = effects.into_iter().find_map(|effect| match effect {
-        Effect::Blame {
+    let blamed = step.ask.into_iter().find_map(|ask| match ask {
+        Ask::Penalize {
             peer: STRANGER,
             fault,
         } => Some(fault),
@@ -143,7 +145,7 @@ fn offer(machine: &mut Machine, now: u64, block: &SealedBlock) -> Verdict {
 }
 
 #[test]
-fn a_block_dated_ten_years_ahead_makes_all_later_ones_invalid() {
+fn a_block_dated_ten_years_ahead_keeps_no_later_one_out() {
     let scene = two_miners();
     let mut machine = follower(&scene.genesis);
     let ten_years = 10 * 365 * 86_400_000;
@@ -174,7 +176,7 @@ fn a_block_dated_ten_years_ahead_makes_all_later_ones_invalid() {
 }
 
 #[test]
-fn a_rejected_block_leaves_its_changes_in_memory() {
+fn a_rejected_block_changes_nothing() {
     let scene = two_miners();
     let mut machine = follower(&scene.genesis);
     let faults: [fn(&mut Header); 3] = [
@@ -197,7 +199,7 @@ fn a_rejected_block_leaves_its_changes_in_memory() {
 }
 
 #[test]
-fn an_unknown_parent_blames_nobody() {
+fn no_peer_is_blamed_for_an_unknown_parent() {
     let scene = two_miners();
     let mut machine = follower(&scene.genesis);
     let lost = scene.altered(|h| h.hash_parent = NOWHERE);
@@ -226,7 +228,7 @@ fn a_block_is_bounded_before_it_is_parsed() {
 /// Until the end of its slot and the tolerated skew; the log keeps it for ever.
 #[test]
 fn a_block_is_timely_until_the_millisecond() {
-    for (now, expected) in [
+    for (after_ms, expected) in [
         (1_999, true),
         (2_500, true),
         (2_501, false),
@@ -235,12 +237,12 @@ fn a_block_is_timely_until_the_millisecond() {
         let scene = two_miners();
         let mut machine = follower(&scene.genesis);
         let block = scene.altered(|_| {});
-        let peer = STRANGER;
-        let effects = machine.step(at(now), Input::Block { peer, block });
-        let stored = effects.iter().find_map(|effect| match effect {
-            Effect::PersistBlock { timely, .. } => Some(*timely),
+        let (peer, block) = (STRANGER, verified(&block));
+        let step = machine.step(now(after_ms), Input::Block { peer, block });
+        let stored = step.write.iter().find_map(|write| match write {
+            Write::Block { timely, .. } => Some(*timely),
             _ => None,
         });
-        assert_eq!(stored, Some(expected), "{now}");
+        assert_eq!(stored, Some(expected), "{after_ms}");
     }
 }

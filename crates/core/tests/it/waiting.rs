@@ -1,15 +1,16 @@
-//! Blocks that wait for their parents or for their time, and blocks that nobody asked
-//! for: kept within bounds, taken when they fit, forgotten with who sent them.
+//! Blocks that wait for their parents or for their time, and unrequested blocks: kept
+//! within bounds, taken when they fit, forgotten with their sender.
 
 use ccoin_core::{
     Height, StateHash,
+    applied::Applied,
     block::SealedBlock,
     genesis::Genesis,
-    machine::{Effect, Fault, Input, PeerId},
+    machine::{Ask, Fault, Input, PeerId},
     rules::BlockError,
 };
 use ccoin_sim::{
-    NOWHERE, Network, Shell, at, child, ghost, give_from, header, miner, record, seal,
+    NOWHERE, Network, Shell, at, child, ghost, give_from, header, miner, record, seal, verified,
 };
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ fn follower(genesis: &Arc<Genesis>) -> Shell {
 }
 
 fn show(shell: &mut Shell, after: u64, peer: PeerId, block: &SealedBlock) {
-    let block = block.clone();
+    let block = verified(block);
     shell.input(after, Input::Block { peer, block });
 }
 
@@ -66,9 +67,9 @@ fn number(shell: &Shell) -> u64 {
 
 fn faults(shell: &Shell) -> usize {
     shell
-        .said
+        .asks
         .iter()
-        .filter(|effect| matches!(effect, Effect::Blame { .. }))
+        .filter(|ask| matches!(ask, Ask::Penalize { .. }))
         .count()
 }
 
@@ -127,7 +128,7 @@ fn a_flood_of_blocks_without_parents_is_bounded() {
 }
 
 #[test]
-fn who_leaves_takes_his_waiting_blocks_along() {
+fn blocks_that_wait_are_forgotten_with_their_peer() {
     let genesis = network();
     let blocks = chain(&genesis, &[100, 200]);
     let mut shell = follower(&genesis);
@@ -144,8 +145,8 @@ fn a_block_of_the_future_waits_for_its_time() {
     let block = &chain(&genesis, &[10_000])[0];
     let mut shell = follower(&genesis);
     show(&mut shell, 5_000, 1, &block.block);
-    let wake = shell.machine.wake_at(at(9_000)).expect("something waits");
-    assert_eq!(wake, at(9_500));
+    let wait = shell.machine.wake_in(shell.now(9_000));
+    assert_eq!(wait, Some(500));
     shell.tick(9_499);
     assert_eq!(number(&shell), 1);
     shell.tick(9_500);
@@ -161,8 +162,8 @@ fn a_block_of_the_far_future_is_dropped_and_few_are_held() {
     assert!(
         shell
             .machine
-            .wake_at(at(19_000))
-            .is_none_or(|wake| wake > at(20_000))
+            .wake_in(shell.now(19_000))
+            .is_none_or(|wait| wait > 1_000)
     );
     let near = &chain(&genesis, &[20_000])[0];
     show(&mut shell, 0, 1, &near.block);
@@ -180,19 +181,19 @@ fn a_block_of_the_far_future_is_dropped_and_few_are_held() {
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_changes_nothing() {
+fn an_unrequested_answer_changes_nothing() {
     let genesis = network();
     let blocks = chain(&genesis, &[100]);
     let mut shell = follower(&genesis);
     for peer in [1, 77] {
-        let blocks = vec![blocks[0].block.clone()];
+        let blocks = vec![verified(&blocks[0].block)];
         let more = true;
         shell.input(200, Input::Blocks { peer, blocks, more });
     }
     assert_eq!((number(&shell), faults(&shell)), (1, 0));
 }
 
-/// What was refused once costs nothing the second time, and its sender pays again.
+/// A refused block costs no execution the second time, and its sender is penalized again.
 #[test]
 fn a_refused_block_and_its_children_stay_refused() {
     let genesis = network();
@@ -216,14 +217,14 @@ fn a_refused_block_and_its_children_stay_refused() {
         assert_eq!(faults(&shell), before + 1);
     }
     let asks = shell
-        .said
+        .asks
         .iter()
-        .filter(|effect| matches!(effect, Effect::Ask { .. }))
+        .filter(|ask| matches!(ask, Ask::Blocks { .. }))
         .count();
     assert_eq!((number(&shell), asks), (1, 0));
 }
 
-/// The newest 1,024 are known again; what came before is judged anew.
+/// The newest 1,024 are remembered; older ones are judged again.
 #[test]
 fn the_memory_of_refused_blocks_is_bounded() {
     let genesis = network();
@@ -246,7 +247,7 @@ fn the_memory_of_refused_blocks_is_bounded() {
     }
     for (index, known) in [(1, true), (0, false)] {
         show(&mut shell, 300, 1, &bad(index));
-        let Some(Effect::Blame { fault, .. }) = shell.said.last() else {
+        let Some(Ask::Penalize { fault, .. }) = shell.asks.last() else {
             panic!("it is refused")
         };
         let refused = matches!(fault, Fault::Block(BlockError::Refused(_)));
@@ -265,9 +266,9 @@ fn a_block_without_parent_is_asked_about_once() {
         show(&mut shell, after, 1, &lost);
     }
     let asks = shell
-        .said
+        .asks
         .iter()
-        .filter(|effect| matches!(effect, Effect::Ask { peer: 1, .. }))
+        .filter(|ask| matches!(ask, Ask::Blocks { peer: 1, .. }))
         .count();
     assert_eq!(asks, 1);
 }

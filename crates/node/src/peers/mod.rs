@@ -24,6 +24,7 @@ use crate::{
 use ccoin_core::{
     genesis::Genesis,
     gossip::{Gossip, MinerKeys},
+    machine::Input,
     message::NodeType,
 };
 use ccoin_crypto::SecretKey;
@@ -32,7 +33,7 @@ use key_store::KeyStore;
 use outbound::SharedGossip;
 use peer_store::PeerStore;
 use setup::Identity;
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use verify::Checker;
 
@@ -119,10 +120,37 @@ pub(crate) fn spawn(
         tx_tracker,
         chain,
     });
+    tokio::spawn(watch_clocks(network.clone(), context.chain.clone()));
     tokio::spawn(async move {
         while let Some(connection) = connections.recv().await {
             tokio::spawn(peer_task::run(Arc::clone(&context), connection));
         }
     });
     Ok((network, registered))
+}
+
+/// How often the machine hears of clock offsets.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Tells the machine how the clocks of peers differ, until the node stops.
+async fn watch_clocks(network: Network, chain: ChainHandle) {
+    let mut known = BTreeMap::new();
+    let mut open = network.known();
+    loop {
+        let stopped = async { while open.changed().await.is_ok() {} };
+        if tokio::time::timeout(CLOCK_INTERVAL, stopped).await.is_ok() {
+            return;
+        }
+        let peers = network.peers();
+        known.retain(|peer, _| peers.iter().any(|info| info.id == *peer));
+        for info in peers {
+            let (peer, Some(offset_ms)) = (info.id, info.clock_offset_ms) else {
+                continue;
+            };
+            let news = known.insert(peer, offset_ms) != Some(offset_ms);
+            if news && !chain.input(Input::ClockOffset { peer, offset_ms }).await {
+                return;
+            }
+        }
+    }
 }

@@ -23,6 +23,10 @@ use std::{
 /// Most places that are remembered as proven: one `PEX` holds as many.
 const MAX_PROVEN: usize = MAX_SHARED_PEERS;
 
+/// Most proven places of one address. More than one, or a relay that a peer was reached
+/// through would displace the place of the peer itself.
+const MAX_PROVEN_OF_ADDRESS: usize = 3;
+
 /// Failures in a row after which a candidate is forgotten.
 const CANDIDATE_TRIES: u32 = 5;
 
@@ -58,10 +62,7 @@ impl AddressBook {
     /// counts as the newest.
     pub(crate) fn remember(&mut self, peer: PeerAddress, now: Instant) {
         if peer.address != self.own && self.remembered() < MAX_PROVEN {
-            let place = HostPort {
-                host: peer.host,
-                port: peer.port,
-            };
+            let place = HostPort::from(&peer);
             self.proofs += 1;
             let proofs = self.proofs;
             let entry = self.keep(place, Origin::Remembered, Some(peer.address), now);
@@ -124,16 +125,25 @@ impl AddressBook {
         entry.proven = self.proofs;
         entry.origin = entry.origin.min(Origin::Remembered);
         if news {
-            // the peer has moved: its older places become candidates
-            let older = self.of(Origin::Remembered);
-            let older = older.filter(|(other, e)| e.address == Some(address) && *other != place);
-            let older: Vec<HostPort> = older.map(|(other, _)| other.clone()).collect();
-            for other in older {
-                self.demote(&other);
-            }
+            self.demote_surplus(place, address);
             self.forget_oldest();
         }
         news
+    }
+
+    /// Makes a candidate of one proven place of this address, if there are too many besides
+    /// `new`: the one that fails most, and of equals the one proven last.
+    fn demote_surplus(&mut self, new: &HostPort, address: Address) {
+        let others = || {
+            let proven = self.of(Origin::Remembered);
+            proven.filter(|(place, entry)| entry.address == Some(address) && *place != new)
+        };
+        if others().count() >= MAX_PROVEN_OF_ADDRESS {
+            let worst = others().max_by_key(|(_, entry)| (entry.failures, entry.proven));
+            if let Some(worst) = worst.map(|(place, _)| place.clone()) {
+                self.demote(&worst);
+            }
+        }
     }
 
     fn forget_oldest(&mut self) {
@@ -370,7 +380,27 @@ mod tests {
     }
 
     #[test]
-    fn only_proven_places_are_handed_on_the_newest_of_each_address() {
+    fn places_of_a_relay_do_not_displace_the_place_of_the_peer() {
+        let (mut book, now) = (book(), Instant::now());
+        book.remember(remembered(2, 0), now);
+        for n in 1..20 {
+            // claimed for a stranger, and then the peer answers there
+            book.suggest(address(9 + n as u8), place(n), now, 0);
+            book.prove(&place(n), address(2));
+            let direct = &book.entries[&place(0)];
+            assert_eq!(direct.origin, Origin::Remembered);
+            assert!(book.proven().contains(&remembered(2, 0)));
+            assert!(book.remembered() <= MAX_PROVEN_OF_ADDRESS + 1);
+        }
+        // a place at which the peer is not found any more goes first
+        book.fail(&place(0), now, 0);
+        book.suggest(address(40), place(40), now, 0);
+        book.prove(&place(40), address(2));
+        assert!(!book.proven().contains(&remembered(2, 0)));
+    }
+
+    #[test]
+    fn only_proven_places_are_handed_on_the_newest_first() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(address(2), place(1), now, 0);
         book.suggest(address(2), place(2), now, 0);
@@ -378,12 +408,7 @@ mod tests {
         assert!(book.prove(&place(1), address(3)));
         assert!(!book.prove(&place(1), address(3)));
         assert!(book.prove(&place(2), address(3)));
-        let proven = book.proven();
-        assert_eq!(proven.len(), 1);
-        assert_eq!(
-            (proven[0].host.as_str(), proven[0].address),
-            ("h2", address(3))
-        );
+        assert_eq!(book.proven(), [remembered(3, 2), remembered(3, 1)]);
         for n in 0..2 * MAX_PROVEN {
             let host = format!("r{n}");
             let address = address(10);

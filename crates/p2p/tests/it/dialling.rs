@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, time::timeout};
 /// Lets a node dial so often that it has had time to dial elsewhere as well.
 async fn refuse_four_times(listener: &TcpListener) {
     for _ in 0..4 {
-        let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
+        let mut raw = Raw::accept(listener).await;
         raw.hear().await;
         raw.say(&Message::Bye(Bye::new(ByeReason::Full, ""))).await;
     }
@@ -50,7 +50,7 @@ async fn its_own_place_is_not_dialled_again() {
     let (own, own_place) = raw_listener().await;
     let (other, other_place) = raw_listener().await;
     let _node = Node::start(0, |setup| setup.configured = vec![own_place, other_place]).await;
-    let mut raw = Raw(soon(own.accept()).await.unwrap().0);
+    let mut raw = Raw::accept(&own).await;
     assert!(matches!(raw.hear().await, Some(Message::Hey(_))));
     let bye = Bye::new(ByeReason::OwnAddress, "");
     raw.say(&Message::Bye(bye)).await;
@@ -80,7 +80,7 @@ async fn a_caller_is_dialled_after_it_has_left() {
     raw.call(mine, 1).await;
     node.meet().await;
     drop(raw);
-    let mut dialled = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut dialled = Raw::accept(&listener).await;
     dialled.answer(hello(1, GENESIS), 1).await;
     assert!(node.meet().await.outgoing);
 }
@@ -95,12 +95,12 @@ async fn a_configured_peer_is_dialled_again_when_its_ban_is_over() {
         setup.limits.longest_pause = 10 * PATIENCE;
     })
     .await;
-    let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut raw = Raw::accept(&listener).await;
     raw.answer(hello(1, GENESIS), 1).await;
     node.meet().await;
     raw.write(&frame(*b"PNG", &[0xc1])).await;
     assert_eq!(raw.last_word().await, Some(ByeReason::Malformed));
-    let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut raw = Raw::accept(&listener).await;
     raw.answer(hello(1, GENESIS), 1).await;
     node.meet().await;
 }
@@ -121,7 +121,7 @@ async fn a_dial_that_succeeds_makes_room_for_the_next() {
             accepted = soon(one.accept()) => accepted.unwrap(),
             accepted = soon(two.accept()) => accepted.unwrap(),
         };
-        let mut raw = Raw(stream);
+        let mut raw = Raw::listen(stream).await.unwrap();
         raw.answer(hello(index, GENESIS), index).await;
         node.meet().await;
         raws.push(raw);

@@ -4,12 +4,10 @@ use crate::{fixtures::*, log::Warnings};
 use ccoin_core::message::{Bye, ByeReason, Message};
 use std::time::Duration;
 
-/// Joins with key 1 as a process that listens on this port.
-async fn join(node: &mut Node, listen_port: u16) -> Raw {
-    let mut raw = Raw::connect(node.port).await;
-    let mut mine = hello(1, GENESIS);
-    mine.listen_port = listen_port;
-    raw.call(mine, 1).await;
+/// Joins with key 1 as this process.
+async fn join(node: &mut Node, process: u8) -> Raw {
+    let mut raw = Raw::connect_as(process, node.port).await;
+    raw.call(hello(1, GENESIS), 1).await;
     node.meet().await;
     raw
 }
@@ -35,8 +33,8 @@ async fn bye(raw: &mut Raw) -> Bye {
 #[tokio::test]
 async fn a_working_connection_is_never_replaced() {
     let mut node = Node::start(0, |_| {}).await;
-    let mut first = join(&mut node, 4001).await;
-    let mut second = join(&mut node, 4001).await;
+    let mut first = join(&mut node, 1).await;
+    let mut second = join(&mut node, 1).await;
     let mut third = Raw::connect(node.port).await;
     third.call(hello(1, GENESIS), 1).await;
     let rejected = bye(&mut third).await;
@@ -63,11 +61,11 @@ async fn a_silent_connection_is_replaced_by_one_beside_it() {
         setup.limits.silence = 10 * PATIENCE;
     })
     .await;
-    let mut silent = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut silent = Raw::accept(&listener).await;
     silent.answer(hello(1, GENESIS), 1).await;
     node.meet().await;
     // the first one is open, but its peer says nothing
-    let mut second = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut second = Raw::accept(&listener).await;
     second.answer(hello(1, GENESIS), 1).await;
     node.meet().await;
     assert_eq!(silent.last_word().await, Some(ByeReason::Duplicate));
@@ -82,8 +80,8 @@ async fn a_connection_that_falls_silent_ends_when_another_one_stands() {
         setup.limits.silence = 10 * PATIENCE;
     })
     .await;
-    let mut silent = join(&mut node, 4001).await;
-    let mut second = join(&mut node, 4002).await;
+    let mut silent = join(&mut node, 1).await;
+    let mut second = join(&mut node, 2).await;
     let answers = tokio::spawn(async move { bye(&mut second).await });
     assert_eq!(silent.last_word().await, Some(ByeReason::Silent));
     assert_eq!(node.network.peers().len(), 1);
@@ -93,8 +91,8 @@ async fn a_connection_that_falls_silent_ends_when_another_one_stands() {
 #[tokio::test]
 async fn the_side_with_the_smaller_address_ends_the_newer_of_two_that_work() {
     let mut node = Node::start(0, |_| {}).await;
-    let mut first = join(&mut node, 4001).await;
-    let mut second = join(&mut node, 4001).await;
+    let mut first = join(&mut node, 1).await;
+    let mut second = join(&mut node, 1).await;
     let answers = tokio::spawn(async move { bye(&mut first).await });
     assert_eq!(bye(&mut second).await.reason(), ByeReason::Duplicate);
     assert_eq!(node.network.peers().len(), 1);
@@ -129,12 +127,9 @@ async fn two_nodes_that_dial_each_other_keep_one_connection() {
 async fn two_processes_with_one_key_stay_and_are_logged_once() {
     let (warnings, _guard) = Warnings::capture();
     let mut node = Node::start(0, |setup| setup.limits.ping = SHORT / 20).await;
-    let mut first = join(&mut node, 4001).await;
-    let mut second = join(&mut node, 4002).await;
-    let ends = [
-        first.0.local_addr().unwrap(),
-        second.0.local_addr().unwrap(),
-    ];
+    let mut first = join(&mut node, 1).await;
+    let mut second = join(&mut node, 2).await;
+    let ends = [first.local_addr(), second.local_addr()];
     let answers = async { tokio::join!(bye(&mut first), bye(&mut second)) };
     let logged = async {
         while warnings.lines().is_empty() {

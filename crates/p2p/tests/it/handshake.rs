@@ -57,7 +57,8 @@ async fn a_caller_must_prove_the_address_it_claims() {
     let mut raw = Raw::connect(node.port).await;
     raw.say(&Message::Hey(mine.clone())).await;
     assert!(matches!(raw.hear().await, Some(Message::Ack(_))));
-    let old = key(2).sign(&okay_digest(&mine, &theirs)).unwrap();
+    let old = okay_digest(&raw.binding(), &mine, &theirs);
+    let old = key(2).sign(&old).unwrap();
     raw.say(&Message::Oky(old)).await;
     assert_eq!(raw.last_word().await, Some(ByeReason::Invalid));
     assert_eq!(node.network.peers().len(), 1);
@@ -67,19 +68,19 @@ async fn a_caller_must_prove_the_address_it_claims() {
 async fn a_listener_must_prove_the_address_it_claims() {
     let (listener, place) = raw_listener().await;
     let node = Node::start(0, |setup| setup.configured = vec![place]).await;
-    let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut raw = Raw::accept(&listener).await;
     let answer = raw.answer(hello(1, GENESIS), 2).await;
     assert!(matches!(answer, Some(Message::Bye(bye)) if bye.reason() == ByeReason::Invalid));
     assert!(node.network.known().borrow().is_empty());
     // an acknowledgement that was made for another challenge
-    let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut raw = Raw::accept(&listener).await;
     let Some(Message::Hey(theirs)) = raw.hear().await else {
         panic!()
     };
     let mut other = theirs;
     other.challenge = ccoin_core::Hash::new([5; 32]);
     let mine = hello(1, GENESIS);
-    let digest = ccoin_core::message::acknowledgement_digest(&other, &mine);
+    let digest = ccoin_core::message::acknowledgement_digest(&raw.binding(), &other, &mine);
     let signature = key(1).sign(&digest).unwrap();
     let hello = mine;
     let replay = ccoin_core::message::Acknowledgement { hello, signature };
@@ -107,7 +108,7 @@ async fn other_networks_and_versions_are_rejected_with_both_ids() {
     // the dialling side judges as well, and remembers nothing
     let (listener, place) = raw_listener().await;
     let dialler = Node::start(2, |setup| setup.configured = vec![place]).await;
-    let mut raw = Raw(soon(listener.accept()).await.unwrap().0);
+    let mut raw = Raw::accept(&listener).await;
     let answer = raw.answer(hello(1, other), 1).await;
     assert!(matches!(answer, Some(Message::Bye(bye)) if bye.reason() == ByeReason::Network));
     assert!(dialler.network.known().borrow().is_empty());

@@ -11,4 +11,6 @@ mod handshake;
 mod liveness;
 mod log;
 mod rates;
+mod relay;
 mod sharing;
+mod tls;

@@ -23,7 +23,7 @@ fn a_line_of_five_is_one_network() {
 }
 
 #[test]
-fn a_partition_forks_for_ever() {
+fn partition_heals_to_one_chain() {
     for seconds in [1, 2, 5, 10, 20, 29, 31, 40, 60] {
         for later in [false, true] {
             for miners in [2, 3, 4] {
@@ -50,7 +50,7 @@ fn a_partition_forks_for_ever() {
 
 /// First, last, alone, and with old data; the chain goes on meanwhile.
 #[test]
-fn a_node_started_before_the_others_never_syncs() {
+fn a_node_started_before_the_others_syncs() {
     for (order, old) in [([0, 1, 2], false), ([2, 1, 0], false), ([1, 2, 0], true)] {
         let genesis = Network::ready(2).found();
         let mut world = World::new(&genesis, 2, 3);
@@ -88,7 +88,7 @@ fn next_block(world: &World, index: usize, moment: u64) -> Option<u64> {
 /// Killed or hung at any moment of its turn, back after any time: the other goes on, and
 /// then there is one chain.
 #[test]
-fn a_hung_leader_freezes_the_chain() {
+fn the_chain_grows_while_a_leader_is_killed_or_hangs() {
     for moment in (12_000..14_000).step_by(50) {
         for (hangs, back) in [
             (false, 700),
@@ -131,7 +131,7 @@ fn a_hung_leader_freezes_the_chain() {
 
 /// It made a block that reached its disk and nobody else.
 #[test]
-fn a_node_whose_last_block_nobody_saw_comes_back() {
+fn a_node_with_a_block_of_its_own_comes_back() {
     for busy in [false, true] {
         let genesis = Network::ready(2).found();
         let mut world = World::mesh(&genesis, 2, 3);
@@ -153,7 +153,7 @@ fn a_node_whose_last_block_nobody_saw_comes_back() {
 
 /// A user's node may have nobody to tell for a while: nothing that was accepted is lost.
 #[test]
-fn transactions_answered_with_no_peer_are_dropped() {
+fn transactions_accepted_without_a_peer_are_included_later() {
     let genesis = Network::ready(1).found();
     let mut world = World::mesh(&genesis, 1, 2);
     world.run_until(3_000);

@@ -214,12 +214,12 @@ fn a_claimed_height_is_never_believed() {
 }
 
 #[test]
-fn the_same_blocks_again_and_again_hold_nobody_up() {
+fn repeated_old_blocks_do_not_delay_sync() {
     lie(Lie::Stale, 2_000, None);
 }
 
 #[test]
-fn slow_and_short_answers_hold_nobody_up() {
+fn slow_and_short_answers_do_not_stop_sync() {
     lie(Lie::Late, 9_000, Some(false));
     lie(Lie::Single, 2_000, Some(false));
 }

@@ -1,11 +1,11 @@
 //! Random messages and random damage: what is said is heard, and what is heard has one
 //! spelling.
 
-use crate::{
+use super::{
     body,
-    ccoin_sim::cases,
     samples::{hello, public_key, signature, transaction},
 };
+use crate::cases::cases;
 use ccoin_core::{
     BlockId, Height, Timestamp,
     message::{BlockAnswer, BlockRequest, Bye, Heights, Hello, KINDS, MAX_LOCATOR, Message, frame},
@@ -39,6 +39,7 @@ fn any_message() -> impl Strategy<Value = Message> {
             version,
             network_id,
             listen_port,
+            place: format!("h:{listen_port}"),
             height,
             clock,
             ..hello()
@@ -68,7 +69,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn what_is_said_is_what_is_heard(message in any_message()) {
+    fn every_message_is_decoded_as_it_was_encoded(message in any_message()) {
         let bytes = body(&message);
         prop_assert_eq!(frame(message.header(), &bytes), message.frame());
         prop_assert_eq!(Message::decode(message.header(), &bytes), Ok(message));

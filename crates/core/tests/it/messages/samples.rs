@@ -11,8 +11,6 @@ use ccoin_core::{
 };
 use ccoin_crypto::{PublicKey, Signature};
 
-use ccoin_sim;
-
 /// A public key of 2,048 bits that all say the same.
 pub(crate) fn public_key(byte: u8) -> PublicKey {
     let start = [
@@ -48,6 +46,7 @@ pub(crate) fn hello() -> Hello {
         public_key,
         node_type: NodeType::Validator,
         listen_port: 8_400,
+        place: "node.example:8400".into(),
         height: number(300),
         final_number: number(1),
         clock: time(1_700_000_000_000),

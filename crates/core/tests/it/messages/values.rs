@@ -1,7 +1,7 @@
-//! What a well-formed message must still not say: lists, texts, names and codes at
+//! Well-formed messages that are refused for their values: lists, texts, names and codes at
 //! their bounds, and a hello that is not its key's.
 
-use crate::{
+use super::{
     body,
     samples::{hello, number, peer, public_key, signature, transaction},
 };
@@ -47,7 +47,16 @@ fn a_hello_has_the_address_of_its_key_and_a_short_agent() {
         &Message::Hey(with(|hello| hello.agent = "x".repeat(65))),
         "65 bytes",
     );
-    let mut bytes = body(&Message::Hey(crate::samples::hello()));
+    taken(&Message::Hey(with(|hello| hello.place = "x".repeat(259))));
+    let bad: [fn(&mut Hello); 3] = [
+        |hello| hello.place = "x".repeat(260),
+        |hello| hello.place = "a b:1".into(),
+        |hello| hello.place = "\n:1".into(),
+    ];
+    for change in bad {
+        refused(&Message::Hey(with(change)), "place of");
+    }
+    let mut bytes = body(&Message::Hey(super::samples::hello()));
     let place = bytes
         .windows(3)
         .position(|w| w == [1, 0xcd, 0x20])
@@ -58,20 +67,23 @@ fn a_hello_has_the_address_of_its_key_and_a_short_agent() {
 }
 
 #[test]
-fn the_proofs_differ_and_cover_both_hellos() {
+fn the_proofs_differ_and_cover_both_hellos_and_the_channel() {
     let (one, mut two) = (hello(), hello());
     two.challenge = Hash::new([0x23; 32]);
+    let (binding, other) = (Hash::new([0x24; 32]), Hash::new([0x25; 32]));
     let digests = [
-        acknowledgement_digest(&one, &two),
-        acknowledgement_digest(&two, &one),
-        okay_digest(&one, &two),
-        okay_digest(&two, &one),
-        okay_digest(&one, &one),
+        acknowledgement_digest(&binding, &one, &two),
+        acknowledgement_digest(&binding, &two, &one),
+        acknowledgement_digest(&other, &one, &two),
+        okay_digest(&binding, &one, &two),
+        okay_digest(&binding, &two, &one),
+        okay_digest(&binding, &one, &one),
+        okay_digest(&other, &one, &two),
     ];
     for (index, digest) in digests.iter().enumerate() {
         assert!(!digests[..index].contains(digest), "{index}");
     }
-    let spelled = sha256(&[b"ccoin/1/ack", &encode(&one), &encode(&two)]);
+    let spelled = sha256(&[b"ccoin/2/ack", &[0x24; 32], &encode(&one), &encode(&two)]);
     assert_eq!(digests[0], spelled);
 }
 
@@ -129,7 +141,7 @@ fn peer_addresses_are_names_and_ports() {
 }
 
 #[test]
-fn a_last_word_is_cut_and_has_no_control_characters() {
+fn the_text_of_a_bye_is_cut_and_has_no_control_characters() {
     let long = Bye::new(ByeReason::Invalid, &"ä".repeat(300));
     assert_eq!(long.text(), "ä".repeat(200));
     taken(&Message::Bye(long));

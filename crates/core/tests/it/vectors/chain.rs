@@ -1,15 +1,17 @@
 //! The recorded chain and the cases of a sixth block, through all rules in their order.
 
-use crate::{Case, World, get, raw, trees::Line};
+use super::{Case, World, get, raw, trees::Line};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ccoin_core::{
     BlockId,
+    applied::Applied,
     block::{Block, SealedBlock},
     chain::Chain,
     encoding::encode,
+    execution::execute,
     genesis::Genesis,
     ledger::{Account, ApplyError, State},
-    rules::{BlockError, check_against_parent, check_body, check_header, execute},
+    rules::{BlockError, check_against_parent, check_body, check_header},
     transaction::{Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::{PublicKey, Verifier};
@@ -83,10 +85,10 @@ fn judge(
     check_header(&block.signed, genesis, key, verifier)?;
     let ids = block.transactions.iter().map(|txn| txn.id(&genesis.id));
     check_body(header, ids)?;
-    let place = chain
-        .place(&header.hash_parent, &header.coinbase)
+    let context = chain
+        .parent_context(&header.hash_parent, &header.coinbase)
         .ok_or(BlockError::Parent(header.hash_parent))?;
-    check_against_parent(header, block.transactions.len(), &place, genesis)?;
+    check_against_parent(header, block.transactions.len(), &context, genesis)?;
     let max_data = genesis.config.transaction.max_data_bytes as usize;
     let verdict = |(index, txn): (usize, &Transaction)| {
         let verified = VerifiedTransaction::verify(txn.clone(), &genesis.id, max_data, verifier);

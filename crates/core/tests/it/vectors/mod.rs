@@ -1,6 +1,6 @@
 //! Every golden case of the independent reading of the rules, judged by this one.
 //!
-//! A kind or a field that nobody here looks at fails the test; where the two
+//! A kind or a field that no check here looks at fails the test; where the two
 //! readings differ, the specification decides.
 
 mod chain;
@@ -15,7 +15,7 @@ use ccoin_core::{
     genesis::Genesis,
     genesis_config::{BlockMining, GenesisConfig},
     pow::Midstate,
-    rules::{Place, is_due},
+    rules::{ParentContext, is_due},
     transaction::Transaction,
 };
 use ccoin_crypto::{PublicKey, Signature, Verifier, sha256};
@@ -43,7 +43,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a case may refer to: the keys by name, and the chain that block 6 continues.
+/// A case may refer to these: the keys by name, and the chain that block 6 continues.
 struct World {
     keys: BTreeMap<String, PublicKey>,
     chain: Option<(Arc<Genesis>, Chain, Vec<PublicKey>)>,
@@ -53,7 +53,7 @@ struct World {
 #[test]
 fn every_vector_agrees() {
     let cases: Vec<Case> =
-        serde_json::from_str(include_str!("../../../../tests/oracle/vectors.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../../tests/oracle/vectors.json")).unwrap();
     let valid = cases
         .iter()
         .filter(|case| case.kind == "key" && case.expected["valid"] == true);
@@ -218,13 +218,13 @@ fn batch(input: &Value, expected: &Value) {
             *number > Height::GENESIS && *coinbase == signer
         };
         let last_by_signer = ancestors.iter().rev().find(mine).map(|ancestor| ancestor.1);
-        let place = Place {
-            parent_number: parent.0,
-            parent_time: parent.1,
+        let context = ParentContext {
+            number: parent.0,
+            time: parent.1,
             last_by_signer,
         };
         assert_eq!(
-            is_due(&mining, &place, time, count),
+            is_due(&mining, &context, time, count),
             allowed,
             "{time} {signer} {count}"
         );

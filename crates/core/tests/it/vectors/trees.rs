@@ -1,6 +1,6 @@
 //! Roots and proofs: the tree of a block's transactions and the tree of the accounts.
 
-use crate::get;
+use super::get;
 use ccoin_core::{AccountNonce, Address, Amount, ledger::Account};
 use ccoin_crypto::{Hash, StateTree, merkle};
 use serde_json::Value;
