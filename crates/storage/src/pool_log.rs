@@ -209,7 +209,8 @@ fn next(dir: &Path, generation: u64) -> Result<u64, StorageError> {
     generation.checked_add(1).ok_or_else(damaged)
 }
 
-fn encode(
+/// A record of an accepted transaction that will stand at `at`.
+pub(crate) fn encode(
     out: &mut Vec<u8>,
     seed: u64,
     at: u64,

@@ -4,6 +4,7 @@
 mod block_log;
 mod checkpoint;
 mod disk_full;
+mod golden;
 mod index;
 mod pool_log;
 mod sim_disk;

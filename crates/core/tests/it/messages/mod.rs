@@ -1,6 +1,7 @@
 //! The peer protocol's bytes: every kind has one spelling, a limit that is exact, and
 //! refuses what it must not say. No test here has a socket.
 
+mod golden;
 mod random;
 mod samples;
 mod values;
