@@ -3,16 +3,17 @@
 //! node no longer reads what the version before wrote.
 
 use ccoin_core::{
-    BlockId, PowNonce,
+    AccountNonce, Address, Amount, BlockId, PowNonce,
     block::Block,
     encoding::encode,
     genesis::UnminedGenesis,
-    genesis_config::GenesisDocument,
+    genesis_config::{Allocation, GenesisConfig},
     message::{acknowledgement_digest, okay_digest},
     pow::Midstate,
     transaction::Transaction,
 };
 use ccoin_crypto::sha256;
+use std::collections::BTreeMap;
 
 use super::samples::{block, hello, peer, public_key, time, transaction};
 
@@ -20,18 +21,23 @@ const NETWORK: BlockId = BlockId::new([0x77; 32]);
 
 /// Mined at difficulty 1 from a configuration in which every key is set.
 fn genesis() -> Vec<u8> {
-    let text = r#"{"network_id": 3, "miners": ["1111111111111111111111111111111111111111"],
-        "block_mining": {"interval": 2.5, "min_bound": 3, "max_bound": 100, "reward": 10,
-            "difficulty": 1, "allow_empty": true, "placeholder_data": ["rnd", 5]},
-        "transaction": {"max_data_bytes": 512, "placeholder_data": ["predef", "x"]},
-        "max_peers": 8,
-        "genesis_block": {"coinbase": "2222222222222222222222222222222222222222",
-            "coinbase_reward": 7, "difficulty": 1},
-        "alloc": {"3333333333333333333333333333333333333333": {"balance": 5, "nonce": 2}},
-        "consensus": {"slot_ms": 1000, "guard_ms": 100, "max_skew_ms": 200, "min_gap_ms": 50,
-            "quorum": 1}}"#;
-    let document = GenesisDocument::parse(text, "golden").unwrap();
-    let unmined = UnminedGenesis::new(&document, time(1_700_000_000_000)).unwrap();
+    let config = GenesisConfig::from_canonical_json(concat!(
+        r#"{"block_mining":{"allow_empty":true,"difficulty":1,"interval_ms":2500,"#,
+        r#""max_bound":100,"min_bound":3,"placeholder_data":["rnd",5],"reward":10},"#,
+        r#""consensus":{"guard_ms":100,"max_skew_ms":200,"min_gap_ms":50,"quorum":1,"#,
+        r#""slot_ms":1000},"genesis_block":{"#,
+        r#""coinbase":"2222222222222222222222222222222222222222","#,
+        r#""coinbase_reward":7,"difficulty":1},"max_peers":8,"#,
+        r#""miners":["1111111111111111111111111111111111111111"],"network_id":3,"#,
+        r#""transaction":{"max_data_bytes":512,"placeholder_data":["predef","x"]}}"#,
+    ))
+    .unwrap();
+    let account = Allocation {
+        nonce: AccountNonce::new(2).unwrap(),
+        balance: Amount::new(5).unwrap(),
+    };
+    let alloc = BTreeMap::from([(Address::new([0x33; 20]), account)]);
+    let unmined = UnminedGenesis::new(&config, &alloc, time(1_700_000_000_000)).unwrap();
     let midstate = Midstate::new(&unmined.mining_hash());
     let nonce = midstate.search(unmined.difficulty(), PowNonce::ZERO, 10_000);
     unmined.seal(nonce.unwrap()).unwrap().encode()
