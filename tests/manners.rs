@@ -424,6 +424,8 @@ fn a_network_without_a_miner_here_is_told() {
     let mut basic = Node::spawn(&mut place.command("cnode", &["-p", "0"]), &place.data(""));
     basic.line("is none of the 1 miners");
     basic.line("no key of a miner");
+    // It hears signals from here on.
+    basic.http_port();
     assert_eq!(basic.stop().0, Some(0));
 }
 

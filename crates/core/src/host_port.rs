@@ -1,5 +1,6 @@
 //! Where a server listens: host and port, as people write it. No name is looked up here.
 
+use crate::message::PeerAddress;
 use serde::{Deserialize, Deserializer, de::Error};
 use std::{fmt, net::SocketAddr, str::FromStr};
 
@@ -28,6 +29,16 @@ impl HostPort {
     pub fn beside(remote: SocketAddr, port: u16) -> Self {
         let host = remote.ip().to_canonical().to_string();
         Self { host, port }
+    }
+}
+
+/// The place of a peer.
+impl From<&PeerAddress> for HostPort {
+    fn from(peer: &PeerAddress) -> Self {
+        Self {
+            host: peer.host.clone(),
+            port: peer.port,
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Shared {
     /// The advertised place of this node, or an empty text.
     pub(crate) fn own_place(&self) -> String {
         let own = self.advertise.iter();
-        own.map(|own| own.place().to_string()).collect()
+        own.map(|own| HostPort::from(own).to_string()).collect()
     }
 
     /// This node's heights, for `BLH`.
@@ -120,7 +120,7 @@ impl Shared {
         }
         state.peers.insert(id, Arc::clone(peer));
         if let Some(listens) = peer.listens_at() {
-            let place = listens.place();
+            let place = HostPort::from(&listens);
             state.book.add_caller(address, place, now, random_u32());
         }
         self.count.send_replace(state.admission.seated());
@@ -187,7 +187,7 @@ impl Shared {
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
-                let place = peer.place();
+                let place = HostPort::from(&peer);
                 state.book.suggest(peer.address, place, now, chance);
             }
         }

@@ -1,6 +1,5 @@
 //! What nodes tell each other about further nodes.
 
-use crate::HostPort;
 use ccoin_crypto::Address;
 use serde::{Deserialize, Serialize};
 
@@ -22,15 +21,6 @@ pub struct PeerAddress {
 }
 
 impl PeerAddress {
-    /// Where it listens.
-    #[must_use]
-    pub fn place(&self) -> HostPort {
-        HostPort {
-            host: self.host.clone(),
-            port: self.port,
-        }
-    }
-
     /// What makes it unfit to be sent; `None` if nothing does.
     #[must_use]
     pub fn out_of_range(&self) -> Option<String> {

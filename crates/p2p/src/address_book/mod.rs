@@ -62,7 +62,7 @@ impl AddressBook {
     /// counts as the newest.
     pub(crate) fn remember(&mut self, peer: PeerAddress, now: Instant) {
         if peer.address != self.own && self.remembered() < MAX_PROVEN {
-            let place = peer.place();
+            let place = HostPort::from(&peer);
             self.proofs += 1;
             let proofs = self.proofs;
             let entry = self.keep(place, Origin::Remembered, Some(peer.address), now);

@@ -7,10 +7,7 @@ use ccoin_core::{
     block::Block,
     encoding::encode,
     genesis::UnminedGenesis,
-    genesis_config::{
-        Allocation, BlockMining, ConsensusParams, GenesisConfig, GenesisReward, Placeholder,
-        TransactionRules,
-    },
+    genesis_config::{Allocation, GenesisConfig},
     message::{acknowledgement_digest, okay_digest},
     pow::Midstate,
     transaction::Transaction,
@@ -24,37 +21,20 @@ const NETWORK: BlockId = BlockId::new([0x77; 32]);
 
 /// Mined at difficulty 1 from a configuration in which every key is set.
 fn genesis() -> Vec<u8> {
-    let coins = |amount| Amount::new(amount).unwrap();
-    let mut config = GenesisConfig::new(3, vec![Address::new([0x11; 20])]);
-    config.block_mining = BlockMining {
-        allow_empty: true,
-        difficulty: 1,
-        interval_ms: 2_500,
-        max_bound: 100,
-        min_bound: 3,
-        placeholder_data: Some(Placeholder::Random(5)),
-        reward: coins(10),
-    };
-    config.transaction = TransactionRules {
-        max_data_bytes: 512,
-        placeholder_data: Some(Placeholder::Fixed("x".into())),
-    };
-    config.max_peers = 8;
-    config.genesis_block = GenesisReward {
-        coinbase: Some(Address::new([0x22; 20])),
-        coinbase_reward: coins(7),
-        difficulty: 1,
-    };
-    config.consensus = ConsensusParams {
-        guard_ms: 100,
-        max_skew_ms: 200,
-        min_gap_ms: 50,
-        quorum: 1,
-        slot_ms: 1_000,
-    };
+    let config = GenesisConfig::from_canonical_json(concat!(
+        r#"{"block_mining":{"allow_empty":true,"difficulty":1,"interval_ms":2500,"#,
+        r#""max_bound":100,"min_bound":3,"placeholder_data":["rnd",5],"reward":10},"#,
+        r#""consensus":{"guard_ms":100,"max_skew_ms":200,"min_gap_ms":50,"quorum":1,"#,
+        r#""slot_ms":1000},"genesis_block":{"#,
+        r#""coinbase":"2222222222222222222222222222222222222222","#,
+        r#""coinbase_reward":7,"difficulty":1},"max_peers":8,"#,
+        r#""miners":["1111111111111111111111111111111111111111"],"network_id":3,"#,
+        r#""transaction":{"max_data_bytes":512,"placeholder_data":["predef","x"]}}"#,
+    ))
+    .unwrap();
     let account = Allocation {
         nonce: AccountNonce::new(2).unwrap(),
-        balance: coins(5),
+        balance: Amount::new(5).unwrap(),
     };
     let alloc = BTreeMap::from([(Address::new([0x33; 20]), account)]);
     let unmined = UnminedGenesis::new(&config, &alloc, time(1_700_000_000_000)).unwrap();
