@@ -1,8 +1,8 @@
 //! The life of a node as a table, and how it gets the blocks that others have.
 //!
 //! [`next`] is the whole table: (state, event) gives (state, action). What an action
-//! means is the machine's business; which peer is asked for what is [`fetch`]'s, and what an answer
-//! must look like is [`request`]'s.
+//! means is the machine's business; which peer is asked for what is decided in [`plan`], and
+//! what an answer must look like in [`request`].
 
 pub mod block_fetcher;
 mod locator;
@@ -10,6 +10,7 @@ pub mod orphans;
 mod peer_progress;
 pub mod plan;
 pub mod request;
+mod stuck_timer;
 
 pub use peer_progress::AnswerOutcome;
 
