@@ -2,6 +2,7 @@
 
 mod network;
 mod options;
+mod reunion;
 mod rivals;
 mod soak;
 mod sync;
