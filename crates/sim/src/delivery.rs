@@ -26,6 +26,7 @@ const FRAME_BYTES: u64 = 16;
 
 /// A message between nodes.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "frames are moved once")]
 pub(crate) enum Frame {
     Block(VerifiedBlock),
     Txns(Vec<VerifiedTransaction>),
@@ -71,6 +72,7 @@ impl World {
         let node = &mut self.nodes[to];
         let feed = TxFeed::new(MonoTime(self.now), id, height, node.height());
         node.feeds.insert(id, feed);
+        node.connections += 1;
         self.learn(to, id, &[key]);
         let keys = self.nodes[to].gossip.keys.all();
         self.say(to, id, Frame::Keys(keys));
@@ -110,8 +112,10 @@ impl World {
                 self.step(to, input);
             }
             Frame::Keys(keys) if keys.is_empty() => {
-                let all = self.nodes[to].gossip.keys.all();
-                self.say(to, peer, Frame::Keys(all));
+                self.nodes[to].key_requests += 1;
+                if let Some(known) = self.nodes[to].gossip.requested_keys() {
+                    self.say(to, peer, Frame::Keys(known));
+                }
             }
             Frame::Keys(keys) => {
                 self.learn(to, peer, &keys);

@@ -60,8 +60,12 @@ pub struct Node {
     pub batches: Vec<u16>,
     /// How often it asked a peer for the keys of miners.
     pub asked_keys: usize,
+    /// How often a peer asked it for the keys of miners.
+    pub key_requests: usize,
     /// Transactions that peers have sent it.
     pub heard_txns: usize,
+    /// How many connections its machine has seen.
+    pub connections: usize,
     /// How often it asked all peers for their heights.
     pub asked_heights: usize,
     /// Whom it penalized.
@@ -94,7 +98,9 @@ impl Node {
             asks: Vec::new(),
             batches: Vec::new(),
             asked_keys: 0,
+            key_requests: 0,
             heard_txns: 0,
+            connections: 0,
             asked_heights: 0,
             penalties: Vec::new(),
             stuck: Vec::new(),

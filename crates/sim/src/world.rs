@@ -303,7 +303,7 @@ impl World {
     }
 
     /// The public key that a node proves in handshakes.
-    pub(crate) fn public_key(&self, index: usize) -> PublicKey {
+    pub fn public_key(&self, index: usize) -> PublicKey {
         let follower = || ghost(FIRST_FOLLOWER + index as u32);
         self.keys.get(index).cloned().unwrap_or_else(follower)
     }

@@ -1,5 +1,7 @@
 //! Whole networks in virtual time.
 
+mod bandwidth;
+mod gossip;
 mod network;
 mod options;
 mod reunion;
