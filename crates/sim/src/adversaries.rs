@@ -172,7 +172,7 @@ impl World {
         let Some(forged) = self.forge(index, &parent, miner, time, salt, random) else {
             return;
         };
-        let sides = random.next() | random.next();
+        let sides = random.draw() | random.draw();
         let peers: Vec<_> = self.nodes[index].feeds.keys().copied().collect();
         for peer in peers {
             if sides >> (peer % 64) & 1 == 1 {

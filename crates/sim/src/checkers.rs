@@ -20,7 +20,14 @@ impl World {
     /// Why the network is not one with everything on its chain once; `None` if it is.
     pub fn violation(&self) -> Option<String> {
         let first = self.honest().next()?.0;
+        let miners = &self.genesis.config.miners;
         for (index, node) in self.honest() {
+            let mut known = self.keys_of(index).into_iter().map(|key| key.address());
+            if let Some(other) = known.find(|address| !miners.contains(address)) {
+                return Some(format!(
+                    "{index} keeps the key of {other}, which is no miner"
+                ));
+            }
             let machine = &node.shell.machine;
             if self.head(index) != self.head(first) {
                 let number = |index: usize| {

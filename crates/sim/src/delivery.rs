@@ -2,15 +2,16 @@
 //! and signatures aside, the path of a frame through the shipped gossip into the machine.
 
 use crate::{
+    blocks::verified,
     lies::{Lie, Misdeed},
     world::{Event, World},
 };
 use ccoin_core::{
     Height, MonoTime,
-    block::VerifiedBlock,
+    block::{SealedBlock, VerifiedBlock},
     gossip::TxFeed,
     machine::{Ask, Input, PeerId, Publish},
-    message::BlockRequest,
+    message::{BlockRequest, MAX_FRAME},
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::PublicKey;
@@ -18,8 +19,14 @@ use ccoin_crypto::PublicKey;
 /// How long a late answer takes.
 const LATE: u64 = 3_900;
 
+/// Bytes of an encoded public key, of a pair of a locator, and of a frame around its body.
+const KEY_BYTES: usize = 294;
+const PAIR_BYTES: usize = 40;
+const FRAME_BYTES: u64 = 16;
+
 /// A message between nodes.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "frames are moved once")]
 pub(crate) enum Frame {
     Block(VerifiedBlock),
     Txns(Vec<VerifiedTransaction>),
@@ -35,6 +42,24 @@ pub(crate) enum Frame {
     Keys(Vec<PublicKey>),
 }
 
+impl Frame {
+    /// About its bytes on the wire.
+    pub(crate) fn bytes(&self) -> u64 {
+        let body = match self {
+            Self::Block(block) => block.size(),
+            Self::Txns(txns) => txns.iter().map(|txn| txn.size()).sum(),
+            Self::Answer { blocks, keys, .. } => {
+                let blocks: usize = blocks.iter().map(VerifiedBlock::size).sum();
+                blocks + KEY_BYTES * keys.len()
+            }
+            Self::Keys(keys) => KEY_BYTES * keys.len(),
+            Self::Ask(request) => PAIR_BYTES * request.locator.len(),
+            Self::AskHeights | Self::Heights(_) => 0,
+        };
+        body as u64 + FRAME_BYTES
+    }
+}
+
 impl World {
     pub(crate) fn joined(&mut self, to: usize, id: PeerId) {
         if !self.conns.get(&id).is_some_and(|conn| conn.open) {
@@ -43,11 +68,12 @@ impl World {
         let other = self.other(id, to);
         let height = self.nodes[other].claim();
         let validator = self.nodes[other].shell.is_validator();
-        let key = self.miner_key(other);
+        let key = self.public_key(other);
         let node = &mut self.nodes[to];
         let feed = TxFeed::new(MonoTime(self.now), id, height, node.height());
         node.feeds.insert(id, feed);
-        self.learn(to, id, key.as_slice());
+        node.connections += 1;
+        self.learn(to, id, &[key]);
         let keys = self.nodes[to].gossip.keys.all();
         self.say(to, id, Frame::Keys(keys));
         let input = Input::PeerJoined {
@@ -77,6 +103,7 @@ impl World {
                 self.say(to, peer, Frame::Heights(height));
             }
             Frame::Txns(txns) => {
+                self.nodes[to].heard_txns += txns.len();
                 let input = Input::Submit {
                     ticket: 0,
                     txns,
@@ -85,8 +112,10 @@ impl World {
                 self.step(to, input);
             }
             Frame::Keys(keys) if keys.is_empty() => {
-                let all = self.nodes[to].gossip.keys.all();
-                self.say(to, peer, Frame::Keys(all));
+                self.nodes[to].key_requests += 1;
+                if let Some(known) = self.nodes[to].gossip.requested_keys() {
+                    self.say(to, peer, Frame::Keys(known));
+                }
             }
             Frame::Keys(keys) => {
                 self.learn(to, peer, &keys);
@@ -131,7 +160,7 @@ impl World {
         if node.gossip.keys.get(&miner).is_none() {
             node.gossip.park(peer, miner, block.bytes().clone());
             self.parked.insert(block.bytes().clone(), block);
-            return self.say(to, peer, Frame::Keys(Vec::new()));
+            return self.ask_keys(to, peer);
         }
         node.checked += 1;
         node.gossip.on_checked(id);
@@ -156,9 +185,14 @@ impl World {
         if blocks.iter().any(unknown) {
             // A peer that has lost the key is not to blame: others have it.
             (blocks, more) = (Vec::new(), false);
-            self.say(to, peer, Frame::Keys(Vec::new()));
+            self.ask_keys(to, peer);
         }
         self.step(to, Input::Blocks { peer, blocks, more });
+    }
+
+    fn ask_keys(&mut self, from: usize, peer: PeerId) {
+        self.nodes[from].asked_keys += 1;
+        self.say(from, peer, Frame::Keys(Vec::new()));
     }
 
     fn hear_ask(&mut self, to: usize, conn: PeerId, request: &BlockRequest) {
@@ -171,6 +205,9 @@ impl World {
         let Some((blocks, more)) = answer else { return };
         let keys = node.gossip.keys.all();
         let frame = Frame::Answer { blocks, keys, more };
+        let bytes = frame.bytes();
+        let fits = node.lie.is_some() || bytes <= MAX_FRAME as u64;
+        assert!(fits, "{to} answers with {bytes} bytes");
         if matches!(node.lie, Some(Lie::Late)) {
             let to = self.other(conn, to);
             return self.schedule(self.now + LATE, Event::Frame { to, conn, frame });
@@ -194,6 +231,24 @@ impl World {
             };
         }
         self.say(from, conn, answer);
+    }
+
+    /// A node sends a block over its connection to another node, whatever its machine says.
+    pub fn show(&mut self, from: usize, to: usize, block: &SealedBlock) {
+        let conn = self.conn_between(from, to);
+        self.say(from, conn, Frame::Block(verified(block)));
+    }
+
+    /// A node sends public keys over its connection to another node.
+    pub fn show_keys(&mut self, from: usize, to: usize, keys: &[PublicKey]) {
+        let conn = self.conn_between(from, to);
+        self.say(from, conn, Frame::Keys(keys.to_vec()));
+    }
+
+    fn conn_between(&self, from: usize, to: usize) -> PeerId {
+        let mut conns = self.conns_of(from).into_iter();
+        let found = conns.find(|conn| self.other(*conn, from) == to);
+        found.expect("the two nodes are connected")
     }
 
     pub(crate) fn say(&mut self, from: usize, conn: PeerId, frame: Frame) {
@@ -221,6 +276,7 @@ impl World {
                 node.gossip.on_asked(peer);
                 let (now, other) = (self.now, self.other(peer, index));
                 self.nodes[index].asks.push((now, other));
+                self.nodes[index].batches.push(request.most);
                 self.say(index, peer, Frame::Ask(request));
             }
             Ask::Heights => {
@@ -241,6 +297,10 @@ impl World {
                 self.nodes[index].gossip.on_peer_left(peer);
                 self.step(index, Input::PeerLeft { peer });
                 self.close(peer);
+            }
+            Ask::Stuck { peer, .. } => {
+                let other = self.other(peer, index);
+                self.nodes[index].stuck.push((self.now, other));
             }
             Ask::BranchTooOld { .. } | Ask::Progress { .. } => {}
         }

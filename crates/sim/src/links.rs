@@ -1,42 +1,63 @@
-//! Links of a [`World`], and connections over them: what is said on one arrives in
-//! its order, later; on a cut one it waits, and after a long silence both ends hang up.
+//! Links of a [`World`], and connections over them. Each direction of a connection is a
+//! queue with delay and bandwidth: frames arrive in the order in which they were sent. A cut
+//! link holds frames back; after [`SILENCE`] both ends close the connection.
 
 use crate::{
+    delivery::Frame,
     node::Process,
     world::{Event, World},
 };
 use ccoin_core::machine::PeerId;
 
-/// A connection without a word for so long is given up.
+/// A connection without a frame for so long is closed, in ms.
 pub(crate) const SILENCE: u64 = 30_000;
 
-/// A wire between two nodes.
+/// While an answer arrives, its receiver hears of it so often, in ms.
+const RECEIVING: u64 = 1_000;
+
+/// A link between two nodes.
 pub(crate) struct Link {
     pub(crate) ends: [usize; 2],
+    /// One way, in ms.
     pub(crate) delay: u64,
+    /// Of each direction; `None`: frames take no time besides the delay.
+    pub(crate) bytes_per_s: Option<u64>,
     pub(crate) cut_since: Option<u64>,
     pub(crate) banned: bool,
     pub(crate) conn: Option<PeerId>,
 }
 
-/// A connection over a link; what is on its way keeps its order in each direction.
+/// A connection over a link.
 pub(crate) struct Conn {
     pub(crate) link: usize,
+    /// When the last frame of each direction has left its sender, and when it arrives.
+    pub(crate) sent: [u64; 2],
     pub(crate) last: [u64; 2],
-    /// Words on a cut wire: to which end, what.
+    /// Frames on a cut link, with their receivers.
     pub(crate) held: Vec<(usize, Event)>,
     pub(crate) open: bool,
 }
 
 impl World {
+    /// Links two nodes; `delay` is one way, in ms.
     pub fn link(&mut self, a: usize, b: usize, delay: u64) {
         self.links.push(Link {
             ends: [a, b],
             delay,
+            bytes_per_s: None,
             cut_since: None,
             banned: false,
             conn: None,
         });
+    }
+
+    /// Limits the bandwidth of the links between two nodes, in each direction.
+    pub fn limit(&mut self, a: usize, b: usize, bytes_per_s: u64) {
+        for link in &mut self.links {
+            if link.ends.contains(&a) && link.ends.contains(&b) {
+                link.bytes_per_s = Some(bytes_per_s);
+            }
+        }
     }
 
     pub(crate) fn conns_of(&self, index: usize) -> Vec<PeerId> {
@@ -44,7 +65,7 @@ impl World {
         links.filter_map(|link| link.conn).collect()
     }
 
-    /// Cuts all links between two sides: nothing is heard, nothing is told.
+    /// Cuts all links between two sides.
     pub fn part(&mut self, side: impl Fn(usize) -> bool) {
         for index in 0..self.links.len() {
             let [a, b] = self.links[index].ends;
@@ -58,7 +79,7 @@ impl World {
         }
     }
 
-    /// Mends all links; what was on the wire of a live connection arrives.
+    /// Mends all links. Frames that were held back on an open connection arrive.
     pub fn heal(&mut self) {
         for index in 0..self.links.len() {
             if self.links[index].cut_since.take().is_none() {
@@ -93,6 +114,7 @@ impl World {
             self.links[index].conn = Some(id);
             let conn = Conn {
                 link: index,
+                sent: [0; 2],
                 last: [0; 2],
                 held: Vec::new(),
                 open: true,
@@ -104,7 +126,7 @@ impl World {
         }
     }
 
-    /// Ends a connection: both sides hear of it, in the order of what was said.
+    /// Ends a connection: both sides hear of it behind the frames that were sent before.
     pub(crate) fn close(&mut self, id: PeerId) {
         let Some(conn) = self.conns.get_mut(&id).filter(|conn| conn.open) else {
             return;
@@ -131,8 +153,25 @@ impl World {
             return;
         }
         let side = usize::from(link.ends[1] == to);
-        let at = (now + link.delay + random).max(conn.last[side]);
+        let first = now.max(conn.sent[side]);
+        let takes = match (link.bytes_per_s, &event) {
+            (Some(bytes_per_s), Event::Frame { frame, .. }) => frame.bytes() * 1_000 / bytes_per_s,
+            _ => 0,
+        };
+        conn.sent[side] = first + takes;
+        let at = (conn.sent[side] + link.delay + random).max(conn.last[side]);
         conn.last[side] = at;
+        let delay = link.delay;
+        if let Event::Frame {
+            frame: Frame::Answer { .. },
+            ..
+        } = event
+        {
+            for part in 1..takes / RECEIVING {
+                let at = first + delay + part * RECEIVING;
+                self.schedule(at, Event::Receiving { to, conn: id });
+            }
+        }
         self.schedule(at, event);
     }
 

@@ -56,10 +56,22 @@ pub struct Node {
     pub(crate) admits: Option<usize>,
     /// When which peer was asked for blocks.
     pub asks: Vec<(u64, usize)>,
+    /// How many blocks each of these requests wanted.
+    pub batches: Vec<u16>,
+    /// How often it asked a peer for the keys of miners.
+    pub asked_keys: usize,
+    /// How often a peer asked it for the keys of miners.
+    pub key_requests: usize,
+    /// Transactions that peers have sent it.
+    pub heard_txns: usize,
+    /// How many connections its machine has seen.
+    pub connections: usize,
     /// How often it asked all peers for their heights.
     pub asked_heights: usize,
     /// Whom it penalized.
     pub penalties: Vec<(usize, Fault)>,
+    /// When it told the operator that it yields nothing of a better chain, and of which peer.
+    pub stuck: Vec<(u64, usize)>,
     /// Transactions that its own user has sent.
     pub paid: Vec<TxId>,
     /// Blocks whose signatures it has checked.
@@ -84,8 +96,14 @@ impl Node {
             feeds: BTreeMap::new(),
             admits: None,
             asks: Vec::new(),
+            batches: Vec::new(),
+            asked_keys: 0,
+            key_requests: 0,
+            heard_txns: 0,
+            connections: 0,
             asked_heights: 0,
             penalties: Vec::new(),
+            stuck: Vec::new(),
             paid: Vec::new(),
             checked: 0,
         }

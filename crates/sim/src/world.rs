@@ -4,7 +4,7 @@
 
 use crate::{
     delivery::Frame,
-    keys::{ghost_miner_key, key},
+    keys::{ghost, ghost_miner_key, key},
     latency::Latency,
     links::{Conn, Link, SILENCE},
     node::{Node, Process},
@@ -27,6 +27,8 @@ use std::{
 
 /// How often a peer that is not connected is dialled again.
 const RECONNECT: u64 = 500;
+/// The key of the first node, if it is no miner.
+const FIRST_FOLLOWER: u32 = 4_000;
 /// A node never sleeps longer.
 const LONGEST_SLEEP: u64 = 1_000;
 
@@ -46,6 +48,11 @@ pub(crate) enum Event {
         to: usize,
         conn: PeerId,
         frame: Frame,
+    },
+    /// A part of a long answer has arrived.
+    Receiving {
+        to: usize,
+        conn: PeerId,
     },
     Wake {
         to: usize,
@@ -115,7 +122,7 @@ impl World {
             nodes: (0..nodes).map(node).collect(),
             now: 0,
             keys: (0..validators)
-                .map(|index| public_key(genesis, index))
+                .map(|index| miner_key(genesis, index))
                 .collect(),
             links: Vec::new(),
             conns: BTreeMap::new(),
@@ -227,6 +234,7 @@ impl World {
             | Event::Signed { to, .. }
             | Event::Joined { to, .. }
             | Event::Left { to, .. }
+            | Event::Receiving { to, .. }
             | Event::Frame { to, .. } => match self.nodes[*to].process {
                 Process::Down => return,
                 Process::Hung if !matches!(event, Event::Wake { .. }) => {
@@ -245,6 +253,9 @@ impl World {
             }
             Event::Frame { to, conn, frame } if self.nodes[to].feeds.contains_key(&conn) => {
                 self.hear(to, conn, frame);
+            }
+            Event::Receiving { to, conn } if self.nodes[to].feeds.contains_key(&conn) => {
+                self.step(to, Input::Receiving { peer: conn });
             }
             Event::Written { to, life } if self.nodes[to].life == life => self.publish_written(to),
             Event::Mined {
@@ -291,12 +302,15 @@ impl World {
         }
     }
 
-    /// The public key of a node that is a miner.
-    pub(crate) fn miner_key(&self, index: usize) -> Option<PublicKey> {
-        self.nodes[index]
-            .shell
-            .is_validator()
-            .then(|| self.keys[index].clone())
+    /// The public key that a node proves in handshakes.
+    pub fn public_key(&self, index: usize) -> PublicKey {
+        let follower = || ghost(FIRST_FOLLOWER + index as u32);
+        self.keys.get(index).cloned().unwrap_or_else(follower)
+    }
+
+    /// The miners' keys that a node knows.
+    pub fn keys_of(&self, index: usize) -> Vec<PublicKey> {
+        self.nodes[index].gossip.keys.all()
     }
 
     /// What a node's clock shows, in ms after the start.
@@ -310,7 +324,7 @@ impl World {
 }
 
 /// The key of a miner: a ghost's or a real one.
-fn public_key(genesis: &Genesis, index: usize) -> PublicKey {
+fn miner_key(genesis: &Genesis, index: usize) -> PublicKey {
     let ghost = ghost_miner_key(index);
     if ghost.address() == genesis.config.miners[index] {
         ghost

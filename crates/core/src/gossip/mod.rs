@@ -128,6 +128,13 @@ impl Gossip {
         })
     }
 
+    /// The answer to a request for the keys of miners. `None`: this node knows none, and an
+    /// empty list would be a request.
+    #[must_use]
+    pub fn requested_keys(&self) -> Option<Vec<PublicKey>> {
+        Some(self.keys.all()).filter(|keys| !keys.is_empty())
+    }
+
     /// Takes keys of miners; the new ones go to all peers but the sender.
     pub fn learn(&mut self, keys: &[PublicKey]) -> Vec<PublicKey> {
         self.keys.learn(keys)

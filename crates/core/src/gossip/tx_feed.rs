@@ -13,10 +13,8 @@ use crate::{
     transaction::VerifiedTransaction,
 };
 
-/// Blocks that a peer may lack without counting as behind.
-const NEAR_BLOCKS: u64 = 2;
-
-/// Blocks that a peer may fall behind without starting over when it has caught up.
+/// Blocks that a connected peer may fall behind without counting as behind: it takes blocks
+/// and transactions in the order in which they were sent.
 const FAR_BLOCKS: u64 = 64;
 
 /// A transaction that has waited so long, in ms, is told again.
@@ -34,7 +32,7 @@ pub struct TxFeed {
     peer: PeerId,
     /// The height that the peer claims.
     claimed: Height,
-    /// Nothing is sent before the peer claims this height.
+    /// Nothing is sent before the peer claims this height, or that of a lower head.
     waits_for: Option<Height>,
     /// The last place of the feed that was looked at.
     place: u64,
@@ -47,11 +45,10 @@ impl TxFeed {
     /// The feed of a new peer, which begins with all that waits.
     #[must_use]
     pub fn new(now: MonoTime, peer: PeerId, claimed: Height, own: Height) -> Self {
-        let behind = claimed.get().saturating_add(NEAR_BLOCKS) < own.get();
         Self {
             peer,
             claimed,
-            waits_for: behind.then_some(own),
+            waits_for: (claimed < own).then_some(own),
             place: 0,
             again: 0,
             again_at: now.after(AGAIN_MS),
@@ -61,10 +58,6 @@ impl TxFeed {
     /// The peer tells its height, or shows it by a block.
     pub fn on_height(&mut self, height: Height) {
         self.claimed = height;
-        if self.waits_for.is_some_and(|target| height >= target) {
-            self.waits_for = None;
-            self.place = 0;
-        }
     }
 
     /// What the peer hears now; empty: nothing before something changes or
@@ -78,8 +71,11 @@ impl TxFeed {
         if self.waits_for.is_none() && self.claimed.get().saturating_add(FAR_BLOCKS) < own.get() {
             self.waits_for = Some(own);
         }
-        if self.waits_for.is_some() {
-            return Vec::new();
+        if let Some(target) = self.waits_for {
+            if self.claimed < target.min(own) {
+                return Vec::new();
+            }
+            (self.waits_for, self.place) = (None, 0);
         }
         let mut txns = Vec::new();
         for (place, queued) in queue.feed_after(self.place).take(MAX_MESSAGE_TXNS) {

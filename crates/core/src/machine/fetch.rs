@@ -54,6 +54,7 @@ impl Machine {
             silent,
             requests,
             reached,
+            stuck,
         } = self.fetcher.plan(now.mono, &self.chain, bytes);
         for peer in silent {
             self.on_peer_left(peer);
@@ -64,6 +65,13 @@ impl Machine {
             self.orphans
                 .forget_if(|orphan| orphan.peer == peer && number(orphan) <= last);
         }
+        let height = self.chain.height();
+        let tell = |(peer, claimed)| Ask::Stuck {
+            peer,
+            claimed,
+            height,
+        };
+        step.ask.extend(stuck.into_iter().map(tell));
         let ask = |(peer, request)| Ask::Blocks { peer, request };
         step.ask.extend(requests.into_iter().map(ask));
         let waited =

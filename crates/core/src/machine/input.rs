@@ -92,6 +92,12 @@ pub enum Input {
         /// Whether its chain goes on behind the last.
         more: bool,
     },
+    /// Bytes of an answer to [`Ask::Blocks`](super::Ask::Blocks) go on arriving. The shell
+    /// says so at most once a second.
+    Receiving {
+        /// The peer.
+        peer: PeerId,
+    },
     /// The node ends: nothing is mined any more.
     Stop,
 }

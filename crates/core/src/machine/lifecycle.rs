@@ -80,6 +80,7 @@ impl Machine {
             Input::Heights { peer, height } => self.on_heights(peer, height),
             Input::Block { peer, block } => self.on_block(now, peer, block, step),
             Input::KnownBlock { peer, id, height } => self.on_known_block(peer, &id, height),
+            Input::Receiving { peer } => self.fetcher.on_receiving(now.mono, peer),
             Input::Blocks { peer, blocks, more } => self.on_blocks(now, peer, blocks, more, step),
         }
     }

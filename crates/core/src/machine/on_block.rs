@@ -89,6 +89,8 @@ impl Machine {
         self.clocks.progress = now.mono;
         if asked {
             self.clocks.fetched = now.mono;
+        } else {
+            self.fetcher.on_new_block(peer);
         }
         if self.chain.head().block.id == *id {
             self.follower.head_from = Some(peer);

@@ -48,7 +48,7 @@ pub enum Ask {
         /// The rule.
         fault: Fault,
     },
-    /// A peer owes an answer for a minute: end its connection, without penalty. The
+    /// A peer owes an answer and has sent no byte of it for a minute: end its connection, without penalty. The
     /// machine counts it as left.
     Disconnect {
         /// The peer.
@@ -58,6 +58,15 @@ pub enum Ask {
     BranchTooOld {
         /// The peer.
         peer: PeerId,
+    },
+    /// A peer has shown a better chain for half a minute, and no block of it has come.
+    Stuck {
+        /// The peer.
+        peer: PeerId,
+        /// The height that it claims.
+        claimed: Height,
+        /// Own height.
+        height: Height,
     },
     /// How far catching up has got.
     Progress {

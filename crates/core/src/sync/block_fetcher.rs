@@ -18,7 +18,7 @@ const SLOW_TIMES: u64 = 3;
 const SLOW_MS: u64 = 200;
 const FIRST_MS: u64 = 1_000;
 
-/// A peer that has not answered for so long is disconnected.
+/// A peer that owes an answer and has sent no byte of it for so long is disconnected.
 const GIVE_UP_MS: u64 = 60_000;
 
 /// All connected peers and what they are asked for.
@@ -49,6 +49,9 @@ impl BlockFetcher {
         if let Some(progress) = self.peers.get_mut(&peer) {
             progress.claimed = height;
             progress.probe |= height > own;
+            if height <= own {
+                progress.stuck.on_low_claim();
+            }
         }
     }
 
@@ -57,6 +60,24 @@ impl BlockFetcher {
         if let Some(progress) = self.peers.get_mut(&peer) {
             progress.claimed = progress.claimed.max(number);
             progress.probe = true;
+            progress.stuck.on_orphan();
+        }
+    }
+
+    /// An announced block of a peer is new and fits.
+    pub fn on_new_block(&mut self, peer: PeerId) {
+        if let Some(progress) = self.peers.get_mut(&peer) {
+            progress.stuck.reset();
+        }
+    }
+
+    /// Bytes of a peer's answer go on arriving: a slow line is no silent peer.
+    pub fn on_receiving(&mut self, now: MonoTime, peer: PeerId) {
+        if let Some(progress) = self.peers.get_mut(&peer)
+            && let Some(request) = &mut progress.request
+        {
+            request.heard = now;
+            progress.stuck.reset();
         }
     }
 
@@ -82,6 +103,7 @@ impl BlockFetcher {
             let (first, last) = (first.header().number.get(), last.header().number.get());
             self.parts.insert((first, peer), last);
         }
+        self.reset_stuck_timers();
     }
 
     /// Takes note of what an answer did for this node.
@@ -97,6 +119,17 @@ impl BlockFetcher {
             // A late answer tells how things were.
             progress.probe &= request.late;
             progress.on_answer(now, head, outcome);
+        }
+        if outcome.fresh {
+            self.reset_stuck_timers();
+        }
+    }
+
+    /// The chain grows by blocks that were asked for; peers that are not asked meanwhile are
+    /// not stuck.
+    fn reset_stuck_timers(&mut self) {
+        for progress in self.peers.values_mut() {
+            progress.stuck.reset();
         }
     }
 
@@ -114,9 +147,8 @@ impl BlockFetcher {
             let average = self.average_ms.unwrap_or(took);
             self.average_ms = Some(average.saturating_mul(3).saturating_add(took) >> 2);
         }
-        // A late answer says that the batch was too large, whatever its length.
-        if let Some(progress) = self.peers.get_mut(&peer).filter(|_| !request.late) {
-            progress.fit_batch(request.most, blocks.len(), more);
+        if let Some(progress) = self.peers.get_mut(&peer) {
+            progress.fit_batch(request, blocks.len(), more);
         }
     }
 
@@ -216,17 +248,17 @@ impl BlockFetcher {
             let Some(request) = &progress.request else {
                 return progress.is_wanted(head).then_some(progress.backoff_until);
             };
-            let wait = match (request.slow, request.late) {
-                (_, true) => GIVE_UP_MS,
-                (true, _) => PATIENCE_MS,
-                _ => self.slow_ms(),
-            };
-            Some(request.since.after(wait))
+            Some(match (request.slow, request.late) {
+                (_, true) => request.heard.after(GIVE_UP_MS),
+                (true, _) => request.since.after(PATIENCE_MS),
+                _ => request.since.after(self.slow_ms()),
+            })
         });
         moments.filter(|moment| *moment > now).min()
     }
 
-    /// Marks requests that take too long; the peers that have not answered for a minute.
+    /// Marks requests that take too long; the peers that owe an answer and have sent no byte
+    /// of it for a minute.
     pub(super) fn expire(&mut self, now: MonoTime) -> Vec<PeerId> {
         let slow_ms = self.slow_ms();
         let mut silent = Vec::new();
@@ -236,15 +268,26 @@ impl BlockFetcher {
             };
             let waited = now.since(request.since);
             request.slow |= waited >= slow_ms;
+            if now.since(request.heard) >= GIVE_UP_MS {
+                silent.push(*peer);
+            }
             let late = waited >= PATIENCE_MS;
             if late && !core::mem::replace(&mut request.late, late) {
                 progress.on_time_out();
             }
-            if waited >= GIVE_UP_MS {
-                silent.push(*peer);
-            }
         }
         silent
+    }
+
+    /// Peers that show a better chain and yield nothing of it, with their claims.
+    pub(super) fn stuck(&mut self, now: MonoTime, head: Height) -> Vec<(PeerId, Height)> {
+        let mut stuck = Vec::new();
+        for (peer, progress) in &mut self.peers {
+            if progress.stuck.must_tell(now, progress.claimed > head) {
+                stuck.push((*peer, progress.claimed));
+            }
+        }
+        stuck
     }
 
     /// Forgets the parts that the head has reached, and returns them: sender, last number.

@@ -10,6 +10,7 @@ pub mod orphans;
 mod peer_progress;
 pub mod plan;
 pub mod request;
+mod stuck_timer;
 
 pub use peer_progress::AnswerOutcome;
 

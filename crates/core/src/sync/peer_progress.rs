@@ -1,7 +1,10 @@
 //! What is known about one connected peer: what it claims, what it was asked for, and how
 //! long it is left alone. A claim decides who is asked, never what is believed.
 
-use super::request::{PATIENCE_MS, Request};
+use super::{
+    request::{PATIENCE_MS, Request},
+    stuck_timer::StuckTimer,
+};
 use crate::{BlockId, Height, MonoTime, message::MAX_ANSWER_BLOCKS};
 
 /// How long a peer whose branch leaves below the window is left alone.
@@ -42,6 +45,7 @@ pub(super) struct PeerProgress {
     pub(super) fruitless: u8,
     /// Blocks that the next request asks for.
     pub(super) batch_size: u16,
+    pub(super) stuck: StuckTimer,
 }
 
 impl PeerProgress {
@@ -55,6 +59,7 @@ impl PeerProgress {
             backoff_until: MonoTime::default(),
             fruitless: 0,
             batch_size: u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX),
+            stuck: StuckTimer::default(),
         }
     }
 
@@ -80,8 +85,14 @@ impl PeerProgress {
             }
             Some((number, _)) => self.claimed = number,
             // It lies, or it could not answer.
-            None if claimed > head => (self.claimed, self.probe) = (head, true),
+            None if claimed > head => {
+                (self.claimed, self.probe) = (head, true);
+                self.stuck.on_broken_claim();
+            }
             None => {}
+        }
+        if !more {
+            self.stuck.on_last_answer();
         }
         let climbs = self.resume > before;
         if fresh {
@@ -92,11 +103,14 @@ impl PeerProgress {
         }
     }
 
-    /// Doubles the batch while answers are full, and fits it to a shorter one.
-    pub(super) fn fit_batch(&mut self, wanted: u16, got: usize, more: bool) {
+    /// Doubles the batch while answers are full and in time, and fits it to a shorter one.
+    /// A late answer was too long for the line: the next one is at most half of it.
+    pub(super) fn fit_batch(&mut self, request: &Request, got: usize, more: bool) {
         let most = u16::try_from(MAX_ANSWER_BLOCKS).unwrap_or(u16::MAX);
         let got = u16::try_from(got).unwrap_or(most);
-        if got >= wanted {
+        if request.late {
+            self.batch_size = self.batch_size.min((got >> 1).max(1));
+        } else if got >= request.most {
             self.batch_size = got.saturating_mul(2).clamp(1, most);
         } else if more {
             self.batch_size = got.max(1);
@@ -120,6 +134,7 @@ impl PeerProgress {
         self.resume = None;
         let ahead = self.claimed > head;
         if ahead {
+            self.stuck.set_told();
             self.back_off(now, APART_MS);
         }
         ahead

@@ -22,13 +22,15 @@ const MAX_AHEAD_BYTES: usize = 32 << 20;
 /// What to do now.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Peers that have not answered for a minute.
+    /// Peers that owe an answer and have sent no byte of it for a minute.
     pub silent: Vec<PeerId>,
     /// New requests.
     pub requests: Vec<(PeerId, BlockRequest)>,
     /// Parts that the head has reached: sender and last number. What still waits of them
     /// is on another branch.
     pub reached: Vec<(PeerId, u64)>,
+    /// Peers that show a better chain and yield nothing of it, with their claims.
+    pub stuck: Vec<(PeerId, Height)>,
 }
 
 /// What one peer is asked for.
@@ -46,6 +48,7 @@ impl BlockFetcher {
         let silent = self.expire(now);
         let head = chain.height();
         let reached = self.drop_reached_parts(head);
+        let stuck = self.stuck(now, head);
         let mut requests = Vec::new();
         let mut idle: Vec<(u8, PeerId)> = self
             .peers
@@ -76,6 +79,7 @@ impl BlockFetcher {
                     covers: choice.covers,
                     most,
                     since: now,
+                    heard: now,
                     slow: false,
                     late: false,
                 });
@@ -86,6 +90,7 @@ impl BlockFetcher {
             silent,
             requests,
             reached,
+            stuck,
         }
     }
 

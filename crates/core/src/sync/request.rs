@@ -14,6 +14,8 @@ pub struct Request {
     pub(super) covers: (u64, u64),
     pub(super) most: u16,
     pub(super) since: MonoTime,
+    /// When bytes of its answer came last; `since` before the first.
+    pub(super) heard: MonoTime,
     /// It takes much longer than average: another peer is asked for the same.
     pub(super) slow: bool,
     /// The node does not wait for it; the peer is not asked again before it answers.

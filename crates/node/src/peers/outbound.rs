@@ -53,11 +53,21 @@ impl Outbound {
                 network.disconnect(peer, ByeReason::Silent, text);
             }
             Ask::BranchTooOld { peer } => {
-                let peers = network.peers();
-                let found = peers.iter().find(|info| info.id == peer);
-                let name = found.map_or_else(|| "(gone)".into(), |info| info.address.to_string());
+                let name = name(network, peer);
                 tracing::warn!(
                     "the chain of peer {name} has left ours too far back to be followed"
+                );
+            }
+            Ask::Stuck {
+                peer,
+                claimed,
+                height,
+            } => {
+                let name = name(network, peer);
+                tracing::warn!(
+                    "peer {name} shows a better chain (block {claimed}; this node is at block \
+                     {height}), but no block of it has come for 30 s: compare the clocks of \
+                     both nodes and read the log of the peer"
                 );
             }
             Ask::Progress { height, target } => {
@@ -95,4 +105,11 @@ impl Outbound {
         };
         Message::Heights(heights).frame().into()
     }
+}
+
+/// The address of a peer, for the log.
+fn name(network: &Network, peer: PeerId) -> String {
+    let peers = network.peers();
+    let found = peers.iter().find(|info| info.id == peer);
+    found.map_or_else(|| "(gone)".into(), |info| info.address.to_string())
 }

@@ -215,7 +215,11 @@ impl PeerTask {
 
     async fn keys(&self, keys: &[PublicKey]) -> Result<(), End> {
         if keys.is_empty() {
-            self.context.send_keys(self.peer);
+            let known = self.context.gossip.lock().requested_keys();
+            if let Some(known) = known {
+                let frame = Message::Keys(known).frame();
+                self.context.network.send(self.peer, frame.into());
+            }
             return Ok(());
         }
         self.context.learn(keys, self.peer);

@@ -1,7 +1,10 @@
 //! Whole networks in virtual time.
 
+mod bandwidth;
+mod gossip;
 mod network;
 mod options;
+mod reunion;
 mod rivals;
 mod soak;
 mod sync;

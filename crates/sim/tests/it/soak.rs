@@ -80,7 +80,7 @@ fn linked(random: &mut Random) -> World {
     let nodes = random.between(miners.max(2) as u64, 6) as usize;
     let genesis = network(miners, random);
     let mut world = World::new(&genesis, miners, nodes);
-    world.random = Random(random.next());
+    world.random = Random(random.draw());
     let good = random.below(miners as u64) as usize;
     for _ in 0..random.below(4).min(nodes as u64 - 2) {
         let liar = random.below(nodes as u64) as usize;
@@ -152,11 +152,11 @@ fn trouble(world: &mut World, node: usize, random: &mut Random) {
         }
         (4, _) => world.nodes[node].skew = 0,
         (6, _) => {
-            let sides = random.next();
+            let sides = random.draw();
             world.part(|node| sides >> node & 1 == 0);
         }
         (7, _) => {
-            let sides = random.next();
+            let sides = random.draw();
             for _ in 0..random.below(6) {
                 world.part(|node| sides >> node & 1 == 0);
                 for _ in 0..6 {

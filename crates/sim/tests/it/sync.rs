@@ -98,6 +98,8 @@ fn three_peers_are_asked_at_once() {
     alone.kill(0);
     alone.kill(1);
     assert!(took < synced(&mut alone, 2_000));
+    world.run_until(START + 60_000);
+    assert_eq!(world.nodes[3].stuck, []);
 }
 
 /// Wherever the liar stands; `blamed` is whether it must be, or must not be.
@@ -211,6 +213,21 @@ fn a_promise_of_more_without_a_block_ends_a_connection() {
 #[test]
 fn a_claimed_height_is_never_believed() {
     lie(Lie::Claims(1 << 50), 2_000, Some(false));
+}
+
+/// It claims a better chain and yields nothing of it, in three ways; there is no other peer.
+#[test]
+fn a_peer_that_yields_nothing_is_reported_once_after_half_a_minute() {
+    for lie in [Lie::Stale, Lie::Stall, Lie::Claims(1 << 50)] {
+        let mut world = world([Some(lie.clone()), None, None]);
+        world.kill(1);
+        world.kill(2);
+        world.run_until(START + 29_000);
+        assert_eq!(world.nodes[3].stuck, [], "{lie:?}");
+        world.run_until(START + 55_000);
+        let reported: Vec<_> = world.nodes[3].stuck.iter().map(|stuck| stuck.1).collect();
+        assert_eq!(reported, [0], "{lie:?}");
+    }
 }
 
 #[test]
