@@ -103,13 +103,13 @@ impl StorageError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
     /// A file or an entry is not what was written.
-    #[error("the index is damaged ({0}), rebuild it with `cnode --reindex`")]
+    #[error("the index is damaged ({0})")]
     Damaged(String),
     /// The operating system refused; a rebuild needs a working disk first.
     #[error("the index cannot be written: {0}")]
     Io(String),
     /// Another layout of keys.
-    #[error("the index has schema {got}, this program needs {expected}: run `cnode --reindex`")]
+    #[error("the index has schema {got}, this program needs {expected}")]
     Schema {
         /// Version found.
         got: u32,
@@ -132,4 +132,15 @@ pub enum IndexError {
         /// Height that follows.
         expected: Height,
     },
+}
+
+impl IndexError {
+    /// Whether a rebuild mends it: what is there cannot be used, but the disk works.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Schema { .. } | Self::OtherChain { .. } => true,
+            Self::Io(_) | Self::Gap { .. } => false,
+        }
+    }
 }
