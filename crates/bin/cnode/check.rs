@@ -4,7 +4,8 @@ use crate::options::{NodeType, Options};
 use ccoin_core::{BlockId, genesis::Genesis};
 use ccoin_crypto::SecretKey;
 use ccoin_home::{Config, DataDir, ExitCode, Failure, PassphraseSource, environment, unlock_key};
-use ccoin_node::ChainPaths;
+use ccoin_node::{ChainPaths, NodeError};
+use ccoin_storage::StorageError;
 use std::sync::Arc;
 
 /// What a start has read; nothing has been changed.
@@ -98,8 +99,24 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
         Some(genesis) => {
             println!("genesis        {}", genesis.id);
             println!("network        {}", genesis.config.fault_model());
+            check_chain(&found.chain, genesis)?;
         }
         None => println!("genesis        none yet: block 1 will come from a peer"),
+    }
+    Ok(())
+}
+
+/// A node that runs has read its chain at its start, and writes to it.
+fn check_chain(chain: &ChainPaths, genesis: &Genesis) -> Result<(), Failure> {
+    match chain.check(genesis) {
+        Ok(found) => println!(
+            "chain          {} blocks, {} waiting transactions, nothing damaged",
+            found.height, found.waiting
+        ),
+        Err(NodeError::Storage(StorageError::Busy { .. })) => {
+            println!("chain          not read: a node uses it");
+        }
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }

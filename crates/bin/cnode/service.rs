@@ -51,7 +51,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     let _key_lock = KeyLock::take(&dir.lock())?;
     std::fs::create_dir_all(&found.chain.root).map_err(|error| {
         let root = found.chain.root.display();
-        Failure::new(ExitCode::Unexpected, format!("cannot make {root}: {error}"))
+        Failure::new(ExitCode::Disk, format!("cannot make {root}: {error}"))
     })?;
     let lock = ChainLock::acquire(&found.chain.root)
         .map_err(|error| Failure::from(ccoin_node::NodeError::from(error)))?;
@@ -86,7 +86,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     node_file.write(&dir.node_file()).map_err(|error| {
         let path = dir.node_file();
         Failure::new(
-            ExitCode::Unexpected,
+            ExitCode::Disk,
             format!("cannot write {}: {error}", path.display()),
         )
     })?;
@@ -252,7 +252,7 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
             let aside = path.with_extension("damaged");
             std::fs::rename(&path, &aside).map_err(|error| {
                 Failure::new(
-                    ExitCode::Unexpected,
+                    ExitCode::Disk,
                     format!("cannot move {} aside: {error}", path.display()),
                 )
             })?;

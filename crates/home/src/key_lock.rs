@@ -41,7 +41,7 @@ impl From<KeyLockError> for Failure {
             KeyLockError::Held { pid, .. } => Self::new(ExitCode::Busy, message)
                 .hint("two processes with one key would sign against each other")
                 .hint(format!("stop the other one: kill {pid}")),
-            KeyLockError::Io { .. } => Self::new(ExitCode::Unexpected, message),
+            KeyLockError::Io { .. } => Self::new(ExitCode::Disk, message),
         }
     }
 }

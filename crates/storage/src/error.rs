@@ -29,7 +29,7 @@ pub enum StorageError {
         source: io::Error,
     },
     /// Bytes that were acknowledged are not what was written.
-    #[error("{} is damaged at byte {offset}; put back a copy of the chain directory, or move it away and start a new chain", path.display())]
+    #[error("{} is damaged at byte {offset}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum StorageError {
         offset: u64,
     },
     /// A file that must exist does not.
-    #[error("{} is missing; put back a copy of the chain directory, or move it away and start a new chain", path.display())]
+    #[error("{} is missing", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
