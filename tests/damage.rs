@@ -3,6 +3,7 @@
 
 mod support;
 
+use ccoin_core::TxId;
 use ccoin_storage::{VoteFile, VoteRecord};
 use serde_json::{Value, json};
 use std::{
@@ -61,15 +62,29 @@ impl Settled {
             .collect()
     }
 
-    fn refused(&self, words: &[&str]) {
-        let output = self.place.run("cnode", &["-t", "validator", "-p", "0"]);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        let at = said.find("error: ").expect(&said);
-        assert!(said[at..].lines().count() <= 5, "{said}");
-        for word in words {
-            assert!(said[at..].contains(word), "no {word} in {said}");
+    /// A start and a check end with 10 and say these words, and neither changes a file.
+    fn refused(&self, words: &[&str]) -> String {
+        let logs = || {
+            let dirs = ["chain/blocks", "chain/pool"].map(|dir| self.place.data(dir));
+            let paths = dirs.iter().flat_map(|dir| files(dir));
+            let read = |path: PathBuf| (fs::read(&path).unwrap(), path);
+            paths.map(read).collect::<Vec<_>>()
+        };
+        let before = logs();
+        let mut told = String::new();
+        for options in [&["--check"][..], &["-t", "validator", "-p", "0"]] {
+            let output = self.place.run("cnode", options);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(10), "{options:?}: {said}");
+            let at = said.find("error: ").expect(&said);
+            assert!(said[at..].lines().count() <= 5, "{said}");
+            for word in words {
+                assert!(said[at..].contains(word), "no {word} in {said}");
+            }
+            assert!(logs() == before, "{options:?} has changed a log");
+            told = said[at..].to_owned();
         }
+        told
     }
 }
 
@@ -211,6 +226,94 @@ fn a_lost_or_damaged_index_is_built_again() {
     assert_eq!(settled.answers(&node), answers);
 }
 
+/// Damage that an open does not see: it used to end the node at the next read, again after
+/// every restart.
+#[test]
+fn a_table_of_the_index_that_rots_is_built_again_while_the_node_goes_on() {
+    let mining = json!({"interval": 600, "max_bound": 50});
+    let sender = Sender::new();
+    let place = Place::network(&genesis(&mining, SLOT_MS, &[(sender.address(), 1_000)]));
+    let mut node = place.start(&[]);
+    let ids = Vec::new();
+    let mut settled = Settled { place, sender, ids };
+    settled.send(&node, 300);
+    let last = format!("/v1/txns/{}", settled.ids[199]);
+    wait_for("200 transactions in blocks", || {
+        (node.get(&last)["status"] == "included").then_some(())
+    });
+    // The second start makes a table of what the first one has logged.
+    for _ in 0..2 {
+        assert_eq!(node.stop().0, Some(0));
+        node = settled.place.start(&[]);
+    }
+    let paths: Vec<_> = settled.ids[..200]
+        .iter()
+        .map(|id| format!("/v1/txns/{id}"))
+        .collect();
+    let answers: Vec<_> = paths.iter().map(|path| node.get(path)).collect();
+    assert_eq!(node.stop().0, Some(0));
+    let flipped = rot(&settled.place.data("chain/index"), &settled.ids[..200]);
+
+    let mut node = settled.place.start(&[]);
+    let before = node.pid();
+    let path = format!("/v1/txns/{flipped}");
+    wait_for("an answer from the new index", || {
+        let answer = request(node.http, "GET", &path, &[], "").unwrap();
+        if answer.status == 200 {
+            return Some(());
+        }
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert_eq!(answer.json()["code"], "not-ready");
+        assert!(answer.header("Retry-After").is_some());
+        None
+    });
+    let line = node.said("the index is built again: ");
+    assert!(line.contains(" WARN ") && line.contains(".ldb"), "{line}");
+    node.line("the index is complete again");
+    let again: Vec<_> = paths.iter().map(|path| node.get(path)).collect();
+    assert_eq!(again, answers);
+    let height = node.height();
+    settled.send(&node, 50);
+    node.reach(height + 1);
+    assert_eq!(node.pid(), before);
+    assert_eq!(node.stop().0, Some(0));
+    let said = node.rest();
+    assert_eq!(
+        said.matches("the index is built again").count(),
+        1,
+        "{said}"
+    );
+    assert!(!said.contains(" ERROR "), "{said}");
+
+    let mut node = settled.place.start(&[]);
+    assert_eq!(node.get(&paths[0]), answers[0]);
+    assert_eq!(node.stop().0, Some(0));
+    assert!(!node.rest().contains("the index is"));
+}
+
+/// Flips a byte of the index where an open does not look; the id of the transaction there.
+fn rot(index: &Path, ids: &[String]) -> String {
+    let mut ids = ids.to_vec();
+    ids.sort();
+    // Keys are in order: around the middle there are only transactions.
+    let middle = &ids[ids.len() / 4..ids.len() * 3 / 4];
+    for table in files(index) {
+        if !table.extension().is_some_and(|end| end == "ldb") {
+            continue;
+        }
+        let bytes = fs::read(&table).unwrap();
+        for id in middle {
+            let wanted = id.parse::<TxId>().unwrap();
+            let wanted = wanted.as_bytes();
+            if let Some(at) = bytes.windows(32).position(|window| window == wanted) {
+                flip(&table, at as u64);
+                return id.clone();
+            }
+        }
+    }
+    panic!("no transaction in {}", index.display());
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let (settled, mut node) = Settled::new();
@@ -262,7 +365,16 @@ fn a_pool_log_torn_at_its_end() {
     // In the middle of what was acknowledged there can be no tear: that is damage.
     let path = pool(&settled);
     flip(&path, offset(&path, "kept"));
-    settled.refused(&[path.to_str().unwrap(), "is damaged at byte"]);
+    let told = settled.refused(&[path.to_str().unwrap(), "is damaged at byte"]);
+    // The advice costs what waited, and no block.
+    let (pool, aside) = (path.parent().unwrap(), settled.place.data("chain/aside"));
+    assert!(
+        told.contains(&format!("move {} away", pool.display())),
+        "{told}"
+    );
+    assert!(!told.contains(&format!("move {} away", pool.parent().unwrap().display())));
+    fs::rename(pool, aside).unwrap();
+    assert_eq!(settled.place.start(&[]).height(), 5);
 }
 
 #[test]
@@ -298,9 +410,10 @@ fn a_damaged_old_block_is_never_served() {
     settled.refused(&[log.to_str().unwrap(), "is damaged at byte"]);
 }
 
-/// Nothing in the log itself shows that its last record is gone; the checkpoint does.
+/// Nothing in the log itself shows that its last record is gone or not what it was; the
+/// checkpoint does. The record used to be zeroed before the start was refused.
 #[test]
-fn a_block_log_without_its_last_block_is_refused() {
+fn a_block_log_whose_last_block_is_lost_is_refused_and_left_as_it_is() {
     let (settled, mut node) = Settled::new();
     assert_eq!(node.stop().0, Some(0));
     let log = files(&settled.place.data("chain/blocks")).swap_remove(0);
@@ -311,12 +424,26 @@ fn a_block_log_without_its_last_block_is_refused() {
         .windows(4)
         .rposition(|window| window == magic)
         .unwrap();
-    let file = OpenOptions::new().write(true).open(&log).unwrap();
-    let end = vec![0; bytes.len() - last];
-    file.write_all_at(&end, last as u64).unwrap();
-    settled.refused(&["chain/blocks", "block 4 is missing"]);
-    file.write_all_at(&bytes[last..], last as u64).unwrap();
-    assert_eq!(settled.place.start(&[]).height(), 4);
+    let mut torn = bytes.clone();
+    torn[last + 300..].fill(0);
+    let mut flipped = bytes.clone();
+    flipped[last + 300] ^= 1;
+    let mut gone = bytes.clone();
+    gone[last..].fill(0);
+    for damaged in [torn, flipped, gone] {
+        fs::write(&log, damaged).unwrap();
+        settled.refused(&["chain/blocks", "block 4 is missing", "put back a copy"]);
+    }
+    fs::write(&log, &bytes).unwrap();
+    let checked = settled.place.ok("cnode", &["--check"]);
+    assert!(
+        checked.contains("4 blocks, 2 waiting transactions"),
+        "{checked}"
+    );
+    let node = settled.place.start(&[]);
+    assert_eq!(node.height(), 4);
+    let checked = settled.place.ok("cnode", &["--check"]);
+    assert!(checked.contains("not read: a node uses it"), "{checked}");
 }
 
 /// A small file system of its own; gone when dropped.
@@ -400,7 +527,7 @@ fn a_full_disk_stops_the_node_and_loses_nothing() {
         settled.ids.len()
     );
     assert!(refused.is_err() || refused.is_ok_and(|status| status == 503));
-    assert_eq!(node.ended().code(), Some(1));
+    assert_eq!(node.ended().code(), Some(11));
     let log = node.rest();
     let error = log.find("error: ").expect(&log);
     let reason = "No space left on device";

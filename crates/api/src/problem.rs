@@ -62,7 +62,11 @@ pub(crate) fn unreadable(error: ReadError) -> Problem {
     let detail = error.to_string();
     match error {
         ReadError::Behind(_) => Problem::new(NOT_READY, detail),
-        ReadError::Index(_) | ReadError::Storage(_) | ReadError::Mismatch(_) => {
+        ReadError::Storage(_) => {
+            tracing::error!("{detail}");
+            Problem::internal(detail).hint("the node's log tells which file is meant")
+        }
+        ReadError::Mismatch(_) => {
             tracing::error!("{detail}");
             Problem::internal(detail).hint("restart the node with cnode --reindex")
         }

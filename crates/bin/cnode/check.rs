@@ -6,7 +6,8 @@ use ccoin_crypto::SecretKey;
 use ccoin_home::{
     Config, DataDir, ExitCode, Failure, PassphraseSource, environment, miner_warnings, unlock_key,
 };
-use ccoin_node::ChainPaths;
+use ccoin_node::{ChainPaths, NodeError};
+use ccoin_storage::StorageError;
 use std::sync::Arc;
 
 /// The files that a start has read; it has changed none.
@@ -111,8 +112,24 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
         Some(genesis) => {
             println!("genesis        {}", genesis.id);
             println!("network        {}", genesis.config.fault_model());
+            check_chain(&found.chain, genesis)?;
         }
         None => println!("genesis        none yet: block 1 will come from a peer"),
+    }
+    Ok(())
+}
+
+/// A node that runs has read its chain at its start, and writes to it.
+fn check_chain(chain: &ChainPaths, genesis: &Genesis) -> Result<(), Failure> {
+    match chain.check(genesis) {
+        Ok(found) => println!(
+            "chain          {} blocks, {} waiting transactions, nothing damaged",
+            found.height, found.waiting
+        ),
+        Err(NodeError::Storage(StorageError::Busy { .. })) => {
+            println!("chain          not read: a node uses it");
+        }
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     })?;
     std::fs::create_dir_all(&found.chain.root).map_err(|error| {
         let root = found.chain.root.display();
-        Failure::new(ExitCode::Unexpected, format!("cannot make {root}: {error}"))
+        Failure::new(ExitCode::Disk, format!("cannot make {root}: {error}"))
     })?;
     let lock = ChainLock::acquire(&found.chain.root)
         .map_err(|error| Failure::from(ccoin_node::NodeError::from(error)))?;
@@ -85,7 +85,7 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     node_file.write(&dir.node_file()).map_err(|error| {
         let path = dir.node_file();
         Failure::new(
-            ExitCode::Unexpected,
+            ExitCode::Disk,
             format!("cannot write {}: {error}", path.display()),
         )
     })?;
@@ -254,7 +254,7 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
             let aside = path.with_extension("damaged");
             std::fs::rename(&path, &aside).map_err(|error| {
                 Failure::new(
-                    ExitCode::Unexpected,
+                    ExitCode::Disk,
                     format!("cannot move {} aside: {error}", path.display()),
                 )
             })?;

@@ -35,6 +35,10 @@ pub enum ExitCode {
     Busy = 8,
     /// The key is locked or the passphrase is wrong.
     Locked = 9,
+    /// Bytes that were acknowledged are not on disk as they were written.
+    Damaged = 10,
+    /// The disk is full, or does not read or write.
+    Disk = 11,
     /// Ended by a signal.
     Interrupted = 130,
 }

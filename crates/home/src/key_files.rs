@@ -108,7 +108,7 @@ impl From<KeyFileError> for Failure {
                 .hint("the passphrase is the first line of the file, without its end"),
             KeyFileError::Exists(_) => of(ExitCode::Busy),
             KeyFileError::Key { .. } => of(ExitCode::BadConfig),
-            KeyFileError::Io { .. } => of(ExitCode::Unexpected),
+            KeyFileError::Io { .. } => of(ExitCode::Disk),
         }
     }
 }

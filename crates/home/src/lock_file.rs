@@ -11,7 +11,7 @@ impl From<LockFileError> for Failure {
             LockFileError::Held { pid, .. } => {
                 Self::new(ExitCode::Busy, message).hint(format!("stop the other one: kill {pid}"))
             }
-            LockFileError::Io { .. } => Self::new(ExitCode::Unexpected, message),
+            LockFileError::Io { .. } => Self::new(ExitCode::Disk, message),
         }
     }
 }

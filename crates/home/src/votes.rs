@@ -6,13 +6,18 @@ use crate::{ExitCode, Failure};
 
 impl From<VoteFileError> for Failure {
     fn from(error: VoteFileError) -> Self {
-        let failure = Self::new(ExitCode::Unexpected, error.to_string());
-        match error {
-            VoteFileError::File {
-                source: SlotFileError::Version { .. },
-                ..
-            } => failure.hint("use the version of ccoin that wrote it"),
-            _ => failure,
+        let message = error.to_string();
+        let VoteFileError::File { source, .. } = error else {
+            return Self::new(ExitCode::Unexpected, message);
+        };
+        match source {
+            SlotFileError::Version { .. } => Self::new(ExitCode::Unexpected, message)
+                .hint("use the version of ccoin that wrote it"),
+            SlotFileError::Io(_) => Self::new(ExitCode::Disk, message),
+            SlotFileError::Missing | SlotFileError::Damaged => {
+                Self::new(ExitCode::Damaged, message)
+            }
+            _ => Self::new(ExitCode::Unexpected, message),
         }
     }
 }

@@ -86,13 +86,14 @@ impl CommitThread {
             match write {
                 Write::Transactions { arrived, txns } => {
                     for txn in txns {
-                        self.pool.append(*arrived, &encode(txn))?;
+                        let written = self.pool.append(*arrived, &encode(txn));
+                        written.map_err(NodeError::Pool)?;
                     }
                     txns_written = true;
                 }
                 Write::Dropped(ids) => {
                     for id in ids {
-                        self.pool.append_dropped(id)?;
+                        self.pool.append_dropped(id).map_err(NodeError::Pool)?;
                     }
                     txns_written = true;
                 }
@@ -115,7 +116,7 @@ impl CommitThread {
             }
         }
         if txns_written {
-            self.pool.sync()?;
+            self.pool.sync().map_err(NodeError::Pool)?;
         }
         if block_written {
             self.blocks.sync()?;
@@ -326,10 +327,10 @@ impl CommitThread {
                 .iter()
                 .map(|(_, arrived, txn)| (*arrived, encode(txn)))
                 .collect();
-            self.pool.rollover(
-                live.iter()
-                    .map(|(arrived, bytes)| (*arrived, bytes.as_slice())),
-            )?;
+            let live = live
+                .iter()
+                .map(|(arrived, bytes)| (*arrived, bytes.as_slice()));
+            self.pool.rollover(live).map_err(NodeError::Pool)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use ccoin_core::genesis::GenesisError;
 use ccoin_home::{ExitCode, Failure};
-use ccoin_storage::StorageError;
+use ccoin_storage::{IndexError, StorageError};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -11,12 +11,15 @@ use std::{
 /// Why a node cannot start or cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// The block log, pool log, lock or a checkpoint.
+    /// The block log, lock or a checkpoint.
     #[error(transparent)]
-    Storage(#[from] ccoin_storage::StorageError),
+    Storage(#[from] StorageError),
+    /// The pool log.
+    #[error(transparent)]
+    Pool(StorageError),
     /// The index.
     #[error(transparent)]
-    Index(#[from] ccoin_storage::IndexError),
+    Index(#[from] IndexError),
     /// The vote file.
     #[error(transparent)]
     Votes(#[from] ccoin_storage::VoteFileError),
@@ -65,27 +68,131 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         let message = error.to_string();
         match error {
-            NodeError::Storage(StorageError::Busy { .. }) => Self::new(ExitCode::Busy, message)
-                .hint("another process works on this data directory: stop it first"),
-            NodeError::Storage(StorageError::Exists { .. }) => Self::new(ExitCode::Busy, message),
-            NodeError::Storage(StorageError::Io { source, .. })
-                if source.kind() == io::ErrorKind::StorageFull =>
-            {
-                Self::new(ExitCode::Unexpected, message)
-                    .hint("nothing that was acknowledged is lost")
-                    .hint("make room on that disk and start again")
+            NodeError::Storage(error) => {
+                let damaged = |path: &Path| lost_blocks(message.clone(), path.ancestors().nth(2));
+                storage(&error, &message, damaged)
             }
-            NodeError::Index(_) => Self::new(ExitCode::Unexpected, message)
+            NodeError::Pool(error) => {
+                let damaged = |path: &Path| lost_queue(message.clone(), path.parent());
+                storage(&error, &message, damaged)
+            }
+            NodeError::Index(IndexError::Io(_)) => full_or_broken(message)
+                .hint("the index is derived: cnode --reindex builds it again"),
+            NodeError::Index(_) => Self::new(ExitCode::Damaged, message)
                 .hint("the index is derived: cnode --reindex builds it again"),
             NodeError::Votes(error) => error.into(),
-            NodeError::Record { .. } => Self::new(ExitCode::Unexpected, message)
-                .hint("put back a copy of the chain directory, or move it away and start again"),
+            NodeError::Record { path, .. } => lost_blocks(message, path.parent()),
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
-            NodeError::Storage(_)
-            | NodeError::File { .. }
-            | NodeError::Socket(_)
-            | NodeError::Thread(_)
-            | NodeError::Panic(_) => Self::new(ExitCode::Unexpected, message),
+            NodeError::File { .. } => full_or_broken(message),
+            NodeError::Socket(_) | NodeError::Thread(_) | NodeError::Panic(_) => {
+                Self::new(ExitCode::Unexpected, message)
+            }
+        }
+    }
+}
+
+/// How a log ends the process; `damaged` is told the file.
+fn storage(error: &StorageError, message: &str, damaged: impl FnOnce(&Path) -> Failure) -> Failure {
+    match error {
+        StorageError::Busy { .. } => Failure::new(ExitCode::Busy, message)
+            .hint("another process works on this data directory: stop it first"),
+        StorageError::Exists { .. } => Failure::new(ExitCode::Busy, message),
+        StorageError::Damaged { path, .. } | StorageError::Missing { path } => damaged(path),
+        StorageError::Io { .. } | StorageError::Poisoned => full_or_broken(message),
+        StorageError::Format { .. } => Failure::new(ExitCode::Unexpected, message)
+            .hint("use the version of ccoin that wrote it"),
+        StorageError::TooLong { .. }
+        | StorageError::Beyond { .. }
+        | StorageError::Unsorted { .. } => Failure::new(ExitCode::Unexpected, message),
+    }
+}
+
+fn full_or_broken(message: impl Into<String>) -> Failure {
+    Failure::new(ExitCode::Disk, message)
+        .hint("nothing that was acknowledged is lost")
+        .hint("make room on that disk, or mend it, and start again")
+}
+
+/// `chain` is the directory with everything in it.
+fn lost_blocks(message: String, chain: Option<&Path>) -> Failure {
+    let chain = chain.unwrap_or(Path::new("chain")).display();
+    Failure::new(ExitCode::Damaged, message)
+        .hint("nothing was changed")
+        .hint(format!("put back a copy of {chain}"))
+        .hint(format!(
+            "or, if other nodes have these blocks: move {chain} away and start again, they send them"
+        ))
+}
+
+fn lost_queue(message: String, pool: Option<&Path>) -> Failure {
+    let pool = pool.unwrap_or(Path::new("pool")).display();
+    Failure::new(ExitCode::Damaged, message)
+        .hint("nothing was changed; only transactions that wait are in there, no blocks")
+        .hint(format!("put back a copy of {pool}"))
+        .hint(format!(
+            "or move {pool} away and start again: the blocks stay, what waited must be sent again"
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_a_failing_disk_and_a_second_process_have_exit_codes_of_their_own() {
+        let (blocks, pool) = (PathBuf::from("/d/chain/blocks/1.log"), "/d/chain/pool/a");
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let cases = [
+            (
+                NodeError::Storage(StorageError::Damaged {
+                    path: blocks.clone(),
+                    offset: 7,
+                }),
+                ExitCode::Damaged,
+                "move /d/chain away",
+            ),
+            (
+                NodeError::Pool(StorageError::Damaged {
+                    path: pool.into(),
+                    offset: 7,
+                }),
+                ExitCode::Damaged,
+                "move /d/chain/pool away",
+            ),
+            (
+                NodeError::Record {
+                    path: "/d/chain/blocks".into(),
+                    position: 7,
+                    reason: "r".into(),
+                },
+                ExitCode::Damaged,
+                "move /d/chain away",
+            ),
+            (NodeError::file(&blocks, full), ExitCode::Disk, "make room"),
+            (
+                NodeError::Index(IndexError::Io("eio".into())),
+                ExitCode::Disk,
+                "make room",
+            ),
+            (
+                NodeError::Pool(StorageError::Poisoned),
+                ExitCode::Disk,
+                "make room",
+            ),
+            (
+                NodeError::Storage(StorageError::Busy {
+                    path: blocks,
+                    pid: Some(1),
+                }),
+                ExitCode::Busy,
+                "stop it first",
+            ),
+        ];
+        for (error, code, advice) in cases {
+            let failure = Failure::from(error);
+            assert_eq!(failure.code, code, "{failure:?}");
+            assert!(failure.report().contains(advice), "{failure:?}");
+            assert!(failure.hints.len() < 5, "all hints are shown: {failure:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The index thread: the only owner of the index. It follows the published view,
 //! never the chain thread, and nothing waits for it; what has left memory before it
-//! was indexed is read again from the block log.
+//! was indexed is read again from the block log. A damaged index is built again from that
+//! log while the node goes on; it never repairs the log.
 
 use crate::{
     commit_batch::kind,
@@ -14,10 +15,10 @@ use ccoin_core::{
     genesis::Genesis,
     ledger::{Account, Change, Draft, State},
 };
-use ccoin_storage::{Index, IndexedBlock, LogReader, Position};
+use ccoin_storage::{Index, IndexError, IndexedBlock, LogReader, Position};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -38,17 +39,21 @@ pub(crate) struct IndexHandle {
     height: watch::Receiver<Height>,
 }
 
-/// The index does not answer: it is far behind, or the node is ending.
+/// The index does not answer: it is far behind or built again, or the node is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the index has not caught up yet")]
 pub struct IndexBehind;
 
 impl IndexHandle {
     /// Asks the index thread, once everything up to `height` is indexed.
+    ///
+    /// # Errors
+    /// [`IndexBehind`] also if the index turns out to be damaged: the index thread sees that
+    /// by itself.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
         height: Height,
-        question: impl FnOnce(&mut Index) -> T + Send + 'static,
+        question: impl FnOnce(&mut Index) -> Result<T, IndexError> + Send + 'static,
     ) -> Result<T, IndexBehind> {
         let mut indexed = self.height.clone();
         let caught_up = indexed.wait_for(|indexed| *indexed >= height);
@@ -58,20 +63,25 @@ impl IndexHandle {
             .map_err(|_| IndexBehind)?;
         let (answer, answered) = oneshot::channel();
         let question = move |index: &mut Index| {
+            // It may have lost blocks while the question waited.
+            let found = (index.height() >= height).then(|| question(index));
             // The caller may have gone away.
-            let _ = answer.send(question(index));
+            let _ = answer.send(found.and_then(Result::ok));
         };
         self.questions
             .send(Box::new(question))
             .await
             .map_err(|_| IndexBehind)?;
-        answered.await.map_err(|_| IndexBehind)
+        answered.await.ok().flatten().ok_or(IndexBehind)
     }
 }
 
 /// What the index thread owns.
 pub(crate) struct Indexer {
     index: Index,
+    directory: PathBuf,
+    /// Built again since it had last caught up: damage then is no accident.
+    rebuilding: bool,
     log: LogReader,
     genesis: Arc<Genesis>,
     view: watch::Receiver<Arc<View>>,
@@ -92,6 +102,8 @@ impl Indexer {
         let (height, indexed) = watch::channel(index.height());
         let indexer = Self {
             index,
+            directory: directory.to_owned(),
+            rebuilding: false,
             log,
             genesis,
             view,
@@ -109,17 +121,63 @@ impl Indexer {
     /// Runs until the node has ended.
     ///
     /// # Errors
-    /// A failed write or a damaged index: it must be rebuilt.
+    /// A failed write, a damaged block log, or an index that is damaged again before it is
+    /// complete.
     fn run(mut self, runtime: &tokio::runtime::Runtime) -> Result<(), NodeError> {
+        loop {
+            match self.follow(runtime) {
+                Err(NodeError::Index(error)) if error.is_damage() && !self.rebuilding => {
+                    self = self.rebuild(&error)?;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Throws a damaged index away; [`Self::follow`] then fills a new one from the block log.
+    fn rebuild(self, error: &IndexError) -> Result<Self, NodeError> {
+        tracing::warn!(
+            "the index is built again: {error}. Requests for old blocks and transactions are \
+             answered with 503 until it is complete"
+        );
+        self.height.send_replace(Height::ZERO);
+        let Self {
+            index,
+            directory,
+            log,
+            genesis,
+            view,
+            questions,
+            height,
+            ..
+        } = self;
+        // It holds files of that directory open.
+        drop(index);
+        let index = Index::rebuild(&directory, genesis.id)?;
+        Ok(Self {
+            index,
+            directory,
+            rebuilding: true,
+            log,
+            genesis,
+            view,
+            questions,
+            height,
+        })
+    }
+
+    /// Follows the view and answers questions, until the node has ended.
+    fn follow(&mut self, runtime: &tokio::runtime::Runtime) -> Result<(), NodeError> {
         loop {
             let view = Arc::clone(&self.view.borrow_and_update());
             while !self.step(&view)? {
-                self.height.send_replace(self.index.height());
-                while let Ok(question) = self.questions.try_recv() {
-                    question(&mut self.index);
-                }
+                self.answer_waiting()?;
             }
             self.height.send_replace(self.index.height());
+            if self.rebuilding {
+                self.rebuilding = false;
+                tracing::info!("the index is complete again up to block {}", view.height());
+            }
             let woken = runtime.block_on(async {
                 tokio::select! {
                     biased;
@@ -130,9 +188,25 @@ impl Indexer {
             match woken {
                 None => return Ok(()),
                 Some(None) => {}
-                Some(Some(question)) => question(&mut self.index),
+                Some(Some(question)) => self.answer(question)?,
             }
         }
+    }
+
+    /// Answers what was asked while blocks were indexed.
+    fn answer_waiting(&mut self) -> Result<(), IndexError> {
+        self.height.send_replace(self.index.height());
+        while let Ok(question) = self.questions.try_recv() {
+            self.answer(question)?;
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// What the question has found out about the index; the caller who asked is told to wait.
+    fn answer(&mut self, question: Question) -> Result<(), IndexError> {
+        question(&mut self.index);
+        self.index.check()
     }
 
     /// One step towards the view's head; true when there.
@@ -229,10 +303,7 @@ impl Indexer {
         }
         for position in branch.into_iter().rev() {
             self.put_from_log(position)?;
-            self.height.send_replace(self.index.height());
-            while let Ok(question) = self.questions.try_recv() {
-                question(&mut self.index);
-            }
+            self.answer_waiting()?;
         }
         Ok(())
     }
@@ -280,11 +351,16 @@ impl Indexer {
 }
 
 /// The index is derived: one that is not sound is built again.
+///
+/// # Errors
+/// An index that the disk does not give back or take is not thrown away for that.
 fn open_index(directory: &Path, genesis: &Genesis, reindex: bool) -> Result<Index, NodeError> {
     if !reindex {
         match Index::open(directory, genesis.id) {
-            Ok(index) => return Ok(index),
-            Err(error) => tracing::warn!("the index is built again: {error}"),
+            Err(error) if error.is_damage() => {
+                tracing::warn!("the index is built again: {error}");
+            }
+            opened => return Ok(opened?),
         }
     }
     Ok(Index::rebuild(directory, genesis.id)?)

@@ -18,6 +18,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod chain_check;
 mod chain_thread;
 mod checkpoints;
 pub mod clock;
@@ -37,6 +38,7 @@ mod tx_status;
 mod verifier;
 mod view;
 
+pub use chain_check::ChainSummary;
 pub use error::NodeError;
 pub use handle::{AccountNow, NodeHandle, SubmitError};
 pub use indexer::IndexBehind;

@@ -30,9 +30,6 @@ pub enum ReadError {
     /// Try again soon.
     #[error(transparent)]
     Behind(#[from] IndexBehind),
-    /// The index is damaged.
-    #[error(transparent)]
-    Index(#[from] IndexError),
     /// The log cannot be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -76,7 +73,7 @@ impl ChainReader {
         let found = self
             .index
             .ask(number, move |index| index.block_at(number))
-            .await??;
+            .await?;
         match found {
             Some((id, position)) => self.read_block(position, &id).await.map(Some),
             None => Ok(None),
@@ -96,7 +93,7 @@ impl ChainReader {
         Ok(self
             .index
             .ask(settled, move |index| index.height_of(&id))
-            .await??)
+            .await?)
     }
 
     /// A transaction and what became of it.
@@ -119,7 +116,7 @@ impl ChainReader {
                 .block_at(found.height)?
                 .map(|(block, _)| (found, block)))
         };
-        let Some((found, block)) = self.index.ask(settled, find).await?? else {
+        let Some((found, block)) = self.index.ask(settled, find).await? else {
             return Ok(None);
         };
         let bytes = self
@@ -159,7 +156,7 @@ impl ChainReader {
         let found = self
             .index
             .ask(at, move |index| index.account_at(&address, at))
-            .await??;
+            .await?;
         let value = found.map_or_else(Default::default, |(_, value)| value);
         Account::from_value(value)
             .map(Some)
@@ -179,7 +176,7 @@ impl ChainReader {
         let page = self.index.ask(at, move |index| {
             index.accounts_page(at, after, limit, PAGE_SCAN)
         });
-        let (rows, next) = page.await??;
+        let (rows, next) = page.await?;
         let account =
             |(address, value)| Account::from_value(value).map(|account| (address, account));
         let rows: Option<Vec<_>> = rows.into_iter().map(account).collect();
@@ -224,7 +221,7 @@ impl ChainReader {
                 let found = older.into_iter().map(|number| index.block_at(number));
                 found.collect::<Result<Vec<_>, _>>()
             };
-            let found = self.index.ask(settled(&view), find).await??;
+            let found = self.index.ask(settled(&view), find).await?;
             positions.extend(found.into_iter().map_while(|found| found.map(|(_, at)| at)));
         }
         let recent = recent.into_iter().filter_map(|number| view.at(number));
@@ -259,7 +256,7 @@ impl ChainReader {
                 (None, _) => Ok(None),
             }
         };
-        Ok(self.index.ask(settled, find).await??)
+        Ok(self.index.ask(settled, find).await?)
     }
 
     async fn read_block(&self, position: Position, id: &BlockId) -> Result<SealedBlock, ReadError> {

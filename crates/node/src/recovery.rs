@@ -19,7 +19,7 @@ use ccoin_core::{
     rules::BlockError,
     transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_storage::{BlockLog, PoolLog, Position, load_newest};
+use ccoin_storage::{BlockLog, PoolLog, Position, ScannedLog, load_newest};
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -135,32 +135,7 @@ impl Recovered {
     /// # Errors
     /// [`NodeError`] names the file and what helps.
     pub(crate) fn open(paths: &ChainPaths, start: &Start) -> Result<Self, NodeError> {
-        let mut written = None;
-        let checkpoint = load_newest(&paths.state, checkpoints::restore)?;
-        let found = checkpoint.and_then(|(summary, restored)| {
-            written = Some((restored.head, summary.position));
-            replay_log(paths, start, Some(restored))
-                .inspect_err(|error| {
-                    tracing::warn!(
-                        "a checkpoint does not fit the block log and is passed over: {error}"
-                    );
-                })
-                .ok()
-        });
-        let replayed = match found {
-            Some(replayed) => replayed,
-            None => replay_log(paths, start, None)?,
-        };
-        // A checkpoint is written after the head of its time: a log that ends before it
-        // has lost its end.
-        let end = replayed.machine.chain().head().block.header().number;
-        if let Some(((height, id), position)) = written
-            && !replayed.positions.contains_key(&(height, id))
-            && height >= end
-        {
-            let reason = format!("block {height} is missing, the log ends at {end}");
-            return Err(damaged(&paths.blocks, position, reason));
-        }
+        let replayed = read_blocks(paths, start)?;
         let Replay {
             blocks,
             mut machine,
@@ -168,17 +143,15 @@ impl Recovered {
             from,
         } = replayed;
         let genesis = &start.genesis;
-        let max_data = genesis.config.transaction.max_data_bytes as usize;
-        let decode = |bytes: &[u8]| Transaction::decode(bytes, max_data);
-        let id_of = |bytes: &[u8]| Some(decode(bytes).ok()?.id(&genesis.id));
-        let (pool, entries) = PoolLog::open(&paths.pool, &id_of)?;
-        let mut waiting = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let txn = decode(&entry.bytes)
-                .map_err(|error| damaged(&paths.pool, Position::START, error.to_string()))?;
-            let txn = VerifiedTransaction::already_verified(txn, &genesis.id);
-            waiting.push((entry.arrived, txn));
-        }
+        let decode = |bytes: &[u8]| decode_waiting(genesis, bytes);
+        let id_of = |bytes: &[u8]| Some(*decode(bytes)?.id());
+        let (pool, entries) = PoolLog::open(&paths.pool, &id_of).map_err(NodeError::Pool)?;
+        // Only now is the start certain; a refused one has changed nothing.
+        let blocks = blocks.resume()?;
+        let mut waiting: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| Some((entry.arrived, decode(&entry.bytes)?)))
+            .collect();
         machine.requeue(clock::now(), waiting.clone());
         let pool_now = machine.pool();
         waiting.retain(|(_, txn)| pool_now.contains(&txn.sender(), txn.number, txn.id()));
@@ -228,12 +201,53 @@ impl Recovered {
     }
 }
 
+/// A transaction that the pool log holds: its signature was checked before it was written.
+pub(crate) fn decode_waiting(genesis: &Genesis, bytes: &[u8]) -> Option<VerifiedTransaction> {
+    let max_data = genesis.config.transaction.max_data_bytes as usize;
+    let txn = Transaction::decode(bytes, max_data).ok()?;
+    Some(VerifiedTransaction::already_verified(txn, &genesis.id))
+}
+
 /// A log read from some block to its end.
-struct Replay {
-    blocks: BlockLog,
-    machine: Machine,
+pub(crate) struct Replay {
+    blocks: ScannedLog,
+    pub(crate) machine: Machine,
     positions: BTreeMap<(Height, BlockId), Position>,
     from: Position,
+}
+
+/// Reads the block log from the newest checkpoint that fits; changes nothing.
+///
+/// # Errors
+/// [`NodeError`] if the log is damaged, or ends before a block that a checkpoint knows.
+pub(crate) fn read_blocks(paths: &ChainPaths, start: &Start) -> Result<Replay, NodeError> {
+    let mut written = None;
+    let checkpoint = load_newest(&paths.state, checkpoints::restore)?;
+    let found = checkpoint.and_then(|(summary, restored)| {
+        written = Some((restored.head, summary.position));
+        replay_log(paths, start, Some(restored))
+            .inspect_err(|error| {
+                tracing::warn!(
+                    "a checkpoint does not fit the block log and is passed over: {error}"
+                );
+            })
+            .ok()
+    });
+    let replayed = match found {
+        Some(replayed) => replayed,
+        None => replay_log(paths, start, None)?,
+    };
+    // A checkpoint is written after the head of its time: a log that ends before it
+    // has lost its end.
+    let end = replayed.machine.chain().head().block.header().number;
+    if let Some(((height, id), position)) = written
+        && !replayed.positions.contains_key(&(height, id))
+        && height >= end
+    {
+        let reason = format!("block {height} is missing, the log ends at {end}");
+        return Err(damaged(&paths.blocks, position, reason));
+    }
+    Ok(replayed)
 }
 
 fn replay_log(
@@ -251,7 +265,7 @@ fn replay_log(
         None => Some(Machine::new(start.clone())),
     };
     let mut positions = BTreeMap::new();
-    let blocks = BlockLog::open(&paths.blocks, from, &mut |position, record, bytes| {
+    let blocks = BlockLog::read(&paths.blocks, from, &mut |position, record, bytes| {
         let misfit = |reason: String| damaged(&paths.blocks, position, reason);
         if record == kind::GENESIS {
             // A young chain's checkpoint is block 1 itself.
@@ -323,7 +337,7 @@ fn replay(machine: &mut Machine, block: SealedBlock) -> Result<(), String> {
     }
 }
 
-fn damaged(path: &Path, position: Position, reason: String) -> NodeError {
+pub(crate) fn damaged(path: &Path, position: Position, reason: String) -> NodeError {
     NodeError::Record {
         path: path.to_owned(),
         position: position.0,

@@ -14,7 +14,8 @@ use crate::StorageError;
 use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::log_reader::LogReader;
 use crate::record::{self, MAX_PAYLOAD};
-use crate::segment::{self, Segments, write_zeros};
+use crate::scanned_log::ScannedLog;
+use crate::segment::{self, Segments};
 
 /// Bytes of a segment file.
 pub(crate) const SEGMENT: u64 = 16 << 20;
@@ -85,34 +86,30 @@ impl BlockLog {
     /// `from` is [`Position::START`] or the position of an acknowledged record.
     ///
     /// # Errors
-    /// [`StorageError::Damaged`] if acknowledged records are damaged or `from` is not a
-    /// record, [`StorageError::Missing`] for a missing file, I/O errors, and those of `visit`.
+    /// Those of [`read`](Self::read), of `visit` and of [`ScannedLog::resume`].
     pub fn open<E: From<StorageError>>(
         dir: &Path,
         from: Position,
         visit: &mut Visit<'_, E>,
     ) -> Result<Self, E> {
-        Self::open_on(Arc::new(RealDisk), dir, SEGMENT, from, visit)
+        Ok(Self::read(dir, from, visit)?.resume()?)
     }
 
-    pub(crate) fn open_on<E: From<StorageError>>(
-        disk: Arc<dyn Disk>,
+    /// The same without changing anything: the caller decides whether what it has seen is
+    /// all that there should be before [`ScannedLog::resume`] cuts off a torn tail.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] if acknowledged records are damaged or `from` is not a
+    /// record, [`StorageError::Missing`] for a missing file, I/O errors, and those of `visit`.
+    pub fn read<E: From<StorageError>>(
         dir: &Path,
-        bytes: u64,
         from: Position,
         visit: &mut Visit<'_, E>,
-    ) -> Result<Self, E> {
-        let (segments, last) = Segments::find(disk, dir, bytes)?;
-        let end = walk(&segments, last, from, Position(u64::MAX), visit)?;
-        let (number, offset) = (end.0 / bytes, end.0 % bytes);
-        if end == from && from.0 != bytes + segment::HEADER {
-            return Err(segments.damaged(number, offset).into());
-        }
-        cut(&segments, last, number, offset)?;
-        Ok(Self::at(segments, number, offset, last))
+    ) -> Result<ScannedLog, E> {
+        ScannedLog::read_on(Arc::new(RealDisk), dir, SEGMENT, from, visit)
     }
 
-    fn at(segments: Segments, number: u64, offset: u64, prepared: u64) -> Self {
+    pub(crate) fn at(segments: Segments, number: u64, offset: u64, prepared: u64) -> Self {
         let synced = Arc::new(AtomicU64::new(number * segments.bytes + offset));
         Self {
             segments,
@@ -294,79 +291,4 @@ impl Drop for BlockLog {
             tracing::warn!(%error, "the next segment was not prepared");
         }
     }
-}
-
-/// Visits the records of segments up to `last` from `from` on; returns where the
-/// first that is none would stand, at most `end`.
-pub(crate) fn walk<E: From<StorageError>>(
-    segments: &Segments,
-    last: u64,
-    from: Position,
-    end: Position,
-    visit: &mut Visit<'_, E>,
-) -> Result<Position, E> {
-    let (mut number, mut offset) = (from.0 / segments.bytes, from.0 % segments.bytes);
-    if number == 0 || number > last + 1 || offset < segment::HEADER {
-        return Err(segments.damaged(number, offset).into());
-    }
-    while number <= last {
-        let bytes = segments.load(number)?;
-        let base = number * segments.bytes;
-        while bytes.len() as u64 - offset >= record::HEADER as u64 {
-            let at = Position(base + offset);
-            if at >= end {
-                return Ok(at);
-            }
-            let Some(record) = record::decode(&bytes[offset as usize..], segments.seed, at.0)
-            else {
-                return Ok(at);
-            };
-            let Some(payload) = record.payload else { break };
-            visit(at, record.kind, payload)?;
-            offset += record.size() as u64;
-        }
-        number += 1;
-        offset = segment::HEADER;
-    }
-    Ok(Position(number * segments.bytes + offset))
-}
-
-/// Zeroes everything from the end of the log on, so that stale bytes never come
-/// back, unless it proves that the log was synced beyond that point.
-fn cut(segments: &Segments, last: u64, number: u64, offset: u64) -> Result<(), StorageError> {
-    let end = number * segments.bytes + offset;
-    let tail = |segment: u64| {
-        if segment == number {
-            offset
-        } else {
-            segment::HEADER
-        }
-    };
-    for segment in number..=last {
-        let bytes = segments.load(segment)?;
-        let (from, base) = (tail(segment), segment * segments.bytes);
-        if record::proves_synced(&bytes[from as usize..], segments.seed, base + from, end) {
-            return Err(segments.damaged(number, offset));
-        }
-    }
-    for segment in number..=last {
-        let from = tail(segment);
-        let used = record::nonzero_end(&segments.load(segment)?[from as usize..]);
-        if let Some(used) = used {
-            let path = segments.path(segment);
-            tracing::warn!(file = %path.display(), offset = from, "torn tail cut off");
-            let file = segments.open(segment)?;
-            write_zeros(&*file, from, from + used as u64)
-                .and_then(|()| file.sync())
-                .map_err(StorageError::io(&path))?;
-        }
-    }
-    // Records that a killed process wrote but did not sync were just shown to the caller.
-    for segment in number.saturating_sub(1).max(1)..=number.min(last) {
-        segments
-            .open(segment)?
-            .sync()
-            .map_err(StorageError::io(&segments.path(segment)))?;
-    }
-    Ok(())
 }

@@ -29,7 +29,7 @@ pub enum StorageError {
         source: io::Error,
     },
     /// Bytes that were acknowledged are not what was written.
-    #[error("{} is damaged at byte {offset}; put back a copy of the chain directory, or move it away and start a new chain", path.display())]
+    #[error("{} is damaged at byte {offset}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum StorageError {
         offset: u64,
     },
     /// A file that must exist does not.
-    #[error("{} is missing; put back a copy of the chain directory, or move it away and start a new chain", path.display())]
+    #[error("{} is missing", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
@@ -103,13 +103,13 @@ impl StorageError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
     /// A file or an entry is not what was written.
-    #[error("the index is damaged ({0}), rebuild it with `cnode --reindex`")]
+    #[error("the index is damaged ({0})")]
     Damaged(String),
     /// The operating system refused; a rebuild needs a working disk first.
     #[error("the index cannot be written: {0}")]
     Io(String),
     /// Another layout of keys.
-    #[error("the index has schema {got}, this program needs {expected}: run `cnode --reindex`")]
+    #[error("the index has schema {got}, this program needs {expected}")]
     Schema {
         /// Version found.
         got: u32,
@@ -132,4 +132,15 @@ pub enum IndexError {
         /// Height that follows.
         expected: Height,
     },
+}
+
+impl IndexError {
+    /// Whether a rebuild mends it: what is there cannot be used, but the disk works.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) | Self::Schema { .. } | Self::OtherChain { .. } => true,
+            Self::Io(_) | Self::Gap { .. } => false,
+        }
+    }
 }

@@ -170,6 +170,14 @@ impl Index {
         }
     }
 
+    /// Fails if an earlier call did: the owner learns of it whoever asked.
+    ///
+    /// # Errors
+    /// The first failure, which is final.
+    pub fn check(&self) -> Result<(), IndexError> {
+        self.poison.check()
+    }
+
     /// The highest block indexed; [`Height::ZERO`] if none is.
     #[must_use]
     pub fn height(&self) -> Height {

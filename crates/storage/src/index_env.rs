@@ -45,7 +45,12 @@ impl Poison {
 
     fn note<T>(&self, path: &Path, result: Result<T>) -> Result<T> {
         if let Err(status) = &result {
-            self.fail(IndexError::Io(format!("{}: {status}", path.display())));
+            let why = format!("{}: {status}", path.display());
+            self.fail(match status.code {
+                // The engine asks only for files that it has written.
+                StatusCode::NotFound => IndexError::Damaged(why),
+                _ => IndexError::Io(why),
+            });
         }
         result
     }
@@ -161,7 +166,7 @@ impl Write for Writer {
 impl Drop for Writer {
     /// A table must be durable before the manifest names it, a log before the next one begins.
     fn drop(&mut self) {
-        if self.flush().is_err() {
+        if self.poison.check().is_ok() && self.flush().is_err() {
             tracing::error!(file = %self.path.display(), "the index could not be written");
         }
     }

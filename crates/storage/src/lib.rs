@@ -20,6 +20,7 @@ mod lock;
 mod log_reader;
 mod pool_log;
 mod record;
+mod scanned_log;
 mod segment;
 mod slot_file;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use lock::{ChainLock, LockFile, LockFileError};
 pub use log_reader::LogReader;
 pub use pool_log::{IdOf, PoolEntry, PoolLog};
 pub use record::MAX_PAYLOAD;
+pub use scanned_log::ScannedLog;
 pub use slot_file::SlotFileError;
 pub use vote_file::{VoteFile, VoteFileError, VoteRecord};
 

@@ -57,19 +57,7 @@ impl LockFile {
             .mode(0o600)
             .open(path)
             .map_err(io_error)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let read = file.take(MAX_BYTES).read_to_string(&mut text);
-                let pid = read.ok().and_then(|_| text.trim().parse::<u32>().ok());
-                return Err(LockFileError::Held {
-                    path: path.to_owned(),
-                    pid: pid.map_or("unknown".to_owned(), |pid| pid.to_string()),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(io_error(source)),
-        }
+        try_lock(&file, path)?;
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", process::id()))
             .map_err(io_error)?;
@@ -89,14 +77,51 @@ impl ChainLock {
     /// # Errors
     /// [`StorageError::Busy`] with the number of the process that has it.
     pub fn acquire(chain_dir: &Path) -> Result<Self, StorageError> {
-        match LockFile::take(&chain_dir.join("lock")) {
-            Ok(lock) => Ok(Self { _lock: lock }),
-            Err(LockFileError::Held { path, pid }) => {
+        let _lock = LockFile::take(&chain_dir.join("lock"))?;
+        Ok(Self { _lock })
+    }
+
+    /// Takes the lock of `chain_dir` without writing; `None` if no process ever had it.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] with the number of the process that has it.
+    pub fn hold(chain_dir: &Path) -> Result<Option<Self>, StorageError> {
+        let path = chain_dir.join("lock");
+        let file = match File::open(&path).map_err(StorageError::io(&path)) {
+            Err(StorageError::Missing { .. }) => return Ok(None),
+            file => file?,
+        };
+        try_lock(&file, &path)?;
+        Ok(Some(Self {
+            _lock: LockFile { _locked: file },
+        }))
+    }
+}
+
+impl From<LockFileError> for StorageError {
+    fn from(error: LockFileError) -> Self {
+        match error {
+            LockFileError::Held { path, pid } => {
                 let pid = pid.parse().ok();
-                Err(StorageError::Busy { path, pid })
+                Self::Busy { path, pid }
             }
-            Err(LockFileError::Io { path, source }) => Err(StorageError::Io { path, source }),
+            LockFileError::Io { path, source } => Self::Io { path, source },
         }
+    }
+}
+
+fn try_lock(file: &File, path: &Path) -> Result<(), LockFileError> {
+    let path = path.to_owned();
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let read = file.take(MAX_BYTES).read_to_string(&mut text);
+            let pid = read.ok().and_then(|_| text.trim().parse::<u32>().ok());
+            let pid = pid.map_or("unknown".to_owned(), |pid| pid.to_string());
+            Err(LockFileError::Held { path, pid })
+        }
+        Err(TryLockError::Error(source)) => Err(LockFileError::Io { path, source }),
     }
 }
 
@@ -114,8 +139,12 @@ mod tests {
             matches!(error, StorageError::Busy { pid: Some(pid), .. } if pid == std::process::id()),
             "{error}"
         );
+        let held = ChainLock::hold(dir.path());
+        assert!(matches!(held, Err(StorageError::Busy { .. })));
         assert_eq!(std::fs::read(dir.path().join("lock")).unwrap(), before);
         drop(first);
+        assert!(ChainLock::hold(dir.path()).unwrap().is_some());
+        assert_eq!(std::fs::read(dir.path().join("lock")).unwrap(), before);
         ChainLock::acquire(dir.path()).unwrap();
     }
 

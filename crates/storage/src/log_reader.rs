@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::StorageError;
-use crate::block_log::{Position, Visit, walk};
+use crate::block_log::{Position, Visit};
 use crate::disk::DiskFile;
 use crate::record;
+use crate::scanned_log::walk;
 use crate::segment::{self, Segments};
 
 /// Open files kept; a node's file limit is often 1,024.

@@ -71,21 +71,7 @@ impl PoolLog {
         id_of: IdOf<'_>,
     ) -> Result<(Self, Vec<PoolEntry>), StorageError> {
         disk.make_dir(dir).map_err(StorageError::io(dir))?;
-        let mut newest: Option<(FileHeader, PathBuf)> = None;
-        for name in NAMES {
-            let path = dir.join(name);
-            if let Some(header) = read_header(&*disk, &path)?
-                && newest
-                    .as_ref()
-                    .is_none_or(|(found, _)| found.number < header.number)
-            {
-                newest = Some((header, path));
-            }
-        }
-        let (number, entries) = match &newest {
-            Some((header, path)) => (header.number, read_entries(&*disk, path, header, id_of)?),
-            None => (0, Vec::new()),
-        };
+        let (number, entries) = read_newest(&*disk, dir, id_of)?;
         let live = entries
             .iter()
             .map(|entry| (entry.arrived, entry.bytes.as_slice()));
@@ -101,6 +87,14 @@ impl PoolLog {
             poisoned: false,
         };
         Ok((log, entries))
+    }
+
+    /// What [`open`](Self::open) would return, without changing anything.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn read(dir: &Path, id_of: IdOf<'_>) -> Result<Vec<PoolEntry>, StorageError> {
+        Ok(read_newest(&RealDisk, dir, id_of)?.1)
     }
 
     /// Adds a transaction to the group that the next [`sync`](Self::sync) writes.
@@ -234,6 +228,30 @@ pub(crate) fn encode(
         &[&arrived.get().to_be_bytes(), bytes],
     );
     Ok(())
+}
+
+/// Number and entries of the newest generation; 0 if there is none.
+fn read_newest(
+    disk: &dyn Disk,
+    dir: &Path,
+    id_of: IdOf<'_>,
+) -> Result<(u64, Vec<PoolEntry>), StorageError> {
+    let mut newest: Option<(FileHeader, PathBuf)> = None;
+    for name in NAMES {
+        let path = dir.join(name);
+        if let Some(header) = read_header(disk, &path)?
+            && newest
+                .as_ref()
+                .is_none_or(|(found, _)| found.number < header.number)
+        {
+            newest = Some((header, path));
+        }
+    }
+    let Some((header, path)) = newest else {
+        return Ok((0, Vec::new()));
+    };
+    let entries = read_entries(disk, &path, &header, id_of)?;
+    Ok((header.number, entries))
 }
 
 /// `None` if there is no such file or it holds no complete generation.

@@ -8,7 +8,7 @@ use super::sim_disk::{Fault, SimDisk};
 use super::{Random, rounds};
 use crate::record::{self, HEADER};
 use crate::segment;
-use crate::{BlockLog, Position, StorageError};
+use crate::{BlockLog, Position, ScannedLog, StorageError, Visit};
 
 const BYTES: u64 = 8192;
 const START: Position = Position(BYTES + segment::HEADER);
@@ -25,8 +25,19 @@ fn reopen(disk: &SimDisk, from: Position) -> Result<(BlockLog, Records), Storage
         found.push((position, kind, payload.to_vec()));
         Ok::<_, StorageError>(())
     };
-    let log = BlockLog::open_on(Arc::new(disk.clone()), &dir(), BYTES, from, &mut visit)?;
+    let log = read(disk, from, &mut visit)?.resume()?;
     Ok((log, found))
+}
+
+fn read(
+    disk: &SimDisk,
+    from: Position,
+    visit: &mut Visit<'_, StorageError>,
+) -> Result<ScannedLog, StorageError> {
+    let before = disk.operations();
+    let scanned = ScannedLog::read_on(Arc::new(disk.clone()), &dir(), BYTES, from, visit);
+    assert_eq!(disk.operations(), before, "reading changes nothing");
+    scanned
 }
 
 fn create(disk: &SimDisk) -> Result<BlockLog, StorageError> {

@@ -411,6 +411,18 @@ fn damaged_files_give_errors_but_never_wrong_answers() {
         }
         survives(dir.path(), &shadow, seed)
     };
+    let mut lost = 0;
+    for name in files.keys().filter(|name| *name != "LOCK") {
+        let dir = tempfile::tempdir().unwrap();
+        for (other, content) in files.iter().filter(|(other, _)| *other != name) {
+            fs::write(dir.path().join(other), content).unwrap();
+        }
+        if let Err(error) = survives(dir.path(), &shadow, 0) {
+            assert!(error.is_damage(), "without {name}: {error}");
+            lost += 1;
+        }
+    }
+    assert!(lost > 5, "{lost}");
     for (name, content) in files.iter().filter(|(_, content)| !content.is_empty()) {
         // Tables are alike: the footers of a few, samples of the rest.
         let table = name.ends_with(".ldb");
@@ -434,7 +446,8 @@ fn damaged_files_give_errors_but_never_wrong_answers() {
                 } else {
                     &mut harmless
                 } += 1;
-                if outcome.is_err() {
+                if let Err(error) = outcome {
+                    assert!(error.is_damage(), "{name} at {offset}: {error}");
                     *kinds.entry(name.clone()).or_insert(0) += 1;
                 }
             }
@@ -533,6 +546,7 @@ fn tables_that_rot_while_the_node_runs_give_errors() {
             Ok(found) => assert_eq!(found, shadow.account_at(address, top)),
             Err(error) => {
                 assert!(matches!(error, IndexError::Damaged(_)), "{error}");
+                assert_eq!(index.check(), Err(error.clone()));
                 assert_eq!(index.height_of(&shadow.chain[0].id), Err(error));
                 errors += 1;
             }
