@@ -1,12 +1,10 @@
 //! Who finds whom: before and after the others, with and without the discovery service,
 //! with another network's chain, with a long chain to fetch.
 
-mod support;
-
+use crate::support::{Discovery, Net, Node, PATIENCE, Sender, request, wait_for, wait_up_to};
 use ccoin_core::{encoding::decode, message::PeerAddress};
 use serde_json::{Value, json};
 use std::{fs, net::TcpListener, time::Duration};
-use support::{Discovery, Net, Node, PATIENCE, Sender, request, wait_for, wait_up_to};
 
 /// How often a node is listed anew.
 const RENEWAL: Duration = Duration::from_secs(30);

@@ -1,11 +1,9 @@
 //! Faults of the program that this one replaces, each under its name: none may come
 //! back. Only those that show in a whole system with one node stand here.
 
-mod support;
-
+use crate::support::{Node, Place, Sender, genesis, wait_for};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use support::{Node, Place, Sender, genesis, wait_for};
 
 #[test]
 fn a_restart_reuses_nonces_and_a_failed_request_burns_one() {

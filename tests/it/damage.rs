@@ -1,8 +1,7 @@
 //! Files that are gone, torn, or hold something else, and a disk that is full: a node
 //! starts again with everything it acknowledged, or it refuses and names the file.
 
-mod support;
-
+use crate::support::{Node, Place, Sender, genesis, request, wait_for};
 use ccoin_storage::{VoteFile, VoteRecord};
 use serde_json::{Value, json};
 use std::{
@@ -13,7 +12,6 @@ use std::{
     process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
-use support::{Node, Place, Sender, genesis, request, wait_for};
 
 const SLOT_MS: u64 = 1_000;
 

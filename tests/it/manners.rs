@@ -1,8 +1,7 @@
 //! How every binary refuses: the exit code, what happened with the values, what to do
 //! next, in at most five lines; at once, and without having changed anything.
 
-mod support;
-
+use crate::support::{Node, Place, genesis, request};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -13,7 +12,6 @@ use std::{
     process::Output,
     time::{Duration, Instant},
 };
-use support::{Node, Place, genesis, request};
 
 /// A run that must be refused with this code and all these words, and change nothing.
 fn refused(place: &Place, program: &str, options: &[&str], code: i32, words: &[&str]) {

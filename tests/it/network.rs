@@ -1,14 +1,12 @@
 //! Several nodes make one chain: whoever hands transactions in, whoever dies or hangs,
 //! whoever is cut off for a while.
 
-mod support;
-
+use crate::support::{Net, Node, request, wait_for};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
 };
-use support::{Net, Node, request, wait_for};
 
 const SLOT_MS: u64 = 1_000;
 

@@ -1,8 +1,7 @@
 //! Strangers that have proven a key: what they may say, what it costs them, and that a
 //! network's leader, chain and connections do not change by it.
 
-mod support;
-
+use crate::support::{Caller, Net, Node, Stranger, wait_for};
 use ccoin_core::{
     Address, Amount, BlockId, Height, PowNonce, StateHash, Timestamp, TxnsHash,
     block::{Block, Header, SignedHeader, VERSION, block_id},
@@ -18,7 +17,6 @@ use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
 };
-use support::{Caller, Net, Node, Stranger, wait_for};
 
 const SLOT_MS: u64 = 1_000;
 

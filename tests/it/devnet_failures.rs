@@ -1,8 +1,7 @@
 //! `ccoin devnet` where something is in its way: files that cannot be written, a start
 //! that was interrupted, a node that does not come back, an end that somebody delays.
 
-mod support;
-
+use crate::support::{Devnet, Place, genesis, send_signal, wait_for, wait_until_gone};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -11,7 +10,6 @@ use std::{
     process::Command,
     time::Duration,
 };
-use support::{Devnet, Place, genesis, send_signal, wait_for, wait_until_gone};
 
 /// Whoever presses Ctrl-C waits no longer.
 const SOON: Duration = Duration::from_secs(2);
