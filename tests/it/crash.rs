@@ -192,7 +192,7 @@ fn signed(place: &Place, net: &BlockId) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn kill_9_while_a_block_is_applied_leaves_a_node_stuck_for_ever() {
+fn a_node_killed_at_any_moment_starts_again_with_all_it_acknowledged() {
     let kills = environment("CCOIN_KILLS").unwrap_or(4);
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = environment("CCOIN_SEED").unwrap_or(clock.as_nanos() as u64 | 1);

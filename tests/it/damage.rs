@@ -230,7 +230,7 @@ fn a_damaged_checkpoint_is_passed_over() {
 }
 
 #[test]
-fn a_pool_log_torn_at_its_end() {
+fn a_pool_log_torn_at_its_end_keeps_what_was_acknowledged() {
     let (mut settled, mut node) = Settled::new();
     let answers = settled.answers(&node);
     let pool = |settled: &Settled| {

@@ -123,7 +123,7 @@ fn an_advertised_place_is_listed_until_the_node_stops() {
 }
 
 #[test]
-fn signals_and_the_log_file() {
+fn a_daemon_obeys_signals_and_reopens_its_log_file() {
     let place = place();
     let mut command = place.command("discovery", &["-p", "0", "-h", "127.0.0.1", "--daemon"]);
     let options = [
@@ -192,7 +192,7 @@ fn refusals_name_the_remedy() {
 }
 
 #[test]
-fn help_and_version() {
+fn help_and_version_end_well() {
     let place = place();
     let help = place.ok("discovery", &["--help"]);
     for word in [

@@ -137,7 +137,7 @@ fn foreigners(door: &str, refused: &AtomicUsize, stop: &mpsc::Receiver<()>) {
 }
 
 #[test]
-fn strangers_at_the_door_harm_nobody() {
+fn strangers_at_the_port_neither_slow_nor_swell_a_node() {
     let mining = json!({"min_bound": 1, "interval": 2, "max_bound": 500});
     let mut net = Net::found(&mining, 1_000, 2, 0);
     net.start_all();

@@ -110,7 +110,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// Nobody is told that the other has gone: no `FIN`, no `RST`, only silence.
 #[test]
-fn a_cable_is_pulled() {
+fn both_sides_of_a_pulled_cable_go_on_and_join_again() {
     let Some(mut wide) = Wide::found() else {
         return;
     };
@@ -268,7 +268,7 @@ const DELAY: Duration = Duration::from_secs(10);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 #[test]
-fn a_host_that_is_a_nuisance_is_one_to_nobody_else() {
+fn a_rude_host_is_delayed_and_others_are_not() {
     let Some(mut wide) = Wide::found() else {
         return;
     };
