@@ -1,5 +1,5 @@
-//! Faults of the program that this one replaces, each under its name: none may come
-//! back. Only those that show in a whole system with one node stand here.
+//! What the program that this one replaces got wrong. Only what shows in a whole system
+//! with one node stands here.
 
 use crate::support::{Node, Place, Sender, genesis, wait_for};
 use serde_json::{Value, json};
