@@ -1,26 +1,27 @@
 //! `discovery`: the service through which nodes find each other. Reads options, opens
-//! directory and socket, serves until a signal, and keeps the registry at the end.
+//! directory and socket, serves until a signal, and writes the registry at the end.
 
 mod signals;
 
 use ccoin_discovery::{Service, Store};
 use ccoin_home::{
-    DaemonOptions, ExitCode, Failure, LogSink, ProcessFile, environment, panics, run,
+    DaemonOptions, ExitCode, Failure, LogSink, ProcessFile, environment, panics, replace_file, run,
 };
+use ccoin_node::clock;
 use clap::{ArgAction, Parser};
 use signals::{Signals, Told};
 use std::{
-    io,
-    net::ToSocketAddrs as _,
+    fs, io,
+    net::{SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
-    process::ExitCode as ProcessExitCode,
+    process::{self, ExitCode as ProcessExitCode},
     sync::Arc,
     time::Duration,
 };
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-/// Connections that the system holds while all places are taken.
+/// Connections that wait in the system's queue.
 const BACKLOG: u32 = 1_024;
 
 /// Run the service through which nodes find each other
@@ -38,7 +39,8 @@ struct Options {
         env = "CCOIN_DISCOVERY_HOST"
     )]
     host: String,
-    /// Where the registry is kept over a restart, default ~/.ccoin/discovery
+    /// Keeps the registry over a restart, and discovery.json with process and address while the
+    /// service runs; default ~/.ccoin/discovery
     #[arg(long, value_name = "DIR", env = "CCOIN_DISCOVERY_DATA_DIR")]
     data_dir: Option<PathBuf>,
     /// Write the process id to FILE when the service is ready; removed at the end
@@ -88,18 +90,20 @@ fn start(options: &Options) -> Result<(), Failure> {
 async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), Failure> {
     let mut signals = Signals::new(&options.daemon)?;
     signals::feed_watchdog();
-    let (listener, port) = listen(&options.host, options.port)?;
+    let (listener, address) = listen(&options.host, options.port)?;
     let store = Store::open(data_dir)?;
     let _pid_file = options.daemon.write_pid()?;
     let ready_file = ProcessFile::new(options.ready_file.as_deref())?;
     ready_file.clear()?;
-    let service = Arc::new(Service::new(store.load()));
+    let service = Arc::new(Service::new(store.load(clock::wall()), clock::wall));
     let stop = CancellationToken::new();
     let router = ccoin_discovery::router(Arc::clone(&service));
     let serving = tokio::spawn(ccoin_discovery::serve(listener, router, stop.clone()));
     let written = CancellationToken::new();
     let keeping = tokio::spawn(ccoin_discovery::keep(store, service, written.clone()));
-    let host = &options.host;
+    let address_file = data_dir.join("discovery.json");
+    write_address(&address_file, address)?;
+    let (host, port) = (&options.host, address.port());
     tracing::info!("Discovery Service listens on port={port} and host={host}");
     signals::tell_ready(&ready_file);
     while signals.next().await == Told::Reload {
@@ -112,13 +116,23 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     signals::tell_stopping();
     stop.cancel();
     let served = serving.await;
-    // After the last request, so that the file holds what was answered.
+    // After the last request, so that the file holds every answered change.
     written.cancel();
     let kept = keeping.await;
+    let _ = fs::remove_file(address_file);
     tracing::info!("Discovery Service ended");
     served.and(kept).map_err(|_| {
         let message = "the service did not end in order";
         Failure::new(ExitCode::Unexpected, message).hint("the log says more")
+    })
+}
+
+/// Writes process and address for programs on this host, as `node.json` of a node.
+fn write_address(file: &Path, address: SocketAddr) -> Result<(), Failure> {
+    let text = serde_json::json!({"pid": process::id(), "http": address}).to_string();
+    replace_file(file, format!("{text}\n").as_bytes(), 0o644).map_err(|error| {
+        let message = format!("cannot write {}: {error}", file.display());
+        Failure::new(ExitCode::BadConfig, message)
     })
 }
 
@@ -138,8 +152,8 @@ fn data_dir(options: &Options) -> Result<PathBuf, Failure> {
     })
 }
 
-/// A socket that accepts, and its port.
-fn listen(host: &str, port: u16) -> Result<(TcpListener, u16), Failure> {
+/// A socket that accepts, and its address.
+fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Failure> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AddrInUse => Failure::new(
             ExitCode::Busy,
@@ -168,6 +182,6 @@ fn listen(host: &str, port: u16) -> Result<(TcpListener, u16), Failure> {
     socket.set_reuseaddr(true).map_err(failed)?;
     socket.bind(address).map_err(failed)?;
     let listener = socket.listen(BACKLOG).map_err(failed)?;
-    let port = listener.local_addr().map_err(failed)?.port();
-    Ok((listener, port))
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }

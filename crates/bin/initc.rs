@@ -8,7 +8,7 @@ use ccoin_core::{
 use ccoin_home::{Config, DataDir, ExitCode, Failure, environment, run};
 use ccoin_node::{
     ChainPaths, NodeError, clock,
-    founding::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
+    genesis_mining::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
 };
 use ccoin_storage::ChainLock;
 use clap::{ArgAction, Parser};
@@ -201,7 +201,7 @@ fn mine(document: &GenesisDocument) -> anyhow::Result<Genesis> {
     let bad = |error: ccoin_core::genesis::GenesisError| {
         Failure::new(ExitCode::BadConfig, error.to_string())
     };
-    let unmined = UnminedGenesis::new(document, clock::now()).map_err(bad)?;
+    let unmined = UnminedGenesis::new(document, clock::wall()).map_err(bad)?;
     let mut told = Instant::now();
     let genesis = mine_genesis(unmined, &mut |tries| {
         if told.elapsed() > Duration::from_secs(1) {

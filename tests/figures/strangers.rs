@@ -6,17 +6,18 @@
 
 use crate::{
     network::{BenchNet, median, newcomer, start},
-    support::Node,
+    support::{Node, tls},
 };
 use ccoin_core::{
     BlockId, Hash, Height, Timestamp,
     message::{Hello, Message, NodeType, PROTOCOL, frame},
 };
 use ccoin_crypto::SecretKey;
+use rustls::ClientConnection;
 use serde_json::Value;
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
@@ -113,14 +114,24 @@ pub(crate) fn knock() {
             scope.spawn(move || {
                 loop {
                     if let Ok(mut stream) = open() {
-                        // It may have hung up already.
-                        let _ = stream.write_all(&words);
+                        let _ = knock_once(&mut stream, &words);
                         until_closed(stream);
                     }
                 }
             });
         }
     });
+}
+
+/// Says its words inside TLS; the node may have hung up already.
+fn knock_once(stream: &mut TcpStream, words: &[u8]) -> io::Result<()> {
+    let name = tls::NAME.try_into().unwrap();
+    let mut connection = ClientConnection::new(tls::client(1), name).unwrap();
+    connection.writer().write_all(words)?;
+    while connection.is_handshaking() || connection.wants_write() {
+        connection.complete_io(stream)?;
+    }
+    Ok(())
 }
 
 fn until_closed(mut stream: TcpStream) {
@@ -147,6 +158,7 @@ fn words() -> [Vec<u8>; 4] {
         public_key: key,
         node_type: NodeType::Basic,
         listen_port: 0,
+        place: String::new(),
         height: Height::GENESIS,
         final_number: Height::GENESIS,
         clock: Timestamp::ZERO,

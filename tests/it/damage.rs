@@ -161,7 +161,10 @@ fn without_a_sound_vote_file_blocks_are_signed_from_the_next_slot_on() {
         let before = slot_now();
         let mut node = settled.place.spawn(&[]);
         let line = node.line("the vote file");
-        assert!(line.contains("from the next slot on"), "{line}");
+        assert!(
+            line.contains("makes no block before the slot after the next"),
+            "{line}"
+        );
         node.ready();
         settled.send(&node, 1);
         node.reach(5);

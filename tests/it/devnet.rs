@@ -1,5 +1,5 @@
-//! `ccoin devnet` with the real binaries: what it says is true, it obeys, it continues,
-//! and nothing of it outlives it.
+//! `ccoin devnet` with the real binaries: its report is true, it executes commands, it can be
+//! continued, and no process outlives it.
 
 use crate::support::{
     Devnet, PATIENCE, Place, genesis, lives, request, send_signal, wait_for, wait_until_gone,
@@ -96,7 +96,7 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
         }
     }
 
-    // One that hangs does not keep the traffic of the others waiting.
+    // A node that hangs does not delay the traffic of the others.
     let last = devnet.nodes().last().unwrap();
     let hung = u32::try_from(last["pid"].as_u64().unwrap()).unwrap();
     send_signal("STOP", hung);
@@ -105,10 +105,12 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
         get(&devnet.nodes()[0]["http"], &path)["nonce"].as_u64()
     };
     let before = sent().unwrap();
-    // Whoever waited for an answer of it would wait ten seconds.
-    wait_up_to(Duration::from_secs(8), "transfers of three seconds", || {
-        (sent().unwrap() > before + 60).then_some(())
-    });
+    // An answer of the hung node would be waited for during 20 s.
+    wait_up_to(
+        Duration::from_secs(15),
+        "transfers of three seconds",
+        || (sent().unwrap() > before + 60).then_some(()),
+    );
     send_signal("CONT", hung);
 
     let (status, took) = devnet.end("INT");
@@ -175,7 +177,7 @@ fn a_killed_parent_takes_its_children_along_and_the_network_continues() {
 }
 
 #[test]
-fn nodes_stop_and_start_when_they_are_told() {
+fn nodes_stop_start_and_die_on_command() {
     let place = place();
     let none = place.run("ccoin", &["devnet", "stop", "validator-1"]);
     assert_eq!(none.status.code(), Some(4));
@@ -185,46 +187,46 @@ fn nodes_stop_and_start_when_they_are_told() {
         last["name"].as_str().unwrap(),
         last["pid"].as_u64().unwrap(),
     );
-    let order = |verb: &str, node: &str| place.run("ccoin", &["devnet", verb, node]);
+    let send = |verb: &str, node: &str| place.run("ccoin", &["devnet", verb, node]);
 
     for (verb, done) in [("stop", "is stopped"), ("kill", "is killed")] {
-        let output = order(verb, name);
+        let output = send(verb, name);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let said = String::from_utf8(output.stdout).unwrap();
         assert_eq!(said, format!("{name} {done}\n"));
         assert!(request(socket(&last["http"]), "GET", "/readyz", &[], "").is_err());
-        assert_eq!(order(verb, name).status.code(), Some(6), "{verb} twice");
+        assert_eq!(send(verb, name).status.code(), Some(6), "{verb} twice");
 
-        let output = order("start", name);
+        let output = send("start", name);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert_eq!(get(&last["http"], "/v1/status")["address"], last["address"]);
-        let again = order("start", name);
+        let again = send("start", name);
         let said = String::from_utf8(again.stderr).unwrap();
         assert_eq!(again.status.code(), Some(6), "{said}");
         assert!(said.contains("runs already"), "{said}");
     }
     assert!(!lives(pid));
-    let unknown = order("stop", "validator-99");
+    let unknown = send("stop", "validator-99");
     let said = String::from_utf8(unknown.stderr).unwrap();
     assert!(
         said.contains("validator-99") && said.contains("validator-1"),
         "{said}"
     );
 
-    // Other commands find this network, too: the port is the one that they ask.
+    // The file for other commands has the new process.
     let file = place.path(&format!(".ccoin/devnet/{}.json", devnet.process.id()));
     let live: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let now = live["nodes"].as_array().unwrap().last().unwrap()["pid"].as_u64();
     assert!(lives(now.unwrap()));
 
-    // One that dies by itself is told, and the network goes on.
+    // A death without a command is reported, and the network goes on.
     send_signal("KILL", u32::try_from(now.unwrap()).unwrap());
     let died = format!("{name} ended: signal: 9");
     wait_for("the news of its death", || {
         let line = devnet.said.recv_timeout(PATIENCE).unwrap();
         line.starts_with(&died).then_some(())
     });
-    assert_eq!(order("start", name).status.code(), Some(0));
+    assert_eq!(send("start", name).status.code(), Some(0));
     assert_eq!(devnet.end("INT").0.code(), Some(0));
 }
 

@@ -1,5 +1,5 @@
-//! `ccoin devnet` where something is in its way: files that cannot be written, a start
-//! that was interrupted, a node that does not come back, an end that somebody delays.
+//! `ccoin devnet` under failures: files that cannot be written, an interrupted start, a node
+//! that does not start again, clients and services that hang at the end.
 
 use crate::support::{Devnet, Place, genesis, send_signal, wait_for, wait_until_gone};
 use serde_json::{Value, json};
@@ -11,8 +11,9 @@ use std::{
     time::Duration,
 };
 
-/// Whoever presses Ctrl-C waits no longer.
-const SOON: Duration = Duration::from_secs(2);
+/// Without the rules for a quick end, a process that hangs takes these five seconds. The
+/// README promises two; a loaded machine may need more.
+const SOON: Duration = Duration::from_secs(5);
 
 /// A small network with temporary directories inside of `place`.
 fn command(place: &Place, options: &[&str]) -> Command {
@@ -44,7 +45,7 @@ fn place() -> Place {
     Place::new(&genesis(&json!({}), 500, &[]))
 }
 
-/// Its own file is not what a network lives of.
+/// The file in `~/.ccoin/devnet` is for other commands only.
 #[test]
 fn a_network_that_cannot_be_announced_runs_nevertheless() {
     let place = place();
@@ -65,9 +66,9 @@ fn a_network_that_cannot_be_announced_runs_nevertheless() {
     end_well(devnet);
 }
 
-/// However the making of a network ends, the next one in its directory is made.
+/// After a kill and after a Ctrl-C, the next start in the same directory makes a network.
 #[test]
-fn a_founding_that_came_to_nothing_starts_over() {
+fn an_interrupted_init_starts_over() {
     let place = place();
     let options = ["--data-dir", "net", "--accounts", "2"];
     let alice = place.path("net/accounts/alice");
@@ -94,7 +95,7 @@ fn a_founding_that_came_to_nothing_starts_over() {
 
 /// The address of a unix socket has room for about 100 bytes, a path for 4,096.
 #[test]
-fn a_long_path_is_no_obstacle() {
+fn a_network_in_a_long_path_takes_commands() {
     let place = place();
     let dir = format!("{}/net", "d".repeat(150));
     let devnet = start(&place, &["--accounts", "0", "--data-dir", &dir]);
@@ -105,9 +106,8 @@ fn a_long_path_is_no_obstacle() {
     end_well(devnet);
 }
 
-/// What cannot work is refused before anything is made, or started.
 #[test]
-fn traffic_without_accounts_is_refused_at_once() {
+fn traffic_without_accounts_is_refused_before_a_file_is_made() {
     let place = place();
     let refused = |options: &[&str]| {
         let mut command = place.command("ccoin", &["devnet", "--traffic", "9"]);
@@ -133,7 +133,7 @@ fn traffic_without_accounts_is_refused_at_once() {
     assert_eq!(after, log, "nothing was started");
 }
 
-/// Whoever waits for the file must not find the one of yesterday.
+/// A file of an earlier run would tell a script that waits for it that the network is ready.
 #[test]
 fn the_ready_file_is_there_while_the_network_is_ready() {
     let place = place();
@@ -145,7 +145,7 @@ fn the_ready_file_is_there_while_the_network_is_ready() {
         &["devnet", "--data-dir", "ccoin.json", ready[0], ready[1]],
     );
     assert_eq!(refused.status.code(), Some(3));
-    assert!(!file.exists(), "nothing is ready");
+    assert!(!file.exists(), "no network is ready");
 
     fs::write(&file, "of yesterday").unwrap();
     let devnet = start(&place, &["--accounts", "0", ready[0], ready[1]]);
@@ -158,7 +158,7 @@ fn the_ready_file_is_there_while_the_network_is_ready() {
     assert!(!file.exists());
 }
 
-/// Whoever gives an order learns as much as whoever looks at the network.
+/// The caller of `devnet start` sees the last line of the log of the node.
 #[test]
 fn a_start_that_fails_says_why() {
     let place = place();
@@ -182,7 +182,7 @@ fn a_start_that_fails_says_why() {
     end_well(devnet);
 }
 
-/// A request that is never finished, and being read already.
+/// A request whose body the node already reads, and which never ends.
 fn half_open(node: &Value) -> TcpStream {
     let place = node["http"].as_str().unwrap().strip_prefix("http://");
     let mut stream = TcpStream::connect(place.unwrap()).unwrap();
@@ -200,14 +200,14 @@ fn half_open(node: &Value) -> TcpStream {
 }
 
 #[test]
-fn nobody_delays_the_end() {
+fn open_requests_and_a_hung_discovery_do_not_delay_the_end() {
     let place = place();
     let mut devnet = start(&place, &["--accounts", "0"]);
     let nodes = devnet.report["nodes"].as_array().unwrap();
     let _open: Vec<TcpStream> = nodes.iter().map(half_open).collect();
     let (status, took) = devnet.end("INT");
     assert_eq!(status.code(), Some(0), "{}", devnet.all_said());
-    assert!(took <= SOON, "an open request: {took:?}");
+    assert!(took < SOON, "an open request: {took:?}");
 
     let mut devnet = start(&place, &["--accounts", "0"]);
     let _open: Vec<TcpStream> = devnet.nodes().iter().map(half_open).collect();
@@ -215,12 +215,12 @@ fn nobody_delays_the_end() {
     send_signal("STOP", u32::try_from(discovery).unwrap());
     let (status, took) = devnet.end("INT");
     assert_eq!(status.code(), Some(0), "{}", devnet.all_said());
-    assert!(took <= SOON, "and a hung discovery service: {took:?}");
+    assert!(took < SOON, "and a hung discovery service: {took:?}");
 }
 
-/// Nobody can clean up after a kill -9 but the next one that comes along.
+/// The temporary directory of a network that was killed holds keys.
 #[test]
-fn keys_of_a_network_that_was_killed_do_not_stay() {
+fn the_next_start_removes_the_directory_of_a_killed_network() {
     let place = place();
     let entries = |dir: &str| fs::read_dir(place.path(dir)).unwrap().count();
     let mut early = spawn(&place, &[]);
@@ -233,11 +233,11 @@ fn keys_of_a_network_that_was_killed_do_not_stay() {
     });
     early.end("KILL");
     wait_until_gone(&[discovery]);
-    // This one makes its directories elsewhere, so that only its announcement tells.
     let mut late = start(&place, &["--accounts", "0"]);
-    assert_eq!(entries("tmp"), 1, "the early one has gone");
+    assert_eq!(entries("tmp"), 1, "the early one is removed");
     late.end("KILL");
     wait_until_gone(&late.pids());
+    // As if TMPDIR had changed: only the file in `~/.ccoin/devnet` names the directory.
     fs::rename(place.path("tmp"), place.path("before")).unwrap();
     let announced = place.path(&format!(".ccoin/devnet/{}.json", late.process.id()));
     let text = fs::read_to_string(&announced).unwrap();

@@ -70,6 +70,9 @@ fn members_are_there_after_a_restart() {
             .filter(|text| text.ends_with('\n'))
     });
     assert_eq!(pid.trim_end(), service.0.pid().to_string());
+    let address_file = place.path(".ccoin/discovery/discovery.json");
+    let address: Value = serde_json::from_slice(&fs::read(&address_file).unwrap()).unwrap();
+    assert_eq!(address, json!({"pid": service.0.pid(), "http": service.1}));
     let record = record(&SecretKey::generate(2048).unwrap());
     let all = json!({"command": "get_all"});
     assert_eq!(service.post(&all), json!([]));

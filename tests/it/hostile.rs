@@ -11,6 +11,8 @@ use serde_json::json;
 use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
+    io::{self, Read as _, Write as _},
+    net::{Shutdown, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -98,6 +100,18 @@ fn rubbish(seed: &mut u64) -> Vec<Vec<u8>> {
     rubbish
 }
 
+/// Sends bytes without TLS and waits for the end of the connection.
+fn without_tls(door: &str, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(door).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // the node may have closed already
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(Shutdown::Write);
+    let read = stream.read_to_end(&mut Vec::new());
+    let open = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+    assert!(!open, "the connection stays open: {bytes:?}");
+}
+
 /// Keeps `SILENT` connections that say nothing until it is told to stop, counts those that
 /// it opened and hands over those of the end.
 fn crowd(door: &str, opened: &AtomicUsize, stop: &mpsc::Receiver<()>) -> Vec<Caller> {
@@ -170,6 +184,7 @@ fn strangers_at_the_port_neither_slow_nor_swell_a_node() {
                 let since = Instant::now();
                 caller.write(&bytes);
                 caller.closed();
+                without_tls(door, &bytes);
                 let took = since.elapsed();
                 assert!(took < HANDSHAKE, "{took:?}: {bytes:?}");
                 slowest = slowest.max(pay(net.node(index)));

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, process::Command};
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("ccoin-crypto", &[], PURE),
     ("ccoin-core", &["crypto"], PURE),
+    ("ccoin-sim", &["core", "crypto"], PURE),
     (
         "ccoin-storage",
         &["core", "crypto"],
@@ -18,6 +19,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["storage", "core", "crypto"],
         &["tokio", "axum", "hyper"],
     ),
+    ("ccoin-http", &[], &["clap", "rusty-leveldb", "rmp-serde"]),
     (
         "ccoin-p2p",
         &["core", "crypto"],
@@ -30,17 +32,17 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "ccoin-api",
-        &["node", "core", "crypto"],
+        &["node", "http", "core", "crypto"],
         &["clap", "rusty-leveldb"],
     ),
     (
         "ccoin-client",
-        &["home", "core", "crypto"],
+        &["http", "home", "core", "crypto"],
         &["axum", "rusty-leveldb"],
     ),
     (
         "ccoin-discovery",
-        &["home", "core", "crypto"],
+        &["http", "home", "core", "crypto"],
         &["clap", "rusty-leveldb"],
     ),
 ];

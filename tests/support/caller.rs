@@ -1,28 +1,31 @@
-//! A peer written by hand over a plain socket: it hears every word of a node, also the
-//! last one. It answers nothing by itself.
+//! A peer written by hand over TLS: it hears every message of a node, also the last one. It
+//! answers none by itself.
 
-use super::PATIENCE;
+use super::{PATIENCE, tls};
 use ccoin_core::{
     BlockId, Hash, Height, Timestamp,
     message::{Bye, Header, Hello, Message, NodeType, PROTOCOL, frame, okay_digest},
 };
 use ccoin_crypto::SecretKey;
+use rustls::{ClientConnection, StreamOwned};
 use std::{
     io::{self, Read as _, Write as _},
     net::TcpStream,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// One connection.
-pub(crate) struct Caller(TcpStream);
+/// One connection; its TLS handshake begins with the first message.
+pub(crate) struct Caller(StreamOwned<ClientConnection, TcpStream>);
 
 impl Caller {
-    /// Nothing is said yet.
+    /// Sends no byte yet.
     pub(crate) fn connect(place: &str) -> Self {
         let stream = TcpStream::connect(place).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self(stream)
+        let name = tls::NAME.try_into().unwrap();
+        let connection = ClientConnection::new(tls::client(1), name).unwrap();
+        Self(StreamOwned::new(connection, stream))
     }
 
     /// Connects and proves a key; or how the node has refused that.
@@ -35,9 +38,17 @@ impl Caller {
             Some(Message::Bye(bye)) => return Err(bye),
             other => panic!("neither ACK nor BYE but {other:?}"),
         };
-        let signature = key.sign(&okay_digest(&mine, &theirs)).unwrap();
+        let digest = okay_digest(&caller.binding(), &mine, &theirs);
+        let signature = key.sign(&digest).unwrap();
         caller.say(&Message::Oky(signature));
         Ok(caller)
+    }
+
+    /// The exporter of RFC 9266.
+    fn binding(&self) -> Hash {
+        let (label, out) = (b"EXPORTER-Channel-Binding", [0; 32]);
+        let bytes = self.0.conn.export_keying_material(out, label, None);
+        Hash::new(bytes.unwrap())
     }
 
     pub(crate) fn say(&mut self, message: &Message) {
@@ -52,6 +63,7 @@ impl Caller {
     /// Any bytes; the other side may have hung up on those before.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes);
+        let _ = self.0.flush();
     }
 
     /// The next message; `None`: the other side has closed.
@@ -84,33 +96,42 @@ impl Caller {
             match self.0.read(&mut rest) {
                 Ok(0) => return,
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return,
-                Err(error) => panic!("the connection stays open: {error}"),
+                Err(error) if waits(&error) => panic!("the connection stays open: {error}"),
+                // reset, or cut within TLS
+                Err(_) => return,
             }
         }
     }
 
     /// Whether the other side has closed by now.
     pub(crate) fn is_closed(&mut self) -> bool {
-        self.0.set_nonblocking(true).unwrap();
+        self.0.sock.set_nonblocking(true).unwrap();
         let mut rest = [0; 4_096];
         let read = self.0.read(&mut rest);
-        self.0.set_nonblocking(false).unwrap();
+        self.0.sock.set_nonblocking(false).unwrap();
         match read {
             Ok(read) => read == 0,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            Err(error) => !waits(&error),
         }
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Option<()> {
         match self.0.read_exact(bytes) {
             Ok(()) => Some(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(error) if waits(&error) => {
                 panic!("neither a word nor the end of the connection")
             }
             Err(_) => None,
         }
     }
+}
+
+/// Whether a read has waited in vain.
+fn waits(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 /// What a node with this key and no blocks says of itself.
@@ -126,6 +147,7 @@ pub(crate) fn hello(key: &SecretKey, genesis_id: BlockId) -> Hello {
         public_key,
         node_type: NodeType::Basic,
         listen_port: 0,
+        place: String::new(),
         height: Height::ZERO,
         final_number: Height::ZERO,
         clock: Timestamp::new(now.as_millis().try_into().unwrap()).unwrap(),

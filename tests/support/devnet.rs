@@ -1,5 +1,5 @@
-//! A whole local network as a process of a test: started with `ccoin devnet --json`, read
-//! line by line, killed when dropped.
+//! A local network as a process of a test: started with `ccoin devnet --json`, read line by
+//! line, killed when dropped.
 
 use super::{send_signal, wait_for};
 use serde_json::Value;
@@ -15,18 +15,19 @@ use std::{
 /// How long a whole network may take to be ready.
 const READY: Duration = Duration::from_secs(60);
 
-/// A network, running or on its way.
+/// A network, starting or running.
 pub(crate) struct Devnet {
     pub(crate) process: Child,
     /// Its line of JSON; null before.
     pub(crate) report: Value,
-    /// What else it prints, line by line, on stdout and on stderr.
+    /// The other lines of stdout.
     pub(crate) printed: mpsc::Receiver<String>,
+    /// The lines of stderr.
     pub(crate) said: mpsc::Receiver<String>,
 }
 
 impl Devnet {
-    /// Starts one; it may not be ready for long.
+    /// Starts one without waiting for it.
     pub(crate) fn spawn(command: &mut Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
@@ -56,7 +57,7 @@ impl Devnet {
         self.report["nodes"].as_array().unwrap()
     }
 
-    /// The numbers of all child processes.
+    /// The ids of all child processes.
     pub(crate) fn pids(&self) -> Vec<u64> {
         let nodes = self.nodes().iter();
         let discovery = &self.report["discovery"];
@@ -90,7 +91,7 @@ impl Drop for Devnet {
     }
 }
 
-/// Reads lines as they come, so that nobody waits for them for ever.
+/// Reads lines on a thread, so that a test can wait for one with a deadline.
 fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (line, lines) = mpsc::channel();
     let from = BufReader::new(from);
@@ -102,7 +103,7 @@ fn lines(from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     lines
 }
 
-/// A process that has ended and was not waited for is gone, too.
+/// Does the process run? One that has ended and was not reaped does not.
 pub(crate) fn lives(pid: u64) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").map(|(_, rest)| rest.chars().next());

@@ -12,6 +12,8 @@ mod hosts;
 mod net;
 mod place;
 mod stranger;
+#[path = "../../crates/p2p/tests/it/tls.rs"]
+pub(crate) mod tls;
 
 pub(crate) use caller::{Caller, hello};
 use ccoin_core::BlockId;

@@ -7,7 +7,7 @@ use ccoin_core::{
     message::{Header, NodeType, frame},
 };
 use ccoin_crypto::SecretKey;
-use ccoin_p2p::{Connection, Frame, Limits, Local, Network, NetworkSetup};
+use ccoin_p2p::{ChainStatus, Connection, Frame, Limits, Network, NetworkSetup};
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -23,7 +23,7 @@ pub(crate) struct Stranger {
     runtime: Runtime,
     network: Network,
     connection: Connection,
-    _local: watch::Sender<Local>,
+    _local: watch::Sender<ChainStatus>,
 }
 
 impl Stranger {
@@ -43,7 +43,7 @@ impl Stranger {
     ) -> Self {
         let mut runtime = Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
-        let (sender, local) = watch::channel(Local {
+        let (sender, local) = watch::channel(ChainStatus {
             network_id: 7,
             genesis_id,
             height: Height::new(height).unwrap(),

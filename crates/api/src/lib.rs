@@ -1,31 +1,48 @@
-//! The HTTP API of a node: routes, JSON shapes, errors. It reads what the node has
-//! published and hands transactions in; it knows no rule and touches no file.
+//! The HTTP API of a node: routes, JSON, errors. It reads what the node has published
+//! and submits transactions. It contains no rule of the chain and touches no file.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod body;
-mod front;
-mod impatient;
-mod limits;
-mod original;
+mod json;
+mod legacy;
+mod no_chain;
 mod problem;
-mod server;
-mod shapes;
-mod submission;
+mod request;
+mod swap_router;
 mod v1;
-mod waiting;
 mod wallet;
 
-pub use front::Front;
-pub use server::serve;
-pub use waiting::{Waiting, waiting_router};
+pub use no_chain::{NoChain, no_chain_router};
+pub use swap_router::SwapRouter;
 pub use wallet::WalletGuard;
 
-use axum::{Router, routing::get};
-use ccoin_node::NodeHandle;
-use std::sync::Arc;
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Method, Response, header::ACCESS_CONTROL_ALLOW_ORIGIN},
+    middleware::map_response,
+    routing::get,
+};
+use ccoin_core::{Height, TxId, block::SealedBlock, transaction::VerifiedTransaction};
+use ccoin_http::{NOT_FOUND, Problem, ServerLimits, guard};
+use ccoin_node::{NodeHandle, TxStatus};
+use problem::{BLOCK_NOT_FOUND, TXN_NOT_FOUND, unreadable};
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
+use tower_http::normalize_path::NormalizePathLayer;
 
-/// What every handler holds.
+const LIMITS: ServerLimits = ServerLimits {
+    // A quarter of all: one host cannot keep the others out.
+    connections_per_address: 64,
+    idle: Some(Duration::from_secs(60)),
+    lifetime: None,
+    // A request that does not send its body delays the end of the node.
+    shutdown: Duration::from_secs(1),
+};
+
+/// The state of every handler.
 #[derive(Clone)]
 struct Api {
     node: NodeHandle,
@@ -39,14 +56,54 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
         node,
         guard: Arc::new(guard),
     };
-    Router::new()
-        .nest(&own, original::routes())
+    let routes = Router::new()
+        .nest(&own, legacy::routes())
         .nest("/v1", v1::routes())
         .route("/healthz", get(v1::healthz))
         .route("/readyz", get(v1::readyz))
-        .fallback(|| async { problem::Problem::not_found("no such path") })
-        .layer(axum::middleware::from_fn(limits::posts))
-        .layer(axum::middleware::map_response(problem::only_problems))
-        .layer(axum::middleware::map_response(limits::open_to_readers))
-        .with_state(api)
+        .fallback(|| async { Problem::new(NOT_FOUND, "no such path") });
+    finish(routes).with_state(api)
+}
+
+/// Serves until `stop`, then lets open requests finish for a moment. A slash at the end
+/// of a path is optional.
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let router = NormalizePathLayer::trim_trailing_slash().layer(router);
+    ccoin_http::serve(listener, router, LIMITS, stop).await;
+}
+
+/// The layers that the routers with and without a chain share.
+fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    guard(routes).layer(map_response(open_to_readers))
+}
+
+/// Pages of any origin may read. None may write: POST has no CORS header.
+async fn open_to_readers(method: Method, mut response: Response<Body>) -> Response<Body> {
+    if method == Method::GET || method == Method::HEAD {
+        let any = HeaderValue::from_static("*");
+        response
+            .headers_mut()
+            .insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    }
+    response
+}
+
+impl Api {
+    async fn block(&self, number: Height) -> Result<SealedBlock, Problem> {
+        let found = self.node.reader().block(number).await;
+        found
+            .map_err(unreadable)?
+            .ok_or_else(|| no_such_block(number))
+    }
+
+    async fn transaction(&self, id: TxId) -> Result<(VerifiedTransaction, TxStatus), Problem> {
+        let found = self.node.reader().transaction(id).await;
+        found
+            .map_err(unreadable)?
+            .ok_or_else(|| Problem::new(TXN_NOT_FOUND, format!("there is no transaction {id}")))
+    }
+}
+
+fn no_such_block(number: Height) -> Problem {
+    Problem::new(BLOCK_NOT_FOUND, format!("there is no block {number}"))
 }

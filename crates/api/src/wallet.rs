@@ -1,12 +1,11 @@
-//! The wallet path: the one request that spends the node's own coins. Whoever asks
-//! must hold the token, and must not be a page of somebody else's in a browser.
+//! The wallet path: the one request that spends the node's own coins. The caller must
+//! hold the token, and must not be a page of another origin in a browser.
 
 use crate::{
     Api,
-    body::{LIMIT, json_bytes, parse_object, require_json},
-    problem::Problem,
-    shapes::{Time, TxnShape},
-    submission::{address, amount},
+    json::{Time, TxnJson},
+    problem::{BAD_ADDRESS, FORBIDDEN_ORIGIN, TOKEN_REQUIRED, refused},
+    request::{BODY_LIMIT, address, amount, json_body},
 };
 use axum::{
     Json,
@@ -15,6 +14,7 @@ use axum::{
 };
 use ccoin_core::Address;
 use ccoin_crypto::PublicKey;
+use ccoin_http::{Problem, body::require_json, json::parse_object};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, net::IpAddr};
@@ -22,9 +22,9 @@ use std::{borrow::Cow, net::IpAddr};
 /// Longest text of a recipient: hex of the PEM of a 4096-bit key.
 const MAX_RECIPIENT: usize = 4_096;
 
-/// Who may use the wallet path.
+/// The conditions of the wallet path.
 pub struct WalletGuard {
-    /// Compares a presented token with the node's, in constant time.
+    /// Compares a presented token with the node's in constant time.
     pub token_matches: Box<dyn Fn(&str) -> bool + Send + Sync>,
     /// `http.allow_host`.
     pub hosts: Vec<String>,
@@ -39,20 +39,13 @@ impl WalletGuard {
                 .get(name)
                 .and_then(|value: &header::HeaderValue| value.to_str().ok())
         };
-        let bearer = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        if !bearer.is_some_and(|token| (self.token_matches)(token)) {
-            return Err(Problem::token_required(
-                "the Authorization header does not carry this node's token",
-            )
-            .hint("send Authorization: Bearer <content of api.token in the data directory>"));
-        }
+        self.check_token(text(header::AUTHORIZATION))?;
         require_json(headers)?;
         let host = text(header::HOST).unwrap_or("");
         if !self.knows_host(host) {
-            return Err(Problem::forbidden_origin(
-                "the Host header names a host that this node does not answer to",
-            )
-            .values(host, "an IP address, localhost, or one of http.allow_host"));
+            let detail = "the Host header names a host that this node does not answer to";
+            return Err(Problem::new(FORBIDDEN_ORIGIN, detail)
+                .values(host, "an IP address, localhost, or one of http.allow_host"));
         }
         let Some(origin) = headers.get(header::ORIGIN) else {
             return Ok(());
@@ -62,12 +55,25 @@ impl WalletGuard {
         if own || (origin != "null" && self.origins.iter().any(|allowed| allowed == origin)) {
             return Ok(());
         }
-        Err(
-            Problem::forbidden_origin("the request comes from a page of another origin").values(
-                origin,
-                format!("http://{host}, or one of http.allow_origin"),
-            ),
-        )
+        let detail = "the request comes from a page of another origin";
+        let expected = format!("http://{host}, or one of http.allow_origin");
+        Err(Problem::new(FORBIDDEN_ORIGIN, detail).values(origin, expected))
+    }
+
+    /// The name of the scheme has no case (RFC 9110, 11.1).
+    fn check_token(&self, authorization: Option<&str>) -> Result<(), Problem> {
+        let detail = match authorization.map(|value| value.split_once(' ').unwrap_or((value, ""))) {
+            None => "the Authorization header is missing",
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => {
+                if (self.token_matches)(token) {
+                    return Ok(());
+                }
+                "the token is not this node's"
+            }
+            Some(_) => "the scheme of the Authorization header is not Bearer",
+        };
+        Err(Problem::new(TOKEN_REQUIRED, detail)
+            .hint("send Authorization: Bearer <content of api.token in the data directory>"))
     }
 
     fn knows_host(&self, host: &str) -> bool {
@@ -100,28 +106,27 @@ struct Payment<'a> {
 pub(crate) async fn pay(
     State(api): State<Api>,
     request: Request,
-) -> Result<Json<TxnShape>, Problem> {
+) -> Result<Json<TxnJson>, Problem> {
     api.guard.admit(request.headers())?;
-    let bytes = json_bytes(request, LIMIT).await?;
+    let bytes = json_body(request, BODY_LIMIT).await?;
     let payment: Payment<'_> = parse_object(&bytes)?;
     let to = recipient(&payment.sendto_address)?;
     let amount = amount(payment.amount.get())?;
     let data = payment.data;
-    // On its own: whoever hangs up must not stop a payment between its number and the
-    // queue, where the next one would get the same number.
+    // A task of its own: a client that hangs up must not stop a payment between its number
+    // and the queue, where the next one would get the same number.
     let paying = tokio::spawn(async move { api.node.pay(to, amount, data).await });
     let paid = paying.await;
-    let txn = paid.map_err(|_| Problem::internal("the payment did not end in order"))??;
-    Ok(Json(TxnShape::new(&txn, Time::Seconds)))
+    let txn = paid.map_err(|_| Problem::internal("the payment did not end in order"))?;
+    let txn = txn.map_err(refused)?;
+    Ok(Json(TxnJson::new(&txn, Time::Seconds)))
 }
 
 /// An address, or a public key in any of its text forms.
 fn recipient(text: &str) -> Result<Address, Problem> {
     if text.len() > MAX_RECIPIENT {
-        return Err(Problem::bad_address(format!(
-            "{} characters are neither an address nor a key",
-            text.len()
-        )));
+        let detail = format!("{} characters are neither an address nor a key", text.len());
+        return Err(Problem::new(BAD_ADDRESS, detail));
     }
     address(text).or_else(|problem| {
         PublicKey::from_text(text)

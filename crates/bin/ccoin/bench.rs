@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ccoin_client::NodeUrl;
 use ccoin_client::bench::{self, BenchRun, NewBench};
-use ccoin_client::devnet::LiveDevnet;
+use ccoin_client::devnet::RunningDevnet;
 use ccoin_home::{Failure, environment};
 use clap::{ArgGroup, Args};
 
@@ -135,7 +135,7 @@ fn make_network(options: &Options, dir: &Path, network: &Network) -> anyhow::Res
 
 fn measure(options: &Options, keys: &Path, load: &Load) -> anyhow::Result<()> {
     let local = local_node(options.config.as_deref())?;
-    let newest = || LiveDevnet::newest(&environment);
+    let newest = || RunningDevnet::newest(&environment).ok()?.url();
     let url = NodeUrl::choose(options.url.as_deref(), local.as_ref(), newest);
     let url = url.map_err(Failure::from)?;
     let report = bench::run(&BenchRun {

@@ -1,9 +1,9 @@
-//! `ccoin devnet`: runs a local network, or gives an order to the newest one that runs.
+//! `ccoin devnet`: runs a local network, or sends a command to the newest one that runs.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ccoin_client::devnet::{self, DevnetError, LiveDevnet, NewDevnet, Order, Verb, block_time};
+use ccoin_client::devnet::{self, NewDevnet, NodeCommand, RunningDevnet, Verb, block_time};
 use ccoin_home::{ExitCode, Failure, environment};
 use clap::{Args, Subcommand};
 
@@ -34,11 +34,11 @@ pub(crate) struct Devnet {
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     #[command(subcommand)]
-    order: Option<NodeOrder>,
+    change: Option<Change>,
 }
 
 #[derive(Debug, Subcommand)]
-enum NodeOrder {
+enum Change {
     /// End a node in order
     Stop {
         /// Its name: validator-1, basic-1 ...
@@ -59,7 +59,7 @@ enum NodeOrder {
 impl Devnet {
     /// Does what the options say.
     pub(crate) fn run(&self, options: &Options) -> anyhow::Result<()> {
-        let Some(order) = &self.order else {
+        let Some(change) = &self.change else {
             return Ok(devnet::run(&NewDevnet {
                 validators: self.validators,
                 basics: self.basics,
@@ -72,18 +72,13 @@ impl Devnet {
             })?);
         };
         self.refuse_settings()?;
-        let (verb, node) = match order {
-            NodeOrder::Stop { node } => (Verb::Stop, node),
-            NodeOrder::Start { node } => (Verb::Start, node),
-            NodeOrder::Kill { node } => (Verb::Kill, node),
+        let (verb, node) = match change {
+            Change::Stop { node } => (Verb::Stop, node),
+            Change::Start { node } => (Verb::Start, node),
+            Change::Kill { node } => (Verb::Kill, node),
         };
-        let order = Order {
-            verb,
-            node: node.clone(),
-        };
-        let live = LiveDevnet::newest(&environment).ok_or(DevnetError::NoneLive);
-        let done = live.and_then(|live| devnet::tell(&live, &order));
-        let done = done.map_err(Failure::from)?;
+        let node = node.clone();
+        let done = RunningDevnet::newest(&environment)?.send(&NodeCommand { verb, node })?;
         if options.json {
             println!("{}", serde_json::json!({"done": done}));
         } else {
@@ -92,8 +87,8 @@ impl Devnet {
         Ok(())
     }
 
-    /// What a network is made of cannot be told to one that runs. The parser would refuse
-    /// `--json` and `--config` as well.
+    /// Options of a new network do not go with a command to a running one. The parser
+    /// would also refuse `--json` and `--config`.
     fn refuse_settings(&self) -> Result<(), Failure> {
         let settings = [
             (self.validators.is_some(), "--validators"),

@@ -1,5 +1,5 @@
-//! `ccoin`: the client of a node. Reads options, calls the `client` crate, prints;
-//! nothing is decided here.
+//! `ccoin`: the client of a node. Reads options, calls the `client` crate, prints. It makes
+//! no decision of its own.
 
 mod bench;
 mod devnet;
@@ -11,7 +11,7 @@ use ccoin_client::LocalNode;
 use ccoin_home::{Config, Failure, environment, run};
 use clap::{ArgAction, Parser, Subcommand};
 
-/// Configuration that is read if it is there and none was named
+/// Configuration that is read, if it exists, without `--config`
 const CONFIG: &str = "ccoin.json";
 
 /// Talk to a node
@@ -56,8 +56,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// The running node of the configured account; a configuration that nobody named may
-/// be absent or without an account.
+/// The running node of the configured account. The default configuration may be absent or
+/// without an account, one that the user names may not.
 fn local_node(config: Option<&Path>) -> Result<Option<LocalNode>, Failure> {
     let named = config.is_some();
     let path = config.unwrap_or(Path::new(CONFIG));

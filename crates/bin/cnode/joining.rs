@@ -53,7 +53,7 @@ impl Process<'_> {
     ) -> Result<Option<Genesis>, Failure> {
         // Working is another matter: --ready-file and /readyz wait for a chain.
         signals::tell_started("no chain yet: waiting for a peer that offers one");
-        let search = ccoin_node::seek_genesis(&self.reload.links.setup, key, connected);
+        let search = ccoin_node::fetch_genesis(&self.reload.links.setup, key, connected);
         tokio::pin!(search);
         loop {
             tokio::select! {

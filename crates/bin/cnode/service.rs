@@ -8,15 +8,14 @@ use crate::{
     reload::Reload,
     signals::{self, Signals, Told},
 };
-use ccoin_api::{Front, Waiting, WalletGuard, waiting_router};
+use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
-    Height,
-    slots::Schedule,
+    machine::SealMark,
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;
 use ccoin_home::{DataDir, ExitCode, Failure, KeyLock, LogSink, NodeFile, ProcessFile};
-use ccoin_node::{NodeSetup, RunningNode, View, clock};
+use ccoin_node::{Node, NodeSetup, View, clock};
 use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -69,12 +68,12 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     tracing::info!("ChainNode starting on {}", peers_address.port());
     let reload = Reload::new(log, &dir, &options.config, &links)?;
     let (connected, peers) = watch::channel(0);
-    let waiting = waiting_router(Waiting {
+    let waiting = no_chain_router(NoChain {
         address: dir.address(),
         node_type: options.node_type.word(),
         peers,
     });
-    let mut door = Door::open(http, Front::new(waiting));
+    let mut door = Door::open(http, SwapRouter::new(waiting));
     tracing::info!(
         "HTTP API ENDPOINT Started got up and listening on port: {}",
         http_address.port()
@@ -120,17 +119,17 @@ pub(crate) fn log_change(from: NodeState, event: Event) {
 
 /// The HTTP side: open from the start, whatever the node has.
 struct Door {
-    front: Front,
+    routes: SwapRouter,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
 
 impl Door {
-    fn open(http: TcpListener, front: Front) -> Self {
+    fn open(http: TcpListener, routes: SwapRouter) -> Self {
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(ccoin_api::serve(http, front.router(), stop.clone()));
+        let serving = tokio::spawn(ccoin_api::serve(http, routes.router(), stop.clone()));
         Self {
-            front,
+            routes,
             stop,
             serving: Some(serving),
         }
@@ -177,7 +176,7 @@ impl Process<'_> {
             NodeType::Validator => Some(open_votes(&dir, &genesis)?),
             NodeType::Basic => None,
         };
-        let node = RunningNode::start(NodeSetup {
+        let node = Node::start(NodeSetup {
             chain,
             lock,
             genesis,
@@ -194,12 +193,12 @@ impl Process<'_> {
             origins: config.http.allow_origin.clone(),
         };
         let routes = ccoin_api::router(node.handle().clone(), guard);
-        self.door.front.exchange(routes);
+        self.door.routes.swap(routes);
         self.work(node).await
     }
 
     /// Until a signal or a fault; then ends in order.
-    async fn work(mut self, mut node: RunningNode) -> Result<(), Failure> {
+    async fn work(mut self, mut node: Node) -> Result<(), Failure> {
         let mut view = node.handle().watch();
         let mut told_ready = false;
         loop {
@@ -232,8 +231,8 @@ impl Process<'_> {
     }
 }
 
-/// The vote file of a validator. When it is lost, nobody knows what the key has signed
-/// in this slot: the node seals from the next slot on.
+/// The vote file of a validator. When it is lost, the key may have signed anything so far:
+/// [`SealMark::after_lost_record`] says from when on it seals again.
 fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<VoteFile, Failure> {
     let path = dir.votes();
     let lost = match VoteFile::open(&path) {
@@ -261,12 +260,15 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         }
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!("{lost}: a new one is made, and blocks are signed from the next slot on");
+    tracing::warn!(
+        "{lost}: a new one is made, and this node makes no block before the slot after the next"
+    );
     let mut votes = VoteFile::create(&path)?;
+    let mark = SealMark::after_lost_record(genesis.schedule.slot(clock::wall()));
     votes.store(VoteRecord {
         genesis_id: genesis.id,
-        last_sealed_slot: Schedule::new(&genesis.config).slot(clock::now()),
-        last_sealed_number: Height::MAX.get(),
+        last_sealed_slot: mark.slot,
+        last_sealed_number: mark.number.get(),
     })?;
     Ok(votes)
 }

@@ -1,7 +1,9 @@
-//! The answers of a node in the fields that are used here; further fields are left out,
-//! so that a newer node still serves an older client.
+//! The answers of a node, with the fields that are used here; other fields are ignored, so
+//! that an older client can ask a newer node.
 
-use ccoin_core::{AccountNonce, BlockId, Height, TxId};
+use std::borrow::Cow;
+
+use ccoin_core::{AccountNonce, Address, Amount, BlockId, Height, TxId};
 use serde::Deserialize;
 
 /// `GET /v1/status`.
@@ -20,6 +22,8 @@ pub struct StatusAnswer {
 pub struct AccountAnswer {
     /// Number of the next transaction of this account.
     pub next_number: AccountNonce,
+    /// Coins.
+    pub balance: Amount,
 }
 
 /// `GET /v1/blocks/{n}?body=ids`.
@@ -29,6 +33,10 @@ pub struct BlockIds {
     pub id: BlockId,
     /// Id of the block before it.
     pub hash_parent: BlockId,
+    /// Its miner.
+    pub coinbase: Address,
+    /// RFC 3339.
+    pub time: String,
     /// Ids of its transactions in their order.
     pub body: Vec<TxId>,
 }
@@ -38,4 +46,26 @@ pub struct BlockIds {
 pub struct GenesisAnswer {
     /// Canonical text of the genesis configuration.
     pub data: String,
+}
+
+/// `POST /v1/txns` with an array.
+#[derive(Deserialize)]
+pub(crate) struct Submitted<'a> {
+    #[serde(borrow)]
+    pub(crate) items: Vec<SubmittedItem<'a>>,
+}
+
+/// The outcome of one transaction.
+#[derive(Deserialize)]
+pub(crate) struct SubmittedItem<'a> {
+    pub(crate) id: Option<TxId>,
+    #[serde(borrow)]
+    pub(crate) status: Option<Cow<'a, str>>,
+    pub(crate) problem: Option<ItemProblem>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ItemProblem {
+    pub(crate) code: String,
+    pub(crate) detail: String,
 }

@@ -1,4 +1,4 @@
-//! One piece of work many times over, on all cores; results in the order of the jobs.
+//! Work on all cores, with results in the order of the jobs.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +7,10 @@ use std::thread;
 
 use crate::progress::Progress;
 
-/// Does `work` for each job and tells people how far it is, in steps of `size`.
+/// Does `work` for each job, and shows the progress in steps of `size`.
 ///
 /// # Errors
-/// The first error that comes back; jobs not begun by then are left.
+/// The first error of a job; later jobs are not begun.
 pub(crate) fn on_all_cores<J: Sync, R: Send, E: Send>(
     what: &str,
     jobs: &[J],
@@ -29,7 +29,7 @@ pub(crate) fn on_all_cores<J: Sync, R: Send, E: Send>(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(index) else { return };
-                    // Nobody receives after an error: stop.
+                    // After an error there is no receiver.
                     if finished.send((index, work(job))).is_err() {
                         return;
                     }

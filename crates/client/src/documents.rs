@@ -1,26 +1,52 @@
-//! The two documents of a network that is made here: what may stand in a ccoin.json,
-//! and a genesis.json that has been read again before anybody uses it.
+//! Configurations and accounts of a network that is made here, and the check of its genesis
+//! before it is written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use ccoin_core::Address;
 use ccoin_core::genesis_config::GenesisDocument;
-use ccoin_home::{ExitCode, Failure};
-use serde_json::Value;
+use ccoin_home::{ExitCode, Failure, NewAccount, PassphraseSource, create_account, environment};
+use serde_json::{Value, json};
 
-/// A directory as it stands in `app.base_path`, where `${` begins a variable.
-///
-/// # Errors
-/// [`Failure`] 2 for a path that cannot stand there.
-pub(crate) fn base_path(dir: &Path) -> Result<&str, Failure> {
-    dir.to_str()
-        .filter(|path| !path.contains("${"))
-        .ok_or_else(|| {
-            let message = format!("{} cannot stand in ccoin.json", dir.display());
-            Failure::new(ExitCode::Usage, message)
-        })
+use crate::files::write;
+
+/// The configuration in the directory of a node or account.
+pub(crate) fn config_file(dir: &Path) -> PathBuf {
+    dir.join("ccoin.json")
 }
 
-/// The text of a genesis.json, once the rules have accepted it.
+/// Makes an account without passphrase in `dir`, with a configuration that names it.
+///
+/// # Errors
+/// [`Failure`] if a file cannot be written.
+pub(crate) fn new_account(dir: &Path, name: &str) -> Result<Address, Failure> {
+    let config = config_file(dir);
+    let document = json!({"app": {"base_path": base_path(dir)?}});
+    write(&config, &format!("{document:#}\n"), 0o600)?;
+    let account = NewAccount {
+        config,
+        name: Some(name.to_owned()),
+        bits: 2048,
+        passphrase: PassphraseSource::Absent,
+        update_config: true,
+        update_genesis: None,
+    };
+    Ok(create_account(&account, &environment)?.address)
+}
+
+/// A directory as it is written in `app.base_path`, where `${` begins a variable.
+///
+/// # Errors
+/// [`Failure`] 2 for a path that cannot be written there.
+pub(crate) fn base_path(dir: &Path) -> Result<&str, Failure> {
+    let path = dir.to_str().filter(|path| !path.contains("${"));
+    path.ok_or_else(|| {
+        let message = format!("{} cannot stand in ccoin.json", dir.display());
+        Failure::new(ExitCode::Usage, message)
+    })
+}
+
+/// The text of a genesis.json that the rules accept.
 ///
 /// # Errors
 /// [`Failure`] 3 with the value that the rules refuse.
@@ -35,10 +61,9 @@ pub(crate) fn genesis_text(document: &Value) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn what_a_reader_would_not_take_is_refused_when_it_is_written() {
+    fn a_value_that_its_reader_refuses_is_not_written() {
         assert_eq!(base_path(Path::new("/a b")).unwrap(), "/a b");
         let error = base_path(Path::new("/a/${HOME}")).unwrap_err();
         assert_eq!(error.code, ExitCode::Usage);

@@ -9,9 +9,7 @@ use std::str::FromStr;
 use ccoin_home::{Config, DataDir, ExitCode, Failure, NodeFile};
 use hyper::Uri;
 
-use crate::devnet::LiveDevnet;
-
-/// Where a node listens when nobody said anything.
+/// The default address of a node.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4002);
 
 /// Why a text is not the URL of a node.
@@ -47,15 +45,12 @@ impl NodeUrl {
     pub fn choose(
         url: Option<&str>,
         local: Option<&LocalNode>,
-        devnet: impl FnOnce() -> Option<LiveDevnet>,
+        devnet: impl FnOnce() -> Option<Self>,
     ) -> Result<Self, NodeUrlError> {
         match (url, local) {
             (Some(url), _) => url.parse(),
             (None, Some(local)) => Ok(reachable(local.file.http).into()),
-            (None, None) => {
-                let shown = devnet().and_then(|devnet| devnet.url());
-                Ok(shown.unwrap_or_else(|| DEFAULT.into()))
-            }
+            (None, None) => Ok(devnet().unwrap_or_else(|| DEFAULT.into())),
         }
     }
 
@@ -167,8 +162,7 @@ impl LocalNode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::devnet::report::tests::example;
-    use ccoin_core::{Address, Timestamp};
+    use ccoin_core::Address;
     use std::path::Path;
 
     #[test]
@@ -202,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_wins_over_the_running_node_that_over_a_network_and_that_over_the_default() {
+    fn the_flag_comes_before_the_running_node_a_devnet_and_the_default() {
         let local = LocalNode {
             file: NodeFile {
                 pid: 1,
@@ -211,13 +205,8 @@ mod tests {
             },
             data_dir: DataDir::new(Path::new("/base"), Address::ZERO),
         };
-        let devnet = LiveDevnet {
-            report: example(),
-            pid: 1,
-            control: "/none".into(),
-            started: Timestamp::ZERO,
-        };
-        let chosen = |url, local, devnet: Option<&LiveDevnet>| {
+        let devnet = NodeUrl::from_str("http://127.0.0.1:2").unwrap();
+        let chosen = |url, local, devnet: Option<&NodeUrl>| {
             let chosen = NodeUrl::choose(url, local, || devnet.cloned());
             chosen.unwrap().to_string()
         };

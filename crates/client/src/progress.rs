@@ -1,5 +1,5 @@
-//! Tells people on stderr how far something is: a line that is rewritten on a
-//! terminal, else a line now and then. Never says anything on stdout.
+//! Shows people on stderr how far some work is: a line that is rewritten on a terminal,
+//! else a line now and then. It never writes to stdout, and ignores a closed stderr.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ const LINES: Duration = Duration::from_secs(10);
 /// Time between two changes of the line on a terminal.
 const CHANGES: Duration = Duration::from_millis(200);
 
-/// How far one piece of work is.
+/// The progress of one piece of work.
 #[derive(Debug)]
 pub(crate) struct Progress {
     what: String,
@@ -35,7 +35,7 @@ impl Progress {
         progress
     }
 
-    /// Shows the steps done, but not too often.
+    /// Shows the steps done, unless it has just shown some.
     pub(crate) fn tell(&mut self, done: usize) {
         let pause = if self.terminal { CHANGES } else { LINES };
         if self.shown.elapsed() >= pause {
@@ -48,25 +48,20 @@ impl Progress {
     pub(crate) fn finish(self) {
         if self.terminal {
             self.show(self.total);
-            write(b"\n");
+            let _ = writeln!(io::stderr());
         } else {
             let seconds = self.begun.elapsed().as_secs_f64();
-            write(format!("{}: done in {seconds:.1} s\n", self.what).as_bytes());
+            let _ = writeln!(io::stderr(), "{}: done in {seconds:.1} s", self.what);
         }
     }
 
     fn show(&self, done: usize) {
-        let (what, total) = (&self.what, self.total);
-        let line = if self.terminal {
-            format!("\r{what}: {done} of {total}")
+        let (start, end) = if self.terminal {
+            ("\r", "")
         } else {
-            format!("{what}: {done} of {total}\n")
+            ("", "\n")
         };
-        write(line.as_bytes());
+        let (what, total) = (&self.what, self.total);
+        let _ = write!(io::stderr(), "{start}{what}: {done} of {total}{end}");
     }
-}
-
-/// When stderr is closed nobody wants to know.
-fn write(bytes: &[u8]) {
-    let _ = io::stderr().write_all(bytes);
 }

@@ -1,11 +1,11 @@
-//! A signed transaction in the form of `POST /v1/txns`, and the time to put into one.
-//! It signs nothing itself.
+//! Transfers of one coin, signed, in the form of `POST /v1/txns`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ccoin_core::transaction::Transaction;
-use ccoin_core::{AccountNonce, Address, Amount, Timestamp};
-use ccoin_crypto::{PublicKey, Signature};
+use ccoin_core::transaction::{Payment, Transaction};
+use ccoin_core::{AccountNonce, Address, Amount, BlockId, Timestamp};
+use ccoin_crypto::{PublicKey, SecretKey, Signature};
+use ccoin_home::{ExitCode, Failure};
 use serde::Serialize;
 
 /// A transaction as `POST /v1/txns` takes it.
@@ -34,6 +34,30 @@ impl<'a> SignedTxn<'a> {
             signature: &txn.signature,
         }
     }
+}
+
+/// Signs a transfer of one coin with the number `number`.
+///
+/// # Errors
+/// [`Failure`] 1 if the library refuses to sign.
+pub(crate) fn transfer(
+    key: &SecretKey,
+    number: AccountNonce,
+    to: Address,
+    data: &str,
+    time: Timestamp,
+    genesis: &BlockId,
+) -> Result<Transaction, Failure> {
+    let payment = Payment {
+        number,
+        to,
+        amount: Amount::new(1).expect("one is in range"),
+        data: data.to_owned(),
+        time,
+    };
+    let failed =
+        |error: ccoin_crypto::KeyError| Failure::new(ExitCode::Unexpected, error.to_string());
+    Transaction::sign(payment, key, genesis).map_err(failed)
 }
 
 /// The time of this host's clock.

@@ -5,6 +5,7 @@ use crate::{
     encoding::{DecodeError, decode, encode},
     transaction::{Transaction, VerifiedTransaction},
 };
+use bytes::Bytes;
 use ccoin_crypto::{Address, Hash, Signature, merkle, sha256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -253,4 +254,51 @@ impl SealedBlock {
 pub fn txns_hash(txns: impl IntoIterator<Item = TxId>) -> TxnsHash {
     let ids: Vec<Hash> = txns.into_iter().map(Hash::from).collect();
     merkle::root(&ids).into()
+}
+
+/// A checked block with its canonical bytes, which the log and the wire take as they are.
+#[derive(Clone, Debug)]
+pub struct VerifiedBlock {
+    block: SealedBlock,
+    bytes: Bytes,
+}
+
+impl VerifiedBlock {
+    /// A checked block that was decoded from `bytes`, which are canonical if `decode` took them.
+    #[must_use]
+    pub fn from_wire(block: SealedBlock, bytes: Bytes) -> Self {
+        Self { block, bytes }
+    }
+
+    /// A block that this node has made.
+    #[must_use]
+    pub fn made_here(block: SealedBlock) -> Self {
+        let bytes = block.encode().into();
+        Self { block, bytes }
+    }
+
+    /// Bytes of its encoding.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Its canonical encoding.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The block and its bytes.
+    #[must_use]
+    pub fn into_parts(self) -> (SealedBlock, Bytes) {
+        (self.block, self.bytes)
+    }
+}
+
+impl core::ops::Deref for VerifiedBlock {
+    type Target = SealedBlock;
+    fn deref(&self) -> &SealedBlock {
+        &self.block
+    }
 }

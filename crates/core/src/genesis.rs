@@ -3,12 +3,13 @@
 
 use crate::{
     AccountNonce, Amount, BlockId, Height, MAX_INTEGER, PowNonce, Timestamp,
+    applied::Applied,
     block::{Header, MAX_BLOCK_BYTES, SealedBlock, SignedHeader, VERSION, block_id},
+    consensus::schedule::Schedule,
     encoding::{DecodeError, decode, encode},
     genesis_config::{GenesisConfig, GenesisDocument},
     ledger::{Account, Draft, State},
     pow,
-    rules::Applied,
 };
 use ccoin_crypto::{Address, Hash, Signature};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,8 @@ pub struct Genesis {
     pub id: BlockId,
     /// The rules that hold for ever.
     pub config: GenesisConfig,
+    /// The order of the miners' turns, from `config`.
+    pub schedule: Schedule,
     /// Accounts before the first transaction, the genesis reward included.
     pub state: State,
     /// Coins in `state`.
@@ -252,6 +255,7 @@ impl Genesis {
         }
         Ok(Self {
             id,
+            schedule: Schedule::new(&config),
             config,
             state,
             supply,

@@ -15,24 +15,29 @@
     )
 )]
 
+pub mod applied;
 pub mod block;
 pub mod chain;
+pub mod consensus;
 pub mod encoding;
+pub mod execution;
 pub mod genesis;
 pub mod genesis_config;
+pub mod gossip;
 pub mod jsonc;
 pub mod ledger;
 pub mod machine;
 pub mod message;
+mod now;
 pub mod pool;
 pub mod pow;
 pub mod rules;
-pub mod slots;
 pub mod sync;
 pub mod transaction;
 mod values;
 
 pub use ccoin_crypto::{Address, Hash};
+pub use now::{MonoTime, Now};
 pub use values::{
     AccountNonce, Amount, BlockId, Height, MAX_INTEGER, PowNonce, StateHash, Timestamp, TxId,
     TxnsHash, ValueError,

@@ -97,6 +97,8 @@ pub struct Pool {
     /// Transactions that a block could take now, by turn.
     ready: BTreeMap<u64, (VerifiedTransaction, Timestamp)>,
     next_turn: u64,
+    /// Became ready since [`Pool::take_newly_ready`].
+    newly_ready: Vec<TxId>,
     txns: usize,
     bytes: usize,
 }
@@ -228,7 +230,12 @@ impl Pool {
                 covered,
             },
         );
-        Self::extend(queue, &mut self.ready, &mut self.next_turn);
+        Self::extend(
+            queue,
+            &mut self.ready,
+            &mut self.next_turn,
+            &mut self.newly_ready,
+        );
     }
 
     /// Makes the numbers ready that follow without a gap.
@@ -236,6 +243,7 @@ impl Pool {
         queue: &mut Queue,
         ready: &mut BTreeMap<u64, (VerifiedTransaction, Timestamp)>,
         next_turn: &mut u64,
+        newly_ready: &mut Vec<TxId>,
     ) {
         while let Some(number) = queue.reach.checked_add(1) {
             let Some(waiting) = queue.waiting.get_mut(&number) else {
@@ -244,6 +252,7 @@ impl Pool {
             queue.reach = number;
             if waiting.turn.is_none() {
                 waiting.turn = Some(*next_turn);
+                newly_ready.push(*waiting.txn.id());
                 ready.insert(*next_turn, (waiting.txn.clone(), waiting.arrived));
                 *next_turn = next_turn.saturating_add(1);
             }
@@ -286,7 +295,12 @@ impl Pool {
             settled.extend(self.judge_again(sender, account));
         } else {
             queue.reach = queue.reach.max(account.nonce);
-            Self::extend(queue, &mut self.ready, &mut self.next_turn);
+            Self::extend(
+                queue,
+                &mut self.ready,
+                &mut self.next_turn,
+                &mut self.newly_ready,
+            );
         }
         settled
     }
@@ -308,6 +322,11 @@ impl Pool {
             }
         }
         refused
+    }
+
+    /// Transactions that have become ready since the last call: no gap holds them back.
+    pub fn take_newly_ready(&mut self) -> Vec<TxId> {
+        core::mem::take(&mut self.newly_ready)
     }
 
     /// Transactions that a block could take, oldest first.

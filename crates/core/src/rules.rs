@@ -1,18 +1,18 @@
 //! When a block is valid: one small check per rule, called in order from cheap to
 //! dear; the first failure decides. Every failure says whose fault it is.
 //!
-//! [`check_header`] and [`check_body`] need only the genesis block, [`check_place`] the
-//! parent, [`execute`] the parent's state. Size and decoding come before (`block`), whether
-//! the block is known and how far its time may lie ahead is the machine's business.
+//! [`check_header`] and [`check_body`] need only the genesis block, [`check_against_parent`] the
+//! parent, [`execute`](crate::execution::execute) the parent's state. `block` checks size and
+//! encoding before; the machine knows which blocks are here and how far clocks may differ.
 
 use crate::{
     Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
-    block::{Header, MAX_BLOCK_DATA, SealedBlock, SignedHeader, VERSION, txns_hash},
+    block::{Header, MAX_BLOCK_DATA, SignedHeader, VERSION, txns_hash},
+    consensus::schedule::Schedule,
     genesis::Genesis,
     genesis_config::BlockMining,
-    ledger::{ApplyError, Change, Draft, State},
+    ledger::ApplyError,
     pow,
-    slots::Schedule,
     transaction::TransactionError,
 };
 use ccoin_crypto::{Address, PublicKey, SignatureError, Verifier};
@@ -138,7 +138,7 @@ pub fn check_header(
 ) -> Result<BlockId, BlockError> {
     let header = &signed.header;
     check_constants(header, genesis)?;
-    check_turn(header, &Schedule::new(&genesis.config))?;
+    check_turn(header, &genesis.schedule)?;
     let id = signed.id(&genesis.id);
     if !pow::meets(&id, header.difficulty) {
         return Err(BlockError::Pow {
@@ -216,13 +216,13 @@ pub fn check_body(header: &Header, txns: impl IntoIterator<Item = TxId>) -> Resu
     })
 }
 
-/// What a block's validity takes from the chain it continues.
+/// What the validity of a block depends on in the branch that it continues.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct ParentContext {
     /// The parent's number.
-    pub parent_number: Height,
+    pub number: Height,
     /// The parent's time.
-    pub parent_time: Timestamp,
+    pub time: Timestamp,
     /// Time of the newest ancestor after block 1 that the block's signer made.
     pub last_by_signer: Option<Timestamp>,
 }
@@ -231,21 +231,21 @@ pub struct Place {
 ///
 /// # Errors
 /// The first [`BlockError`] in order.
-pub fn check_place(
+pub fn check_against_parent(
     header: &Header,
     txns: usize,
-    place: &Place,
+    parent: &ParentContext,
     genesis: &Genesis,
 ) -> Result<(), BlockError> {
-    let expected = place.parent_number.get().saturating_add(1);
+    let expected = parent.number.get().saturating_add(1);
     if header.number.get() != expected {
         return Err(BlockError::Number {
             got: header.number,
             expected,
         });
     }
-    let earliest = place
-        .parent_time
+    let earliest = parent
+        .time
         .get()
         .saturating_add(genesis.config.consensus.min_gap_ms);
     if header.time.get() < earliest {
@@ -261,13 +261,13 @@ pub fn check_place(
             max: mining.max_bound,
         });
     }
-    if is_due(mining, place, header.time, txns) {
+    if is_due(mining, parent, header.time, txns) {
         return Ok(());
     }
     Err(BlockError::NotDue {
         txns,
         min_bound: mining.min_bound,
-        since_parent_ms: header.time.get().saturating_sub(place.parent_time.get()),
+        since_parent_ms: header.time.get().saturating_sub(parent.time.get()),
         interval_ms: mining.interval_ms,
         allow_empty: mining.allow_empty,
     })
@@ -276,68 +276,9 @@ pub fn check_place(
 /// The batch rule. Empty-block spam is invalid by its first two clauses; the third
 /// keeps a miner with many transactions of its own from shutting others out.
 #[must_use]
-pub fn is_due(mining: &BlockMining, place: &Place, time: Timestamp, txns: usize) -> bool {
+pub fn is_due(mining: &BlockMining, parent: &ParentContext, time: Timestamp, txns: usize) -> bool {
     let passed = |since: Timestamp| time.get().saturating_sub(since.get()) >= mining.interval_ms;
     let full = txns >= usize::try_from(mining.min_bound).unwrap_or(usize::MAX);
-    full || (passed(place.parent_time) && (txns >= 1 || mining.allow_empty))
-        || (txns >= 1 && place.last_by_signer.is_none_or(passed))
-}
-
-/// A block and what it does: executed against its parent's state, without touching it.
-#[derive(Clone, Debug)]
-pub struct Applied {
-    /// The block.
-    pub block: SealedBlock,
-    /// All accounts after it.
-    pub state: State,
-    /// Every account that a transaction or the reward named and that exists now,
-    /// sorted by address, with its value after the block.
-    pub changes: Vec<Change>,
-}
-
-/// Rules 13 and 14: every transaction in order, reward, state root.
-///
-/// # Errors
-/// The first [`BlockError`] in order; nothing has changed then.
-pub fn execute(
-    block: SealedBlock,
-    parent: &State,
-    genesis: &Genesis,
-) -> Result<Applied, BlockError> {
-    let header = block.header();
-    let mut draft = Draft::new(parent);
-    for (index, txn) in block.transactions.iter().enumerate() {
-        draft
-            .apply(txn)
-            .map_err(|source| BlockError::Apply { index, source })?;
-    }
-    let (state, changes) = pay_reward(draft, header.number, header.coinbase, genesis)?;
-    if header.hash_state != state.root() {
-        return Err(BlockError::StateHash {
-            got: header.hash_state,
-            expected: state.root(),
-        });
-    }
-    Ok(Applied {
-        block,
-        state,
-        changes,
-    })
-}
-
-/// Pays the miner and closes the draft.
-///
-/// # Errors
-/// [`BlockError::Supply`] if the coins of the chain would pass 2^53 - 1.
-pub fn pay_reward(
-    mut draft: Draft<'_>,
-    number: Height,
-    coinbase: Address,
-    genesis: &Genesis,
-) -> Result<(State, Vec<Change>), BlockError> {
-    genesis.supply_at(number).ok_or(BlockError::Supply)?;
-    draft
-        .credit(coinbase, genesis.config.block_mining.reward)
-        .map_err(|_| BlockError::Supply)?;
-    Ok(draft.finish())
+    full || (passed(parent.time) && (txns >= 1 || mining.allow_empty))
+        || (txns >= 1 && parent.last_by_signer.is_none_or(passed))
 }

@@ -1,5 +1,5 @@
-//! Where a node says that it is: an IP address or a name, of bounded length and plain
-//! characters. It never asks a name server.
+//! The host of a node: an IP address or a name, of bounded length and plain characters.
+//! Nothing here asks a name server.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::{borrow::Cow, fmt, net::IpAddr, net::Ipv4Addr, str::FromStr};
@@ -15,26 +15,26 @@ const MAX_LABEL: usize = 63;
 #[error("not an IP address and not a host name of at most {MAX_NAME} characters")]
 pub struct HostError;
 
-/// An IP address, or a name that whoever connects resolves.
+/// An IP address, or a name that the connecting peer resolves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// Never an IPv4 address in IPv6 clothes.
+    /// Never an IPv4-mapped IPv6 address.
     Ip(IpAddr),
     /// Letters, digits, `-`, `_` and dots.
     Name(String),
 }
 
 impl Host {
-    /// `0.0.0.0`: wherever the request comes from.
+    /// `0.0.0.0`: the address that the request comes from.
     pub const UNSPECIFIED: Self = Self::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
-    /// An IP address in its plain form.
+    /// IPv4-mapped addresses become IPv4.
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
         Self::Ip(ip.to_canonical())
     }
 
-    /// No place at all: `0.0.0.0` or `::`.
+    /// `0.0.0.0` or `::`.
     #[must_use]
     pub fn is_unspecified(&self) -> bool {
         matches!(self, Self::Ip(ip) if ip.is_unspecified())
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_names_and_nothing_else() {
+    fn only_addresses_and_names_are_hosts() {
         let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
         for (text, shown) in [
             ("10.1.2.3", "10.1.2.3"),

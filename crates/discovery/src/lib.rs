@@ -1,14 +1,14 @@
 //! The discovery service: nodes of a network find each other here. Records are signed
 //! by the account they are about, live for 90 s and survive a restart of the server.
 //!
-//! It serves, keeps and asks; it knows nothing of the chain and reads no command line.
+//! Server, store and client are here; nothing of the chain, no command line, no clock.
 //! Long-lived tasks: [`serve`] with one task for each connection, and [`keep`].
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod client;
-mod clock;
 mod host;
+mod metrics;
 mod record;
 mod registry;
 mod server;
@@ -23,5 +23,5 @@ pub use registry::{
     Member, Registry, RegistryError, Vantage,
 };
 pub use server::{router, serve};
-pub use service::Service;
+pub use service::{Clock, Service};
 pub use store::{Store, StoreError, keep};

@@ -1,5 +1,5 @@
-//! What a node says about itself, signed with its account key: where it is, or that it
-//! is gone. It says whether a signature fits, never whether a record comes in time.
+//! A signed statement of a node about itself: its address, or that it has left. Signatures
+//! are checked here; the registry checks the time.
 
 use crate::{Host, HostError};
 use ccoin_core::{BlockId, Timestamp, encoding::encode};
@@ -8,12 +8,12 @@ use ccoin_crypto::{
 };
 use serde::Serialize;
 
-/// What a record asks for.
+/// The commands that carry a signed record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// List me.
+    /// List the node.
     Add,
-    /// List me no longer.
+    /// Remove it from the list.
     Remove,
 }
 
@@ -28,10 +28,10 @@ impl Command {
     }
 }
 
-/// Where a node is and which network it belongs to.
+/// The address and the network of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// IP address or name; empty or `0.0.0.0`: wherever the request comes from.
+    /// IP address or name; empty or `0.0.0.0`: the address that the request comes from.
     pub ip: String,
     /// TCP port for peers, not 0.
     pub port: u16,
@@ -41,7 +41,7 @@ pub struct Claim {
     pub genesis_id: BlockId,
 }
 
-/// A signed record; not yet judged.
+/// A signed record, not verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Record {
     /// The address of `public_key`.
@@ -54,7 +54,7 @@ pub struct Record {
     pub network_id: u32,
     /// See [`Claim::genesis_id`].
     pub genesis_id: BlockId,
-    /// When it was signed; each record of a node is newer than the one before.
+    /// Time of the signature; each record of a node is newer than the one before.
     pub time: Timestamp,
     /// The account key.
     pub public_key: PublicKey,
@@ -62,10 +62,10 @@ pub struct Record {
     pub signature: Signature,
 }
 
-/// Why a record is not taken, whatever is registered.
+/// Why a record is refused, independent of the registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Somebody else's id.
+    /// The id belongs to another key.
     #[error("id {id} is not the address {owner} of the public key")]
     Foreign {
         /// The id claimed.
@@ -76,15 +76,15 @@ pub enum RecordError {
     /// The signature does not fit.
     #[error("bad signature: {0}")]
     Signature(#[from] SignatureError),
-    /// Nobody could connect there.
+    /// No peer could connect to it.
     #[error("ip: {0}")]
     Host(#[from] HostError),
-    /// Nobody could connect there.
+    /// No peer could connect to it.
     #[error("port 0 cannot be connected to")]
     Port,
 }
 
-/// A record that its owner has signed for this command, with a usable place.
+/// A record that its owner has signed for this command, with a usable host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     command: Command,
@@ -162,7 +162,7 @@ impl Record {
     }
 
     /// Checks that the owner of `id` has signed this for `command`, and that a node to
-    /// be listed has a place.
+    /// be listed has a host and a port.
     ///
     /// # Errors
     /// [`RecordError`], the cheap reasons first.
@@ -193,13 +193,13 @@ impl Record {
 }
 
 impl Verified {
-    /// What it asks for.
+    /// The command that was signed.
     #[must_use]
     pub fn command(&self) -> Command {
         self.command
     }
 
-    /// Where the node is, perhaps unspecified.
+    /// May be unspecified.
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.host
@@ -235,7 +235,7 @@ pub(crate) mod tests {
     const TIME: Timestamp = Timestamp::ZERO;
 
     #[test]
-    fn what_is_signed_is_the_array_of_the_specification() {
+    fn the_signed_bytes_are_the_array_of_the_specification() {
         let record = Record::add(claim("h", 300), Timestamp::new(5).unwrap(), key(0)).unwrap();
         let der = key(0).public_key().as_der();
         let mut bytes = b"ccoin/1/dsc\x98\xa3add\xc4\x14".to_vec();
@@ -250,7 +250,7 @@ pub(crate) mod tests {
         assert_eq!(verified.unwrap().record(), &record);
     }
 
-    /// Of the toy: no authentication, anyone removes anyone.
+    /// In the toy there was no authentication: anyone removed anyone.
     #[test]
     fn only_the_owner_of_an_id_can_write_its_record() {
         let mut verifier = Verifier::new(4);
@@ -277,14 +277,14 @@ pub(crate) mod tests {
             let mismatch = RecordError::Signature(SignatureError::Mismatch);
             assert_eq!(verdict, Err(mismatch), "field {field}");
         }
-        // An `add` that was overheard does not remove.
+        // A copied `add` does not remove.
         let verdict = good.clone().verify(Command::Remove, &mut verifier);
         assert!(matches!(verdict, Err(RecordError::Signature(_))));
         assert!(good.verify(Command::Add, &mut verifier).is_ok());
     }
 
     #[test]
-    fn a_listed_node_needs_a_place_and_a_removed_one_does_not() {
+    fn a_listed_node_needs_host_and_port_and_a_removed_one_does_not() {
         let mut verifier = Verifier::new(1);
         let mut verify = |ip, port| {
             let record = Record::add(claim(ip, port), TIME, key(0)).unwrap();

@@ -1,45 +1,29 @@
 //! The registry as all connections share it, with the clock, the signature check and
-//! the counters. It knows nothing of HTTP.
+//! the metrics. It knows nothing of HTTP.
 
 use crate::{
-    Command, Filter, Listed, Record, RecordError, Registry, RegistryError, Vantage, clock,
+    Command, Filter, Listed, Record, RecordError, Registry, RegistryError, Vantage,
+    metrics::Metrics,
 };
+use ccoin_core::Timestamp;
 use ccoin_crypto::Verifier;
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Parsed keys that are remembered, about 2 KiB each: those of a large network.
 const KNOWN_KEYS: usize = 1_000;
 
+/// Reads the wall clock.
+pub type Clock = fn() -> Timestamp;
+
 /// Why a record was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RefusedError {
-    /// It is not good.
+    /// Its content is wrong at any time.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// It is good, but not now.
+    /// It conflicts with the registry or the clock of now.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-}
-
-/// Requests since the start.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) added: AtomicU64,
-    pub(crate) removed: AtomicU64,
-    pub(crate) listed: AtomicU64,
-    /// Answers from 400 on.
-    pub(crate) refused: AtomicU64,
-    /// Times the file of the registry could not be written.
-    pub(crate) failed_writes: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn count(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// A registry that is being served.
@@ -47,21 +31,23 @@ impl Counters {
 pub struct Service {
     registry: Mutex<Registry>,
     verifier: Mutex<Verifier>,
-    pub(crate) counters: Counters,
+    clock: Clock,
+    pub(crate) metrics: Metrics,
 }
 
 impl Service {
-    /// Serves what is in `registry` already.
+    /// Serves the content of `registry`.
     #[must_use]
-    pub fn new(registry: Registry) -> Self {
+    pub fn new(registry: Registry, clock: Clock) -> Self {
         Self {
             registry: Mutex::new(registry),
             verifier: Mutex::new(Verifier::new(KNOWN_KEYS)),
-            counters: Counters::default(),
+            clock,
+            metrics: Metrics::new(),
         }
     }
 
-    /// Takes a record of whoever has signed it.
+    /// Verifies a record and applies it to the registry.
     pub(crate) fn apply(
         &self,
         command: Command,
@@ -73,20 +59,28 @@ impl Service {
         let verified = record.verify(command, &mut verifier)?;
         drop(verifier);
         self.registry()
-            .apply(&verified, vantage.caller, clock::now())?;
-        Counters::count(match command {
-            Command::Add => &self.counters.added,
-            Command::Remove => &self.counters.removed,
-        });
+            .apply(&verified, vantage.caller, self.now())?;
+        match command {
+            Command::Add => self.metrics.added.inc(),
+            Command::Remove => self.metrics.removed.inc(),
+        };
         Ok(())
     }
 
-    pub(crate) fn members(&self, filter: &Filter, vantage: Vantage) -> Vec<Listed> {
-        self.registry().members(filter, vantage, clock::now())
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.registry().count(clock::now())
+    pub(crate) fn members(&self, filter: &Filter, vantage: Vantage) -> Vec<Listed> {
+        self.registry().members(filter, vantage, self.now())
+    }
+
+    /// The metrics as text.
+    pub(crate) fn metrics(&self) -> String {
+        let registry = self.registry();
+        let (records, entries) = (registry.count(self.now()), registry.entries().count());
+        drop(registry);
+        self.metrics.render(records, entries)
     }
 
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {

@@ -1,8 +1,9 @@
 //! The registry on disk: one JSON file, written whole, a few seconds after a change and
-//! at the end. What it holds helps a restart and nothing else: a damaged file is put
-//! aside, and a disk that fails stops nobody.
+//! at the end. Only a restart needs it: a damaged file is renamed, and the service goes
+//! on when the disk fails.
 
-use crate::{Registry, Service, clock, registry::Entry, service::Counters};
+use crate::{Registry, Service, registry::Entry};
+use ccoin_core::Timestamp;
 use ccoin_home::{
     ExitCode, Failure,
     atomic_file::{read_text, replace},
@@ -26,18 +27,18 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// The layout of the file.
 const VERSION: u32 = 1;
 
-/// Why there is no place for the registry.
+/// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another process keeps its registry there.
+    /// Another process uses it.
     #[error("{} is used by another discovery service", .0.display())]
     Held(PathBuf),
-    /// The directory cannot be used.
+    /// The system refuses.
     #[error("cannot use the data directory {}: {source}", .path.display())]
     Io {
         /// The directory.
         path: PathBuf,
-        /// What the system says.
+        /// Of the system.
         source: io::Error,
     },
 }
@@ -58,7 +59,7 @@ struct Content {
     entries: Vec<Entry>,
 }
 
-/// A data directory that is ours alone until this is dropped.
+/// A data directory, locked until this is dropped.
 #[derive(Debug)]
 pub struct Store {
     file: PathBuf,
@@ -66,10 +67,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes the directory if there is none and takes it.
+    /// Creates the directory if there is none and locks it.
     ///
     /// # Errors
-    /// [`StoreError`] if it is taken or cannot be used.
+    /// [`StoreError`] if it is locked or cannot be used.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Io {
             path: dir.to_owned(),
@@ -88,16 +89,16 @@ impl Store {
         })
     }
 
-    /// What the last run has left. A file that is not understood is put aside.
+    /// The registry of the last run as of `now`. A damaged file is renamed and replaced.
     #[must_use]
-    pub fn load(&self) -> Registry {
+    pub fn load(&self, now: Timestamp) -> Registry {
         let entries = match self.read() {
             Ok(content) if content.version == VERSION => content.entries,
             Ok(content) => self.put_aside(&format!("version {}", content.version)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => self.put_aside(&error.to_string()),
         };
-        Registry::restore(entries, clock::now())
+        Registry::restore(entries, now)
     }
 
     fn read(&self) -> io::Result<Content> {
@@ -131,7 +132,7 @@ pub async fn keep(store: Store, service: Arc<Service>, stop: CancellationToken) 
 
 async fn keep_every(pause: Duration, store: Store, service: Arc<Service>, stop: CancellationToken) {
     let store = Arc::new(store);
-    // What was loaded; the first request may have come before this task began.
+    // Revision 0 is the loaded content; the first request may come before this task begins.
     let mut written = 0;
     let mut healthy = true;
     loop {
@@ -142,8 +143,8 @@ async fn keep_every(pause: Duration, store: Store, service: Arc<Service>, stop: 
             match outcome {
                 Ok(()) => written = revision,
                 Err(error) => {
-                    Counters::count(&service.counters.failed_writes);
-                    // Once is enough until it has worked again.
+                    service.metrics.failed_writes.inc();
+                    // One line for each series of failures.
                     if healthy {
                         let file = store.file.display();
                         tracing::warn!("cannot write {file}: {error}; a restart forgets records");
@@ -158,7 +159,7 @@ async fn keep_every(pause: Duration, store: Store, service: Arc<Service>, stop: 
     }
 }
 
-/// Waits for the disk on a thread that may wait.
+/// Writes on a thread that may block.
 async fn write_behind(store: &Arc<Store>, service: &Service) -> io::Result<()> {
     let entries = service.registry().entries().cloned().collect();
     let store = Arc::clone(store);
@@ -177,15 +178,18 @@ mod tests {
     };
     use std::{
         net::{IpAddr, Ipv4Addr},
-        sync::atomic::Ordering,
         time::Instant,
     };
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+    fn clock() -> Timestamp {
+        Timestamp::new(1_700_000_000_000).unwrap()
+    }
+
     fn filled() -> Service {
-        let service = Service::new(Registry::default());
-        let record = Record::add(claim("10.0.0.1", 4001), clock::now(), key(0)).unwrap();
+        let service = Service::new(Registry::default(), clock);
+        let record = Record::add(claim("10.0.0.1", 4001), clock(), key(0)).unwrap();
         let vantage = Vantage {
             caller: HERE,
             reached: HERE,
@@ -200,17 +204,17 @@ mod tests {
         let path = dir.path().join("new/dir");
         let store = Store::open(&path).unwrap();
         assert!(matches!(Store::open(&path), Err(StoreError::Held(_))));
-        assert_eq!(store.load().entries().count(), 0);
+        assert_eq!(store.load(clock()).entries().count(), 0);
         let stop = CancellationToken::new();
-        let service = Arc::new(Service::new(store.load()));
+        let service = Arc::new(Service::new(store.load(clock()), clock));
         let keeping = tokio::spawn(keep(store, Arc::clone(&service), stop.clone()));
         let registry = filled().registry().clone();
         *service.registry() = registry.clone();
         stop.cancel();
         keeping.await.unwrap();
-        let again = Store::open(&path).unwrap().load();
+        let again = Store::open(&path).unwrap().load(clock());
         assert!(again.entries().eq(registry.entries()));
-        assert_eq!(again.count(clock::now()), 1);
+        assert_eq!(again.count(clock()), 1);
         let names: Vec<_> = fs::read_dir(&path)
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -219,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_put_aside_and_does_not_stop_the_start() {
+    fn a_damaged_file_is_kept_aside_and_the_service_starts() {
         for damaged in [
             &b"{\"version\":1,\"entries\":[{"[..],
             b"\xff\xfe",
@@ -230,7 +234,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let store = Store::open(dir.path()).unwrap();
             fs::write(&store.file, damaged).unwrap();
-            assert_eq!(store.load().entries().count(), 0);
+            assert_eq!(store.load(clock()).entries().count(), 0);
             assert!(!store.file.exists());
             assert_eq!(
                 fs::read(dir.path().join("records.damaged")).unwrap(),
@@ -238,12 +242,12 @@ mod tests {
             );
             let entries = filled().registry().entries().cloned().collect();
             store.write(entries).unwrap();
-            assert_eq!(store.load().entries().count(), 1);
+            assert_eq!(store.load(clock()).entries().count(), 1);
         }
     }
 
     #[tokio::test]
-    async fn a_disk_that_fails_stops_nobody_and_is_tried_again() {
+    async fn a_write_that_fails_is_tried_again_and_the_service_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let file = store.file.clone();
@@ -254,9 +258,9 @@ mod tests {
         let pause = Duration::from_millis(1);
         let keeping = keep_every(pause, store, Arc::clone(&service), stop.clone());
         let keeping = tokio::spawn(keeping);
-        let failed = &service.counters.failed_writes;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while failed.load(Ordering::Relaxed) < 2 {
+        let failed = &service.metrics.failed_writes;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while failed.get() < 2 {
             assert!(Instant::now() < deadline, "no second attempt");
             tokio::task::yield_now().await;
         }
@@ -265,7 +269,7 @@ mod tests {
         stop.cancel();
         keeping.await.unwrap();
         let store = Store::open(dir.path()).unwrap();
-        assert_eq!(store.load().entries().count(), 1);
+        assert_eq!(store.load(clock()).entries().count(), 1);
     }
 
     /// Long before the end of the service.

@@ -15,7 +15,7 @@ static WRITING: Mutex<()> = Mutex::new(());
 ///
 /// # Errors
 /// `AlreadyExists` if there is one, which stays as it is; else what the system says.
-pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let _writing = writing();
     let temporary = write_temporary(path, bytes, mode)?;
     // A link, unlike a rename, fails when the name is taken.

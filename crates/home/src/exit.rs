@@ -6,11 +6,13 @@ use std::fmt::{self, Write};
 use std::io;
 use std::process;
 
+use serde::{Deserialize, Serialize};
+
 /// Lines of a message, the first one included.
 pub(crate) const MAX_LINES: usize = 5;
 
 /// The exit codes of all binaries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum ExitCode {
     /// Everything is done.
@@ -44,7 +46,7 @@ impl From<ExitCode> for process::ExitCode {
 }
 
 /// Why a binary ends without having done its work.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The exit code.
     pub code: ExitCode,

@@ -25,7 +25,7 @@ mod usage;
 mod votes;
 
 pub use account::{CreatedAccount, NewAccount, create_account};
-pub use atomic_file::{read_text, replace as replace_file};
+pub use atomic_file::{read_text, replace as replace_file, write_new};
 pub use config::{Config, ConfigError, Discovery, HttpConfig, P2pConfig, environment};
 pub use daemon::{DaemonOptions, announce_ready};
 pub use data_dir::{DataDir, DataDirError};

@@ -5,7 +5,7 @@
 use crate::view::Recent;
 use ccoin_core::{
     BlockId, Height,
-    chain::Standing,
+    chain::Score,
     encoding::{decode, encode},
     ledger::{Account, State},
 };
@@ -27,7 +27,7 @@ pub(crate) struct Checkpoints {
 /// What the next checkpoint would hold.
 struct Anchor {
     block: Recent,
-    standing: Standing,
+    score: Score,
     /// The head at that time: a log that does not hold it has lost its end.
     head: (Height, BlockId),
 }
@@ -43,7 +43,7 @@ impl Checkpoints {
     }
 
     /// Remembers where a restart should begin; starts writing if the log has grown enough.
-    pub(crate) fn consider(&mut self, block: Recent, standing: Standing, head: &Recent) {
+    pub(crate) fn consider(&mut self, block: Recent, score: Score, head: &Recent) {
         let grown = head.position.0.saturating_sub(self.last.0);
         let busy = self
             .writing
@@ -52,7 +52,7 @@ impl Checkpoints {
         let place = (head.header().number, head.id());
         self.newest = Some(Anchor {
             block,
-            standing,
+            score,
             head: place,
         });
         if grown >= INTERVAL && !busy {
@@ -69,12 +69,7 @@ impl Checkpoints {
     }
 
     fn start(&mut self) {
-        let Some(Anchor {
-            block,
-            standing,
-            head,
-        }) = self.newest.take()
-        else {
+        let Some(Anchor { block, score, head }) = self.newest.take() else {
             return;
         };
         let directory = self.directory.clone();
@@ -84,7 +79,7 @@ impl Checkpoints {
                 height,
                 id: block.id(),
                 position: block.position,
-                note: encode(&(standing, head)),
+                note: encode(&(score, head)),
             };
             let mut accounts: Vec<_> = block.applied.state.values().collect();
             accounts.sort_unstable_by_key(|(address, _)| *address);
@@ -104,7 +99,7 @@ impl Checkpoints {
 pub(crate) struct Restored {
     pub(crate) id: BlockId,
     pub(crate) state: State,
-    pub(crate) standing: Standing,
+    pub(crate) score: Score,
     pub(crate) position: Position,
     /// The head when it was written.
     pub(crate) head: (Height, BlockId),
@@ -113,7 +108,7 @@ pub(crate) struct Restored {
 /// Rebuilds the state of a checkpoint; `None` if it is not sound: derived data may
 /// be thrown away.
 pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<Restored> {
-    let (standing, then) = decode("checkpoint", &head.note).ok()?;
+    let (score, then) = decode("checkpoint", &head.note).ok()?;
     let accounts: Option<Vec<_>> = accounts
         .map(|(address, value)| Some((address, Account::from_value(value)?)))
         .collect();
@@ -121,7 +116,7 @@ pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<
     Some(Restored {
         id: head.id,
         state,
-        standing,
+        score,
         position: head.position,
         head: then,
     })

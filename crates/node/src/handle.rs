@@ -1,10 +1,10 @@
 //! What the API and other callers hold: submit, pay, read.
 
 use crate::{
-    actor::{Batch, Event},
-    board::Board,
+    chain_thread::{Batch, ChainHandle, Event},
     clock,
-    history::{History, Status},
+    reader::ChainReader,
+    tx_status::{TxStatus, TxTracker},
     verifier::VerifierPool,
     view::View,
 };
@@ -12,14 +12,14 @@ use ccoin_core::{
     AccountNonce, Address, Amount,
     genesis::Genesis,
     ledger::Account,
-    machine::{Machine, PlaceholderText},
+    machine::{Hindrance, Machine, PlaceholderText},
     pool::{Accepted, PoolError},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::SecretKey;
 use ccoin_p2p::{Network, PeerInfo};
 use std::sync::Arc;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 
 /// Why a transaction is not taken.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum SubmitError {
     /// It is valid, but cannot wait here.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// The node does not know the newest number of its account: it would sign an old one.
+    #[error("this node is {0}: it signs nothing before it has caught up")]
+    Behind(Hindrance),
     /// The node is ending.
     #[error("the node is stopping")]
     Stopping,
@@ -40,11 +43,10 @@ pub enum SubmitError {
 pub struct NodeHandle {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) key: Arc<SecretKey>,
-    pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) batches: mpsc::Sender<Batch>,
+    pub(crate) chain: ChainHandle,
     pub(crate) verifiers: VerifierPool,
     pub(crate) view: watch::Receiver<Arc<View>>,
-    pub(crate) history: History,
+    pub(crate) reader: ChainReader,
     /// Text for payments without data. Locked while one is made: the next number is
     /// known when the last payment is on disk.
     pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
@@ -91,14 +93,14 @@ impl NodeHandle {
 
     /// Blocks, transactions and accounts, recent and old.
     #[must_use]
-    pub fn history(&self) -> &History {
-        &self.history
+    pub fn reader(&self) -> &ChainReader {
+        &self.reader
     }
 
     /// Transactions in memory.
     #[must_use]
-    pub fn board(&self) -> &Board {
-        &self.history.board
+    pub fn tx_tracker(&self) -> &TxTracker {
+        &self.reader.tx_tracker
     }
 
     /// Verifies transactions and puts them into the pool, each judged by itself.
@@ -132,7 +134,7 @@ impl NodeHandle {
             from: None,
             results,
         };
-        self.batches.send(batch).await.ok()?;
+        self.chain.batches.send(batch).await.ok()?;
         let mut results = answer.await.ok()?.into_iter();
         for verdict in &mut verdicts {
             let Ok(txn) = verdict else { continue };
@@ -148,8 +150,8 @@ impl NodeHandle {
     }
 
     async fn is_included(&self, txn: &VerifiedTransaction) -> bool {
-        let found = self.history.transaction(*txn.id()).await;
-        matches!(found, Ok(Some((_, Status::Included { .. }))))
+        let found = self.reader.transaction(*txn.id()).await;
+        matches!(found, Ok(Some((_, TxStatus::Included { .. }))))
     }
 
     /// Pays from this node's account: signs the next number with the node's key.
@@ -173,6 +175,10 @@ impl NodeHandle {
             }
             .into());
         }
+        let behind = |hindrance: &&Hindrance| matches!(hindrance, Hindrance::Behind { .. });
+        if let Some(behind) = self.view().hindrances.iter().find(behind) {
+            return Err(SubmitError::Behind(behind.clone()));
+        }
         let sender = self.address();
         let next = self
             .ask(move |machine| {
@@ -187,7 +193,7 @@ impl NodeHandle {
             to,
             amount,
             data,
-            time: clock::now(),
+            time: clock::wall(),
         };
         let (key, genesis) = (Arc::clone(&self.key), self.genesis.id);
         let sign = move || Transaction::sign(payment, &key, &genesis);
@@ -222,7 +228,7 @@ impl NodeHandle {
     pub fn account(&self, address: &Address) -> AccountNow {
         let view = self.view();
         let account = view.head().applied.state.account(address);
-        let numbers = self.board().numbers(address);
+        let numbers = self.tx_tracker().numbers(address);
         let waiting = numbers
             .iter()
             .filter(|number| **number > account.nonce)
@@ -248,10 +254,10 @@ impl NodeHandle {
     ) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         let question = Box::new(move |machine: &Machine| {
-            // Whoever asked may have gone away.
+            // The caller may have gone away.
             let _ = answer.send(question(machine));
         });
-        self.events.send(Event::Ask(question)).await.ok()?;
+        self.chain.events.send(Event::Ask(question)).await.ok()?;
         answered.await.ok()
     }
 }

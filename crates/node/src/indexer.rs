@@ -3,9 +3,10 @@
 //! was indexed is read again from the block log.
 
 use crate::{
+    commit_batch::kind,
     error::NodeError,
+    threads::{Threads, own_runtime},
     view::{Recent, View},
-    writer::kind,
 };
 use ccoin_core::{
     BlockId, Height,
@@ -16,12 +17,13 @@ use ccoin_core::{
 use ccoin_storage::{Index, IndexedBlock, LogReader, Position};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Questions that may wait; then whoever asks waits.
+/// Questions that may wait; then the caller waits.
 const WAITING_QUESTIONS: usize = 256;
 
 /// How long a reader waits for the index to catch up.
@@ -56,7 +58,7 @@ impl IndexHandle {
             .map_err(|_| IndexBehind)?;
         let (answer, answered) = oneshot::channel();
         let question = move |index: &mut Index| {
-            // Whoever asked may have gone away.
+            // The caller may have gone away.
             let _ = answer.send(question(index));
         };
         self.questions
@@ -67,7 +69,7 @@ impl IndexHandle {
     }
 }
 
-/// The index thread's possessions.
+/// What the index thread owns.
 pub(crate) struct Indexer {
     index: Index,
     log: LogReader,
@@ -78,36 +80,37 @@ pub(crate) struct Indexer {
 }
 
 impl Indexer {
-    pub(crate) fn new(
-        index: Index,
-        log: LogReader,
-        genesis: Arc<Genesis>,
-        view: watch::Receiver<Arc<View>>,
-    ) -> (Self, IndexHandle) {
+    /// Opens the index, or builds it again, and starts its thread.
+    pub(crate) fn spawn(
+        threads: &mut Threads,
+        directory: &Path,
+        reindex: bool,
+        (log, genesis, view): (LogReader, Arc<Genesis>, watch::Receiver<Arc<View>>),
+    ) -> Result<IndexHandle, NodeError> {
+        let index = open_index(directory, &genesis, reindex)?;
         let (asked, questions) = mpsc::channel(WAITING_QUESTIONS);
         let (height, indexed) = watch::channel(index.height());
-        let handle = IndexHandle {
+        let indexer = Self {
+            index,
+            log,
+            genesis,
+            view,
+            questions,
+            height,
+        };
+        let runtime = own_runtime()?;
+        threads.spawn("index", move || indexer.run(&runtime))?;
+        Ok(IndexHandle {
             questions: asked,
             height: indexed,
-        };
-        (
-            Self {
-                index,
-                log,
-                genesis,
-                view,
-                questions,
-                height,
-            },
-            handle,
-        )
+        })
     }
 
     /// Runs until the node has ended.
     ///
     /// # Errors
     /// A failed write or a damaged index: it must be rebuilt.
-    pub(crate) fn run(mut self, runtime: &tokio::runtime::Runtime) -> Result<(), NodeError> {
+    fn run(mut self, runtime: &tokio::runtime::Runtime) -> Result<(), NodeError> {
         loop {
             let view = Arc::clone(&self.view.borrow_and_update());
             while !self.step(&view)? {
@@ -274,4 +277,15 @@ impl Indexer {
         let (_, changes) = draft.finish();
         self.put(&block, position, &changes)
     }
+}
+
+/// The index is derived: one that is not sound is built again.
+fn open_index(directory: &Path, genesis: &Genesis, reindex: bool) -> Result<Index, NodeError> {
+    if !reindex {
+        match Index::open(directory, genesis.id) {
+            Ok(index) => return Ok(index),
+            Err(error) => tracing::warn!("the index is built again: {error}"),
+        }
+    }
+    Ok(Index::rebuild(directory, genesis.id)?)
 }

@@ -8,39 +8,42 @@
 //! | thread `miner` (validators) | the key, one order at a time | `storage` has ended |
 //! | threads `verifier-N`, one per core | a cache of parsed keys each | the last handle is dropped |
 //! | tasks of `ccoin_p2p::Network` | the connections | the network is stopped |
-//! | task for each peer | what it sends, one frame at a time | its connection ends |
-//! | task for each new peer | showing it what waits here | all is shown |
-//! | tasks for remembered peers | the file `peers` | the network is stopped |
+//! | task for each peer | its frames, requests and feed of transactions | its connection ends |
+//! | task for remembered peers | the file `peers` | the network is stopped |
+//! | task for discovery | the record of this node | the node leaves |
 //! | thread `checkpoint`, now and then | a snapshot of the state | it is written |
 //!
-//! Inputs flow `verifier -> chain -> storage -> view`; nobody waits for the index.
+//! Inputs flow `verifier -> chain -> storage -> view`; no part waits for the index.
 //! It knows nothing of HTTP and makes no decision that the machine could make.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod actor;
-mod board;
+mod chain_thread;
 mod checkpoints;
 pub mod clock;
+mod commit_batch;
+mod commit_thread;
 mod error;
-pub mod founding;
+pub mod genesis_mining;
 mod handle;
-mod history;
 mod indexer;
 mod miner;
+mod node;
 mod peers;
-mod running;
-mod store;
+mod reader;
+mod recovery;
+mod threads;
+mod tx_status;
 mod verifier;
 mod view;
-mod writer;
 
-pub use board::{Board, Fate};
 pub use error::NodeError;
 pub use handle::{AccountNow, NodeHandle, SubmitError};
-pub use history::{AccountsPage, History, HistoryError, Status};
 pub use indexer::IndexBehind;
-pub use peers::{PeerSetup, seeker::seek_genesis};
-pub use running::{Ending, NodeSetup, RunningNode};
-pub use store::ChainPaths;
+pub use node::{Node, NodeSetup};
+pub use peers::{PeerSetup, fetch_genesis};
+pub use reader::{AccountsPage, ChainReader, ReadError};
+pub use recovery::ChainPaths;
+pub use threads::Ending;
+pub use tx_status::{TxStatus, TxTracker};
 pub use view::{QueueSize, Recent, View};

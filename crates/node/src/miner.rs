@@ -1,6 +1,11 @@
-//! The miner thread: looks for nonces and signs what the machine has released.
-//! It is the only holder of the secret key but the wallet.
+//! The miner thread: looks for nonces and signs what the machine has released. Only it and
+//! the wallet hold the secret key.
 
+use crate::{
+    NodeError,
+    chain_thread::{ChainHandle, Event},
+    threads::Threads,
+};
 use ccoin_core::{
     PowNonce,
     machine::{Input, JobId},
@@ -39,38 +44,30 @@ pub(crate) struct Miner {
 }
 
 impl Miner {
-    /// The miner and the loop that its thread must run; `found` hands an input to
-    /// the machine and says whether anybody still listens.
-    pub(crate) fn new(
-        key: Arc<SecretKey>,
-        found: impl Fn(Input) -> bool + Send + 'static,
-    ) -> (Self, impl FnOnce() + Send + 'static) {
+    /// Starts the thread; it hands its answers to the machine.
+    pub(crate) fn spawn(
+        threads: &mut Threads,
+        key: &Arc<SecretKey>,
+        chain: ChainHandle,
+    ) -> Result<Self, NodeError> {
         let (orders, ordered) = mpsc::channel();
         let valid_from = Arc::new(AtomicU64::new(0));
         let miner = Self {
             orders,
             valid_from: Arc::clone(&valid_from),
         };
-        let run = move || {
+        let key = Arc::clone(key);
+        threads.spawn("miner", move || {
             while let Ok(order) = ordered.recv() {
-                let input = match order {
-                    Order::Mine {
-                        job,
-                        mining_hash,
-                        difficulty,
-                    } => mine(job, &mining_hash, difficulty, &valid_from)
-                        .map(|nonce| Input::Mined { job, nonce }),
-                    Order::Sign { job, message } => match key.sign(&message) {
-                        Ok(signature) => Some(Input::Signed { job, signature }),
-                        Err(error) => panic!("this node's key does not sign any more: {error}"),
-                    },
-                };
-                if input.is_some_and(|input| !found(input)) {
-                    return;
+                let input = carry_out(order, &key, &valid_from);
+                let event = |input| Event::Input(Box::new(input));
+                if input.is_some_and(|input| chain.events.blocking_send(event(input)).is_err()) {
+                    break;
                 }
             }
-        };
-        (miner, run)
+            Ok(())
+        })?;
+        Ok(miner)
     }
 
     /// Queues an order; without a listener the node is ending.
@@ -81,6 +78,24 @@ impl Miner {
     /// Cancels a job and all before it.
     pub(crate) fn cancel(&self, job: JobId) {
         self.valid_from.fetch_max(job + 1, Ordering::Relaxed);
+    }
+}
+
+/// What the machine hears of an order; `None` if it was cancelled.
+fn carry_out(order: Order, key: &SecretKey, valid_from: &AtomicU64) -> Option<Input> {
+    match order {
+        Order::Mine {
+            job,
+            mining_hash,
+            difficulty,
+        } => {
+            let nonce = mine(job, &mining_hash, difficulty, valid_from)?;
+            Some(Input::Mined { job, nonce })
+        }
+        Order::Sign { job, message } => match key.sign(&message) {
+            Ok(signature) => Some(Input::Signed { job, signature }),
+            Err(error) => panic!("this node's key does not sign any more: {error}"),
+        },
     }
 }
 

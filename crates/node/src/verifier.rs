@@ -1,8 +1,10 @@
 //! The verifier threads: signatures are checked here, on all cores, off the chain's
 //! thread. Each thread keeps its own cache of parsed keys.
 
+use crate::NodeError;
 use ccoin_core::{
     BlockId,
+    genesis::Genesis,
     transaction::{Transaction, TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::Verifier;
@@ -39,7 +41,7 @@ pub(crate) struct VerifierPool {
 
 impl VerifierPool {
     /// Starts one thread per core; they end when the pool is dropped.
-    pub(crate) fn start(genesis: BlockId, max_data: usize) -> std::io::Result<Self> {
+    pub(crate) fn spawn(genesis: &Genesis) -> Result<Self, NodeError> {
         let (jobs, job) = mpsc::channel::<Job>();
         let job = Arc::new(Mutex::new(job));
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -55,11 +57,12 @@ impl VerifierPool {
                         work(&mut verifier);
                         drop(place);
                     }
-                })?;
+                })
+                .map_err(NodeError::Thread)?;
         }
         Ok(Self {
-            genesis,
-            max_data,
+            genesis: genesis.id,
+            max_data: genesis.config.transaction.max_data_bytes as usize,
             jobs,
             places: Arc::new(Semaphore::new(WAITING_JOBS)),
         })

@@ -1,6 +1,11 @@
 //! What readers may see: published whole after it is on disk, never changed.
 
-use ccoin_core::{BlockId, Height, Timestamp, block::Header, machine::NodeState, rules::Applied};
+use ccoin_core::{
+    BlockId, Height, Timestamp,
+    applied::Applied,
+    block::Header,
+    machine::{Hindrance, NodeState},
+};
 use ccoin_storage::Position;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -57,6 +62,8 @@ pub struct View {
     pub state: NodeState,
     /// Size of the pool.
     pub queue: QueueSize,
+    /// What keeps the node from being ready; empty: it is ready.
+    pub hindrances: Arc<[Hindrance]>,
 }
 
 impl View {

@@ -1,43 +1,44 @@
-//! Who may connect and stay: seats, bans, and the queue before the handshake.
-//! Pure: time comes in; it names the connections that must end and ends none itself.
+//! Decides which connections may begin a handshake and which may stay: seats, bans, and
+//! the queue before the handshake. Pure: time is an argument, and the caller ends the
+//! connections that are returned.
 
-use crate::{connection::PeerId, limits::Limits};
+use crate::{address_group::AddressGroup, connection::PeerId, limits::Limits};
 use ccoin_core::{Address, message::ByeReason};
 use std::{
-    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
+    collections::{HashMap, HashSet, VecDeque},
     hash::Hash,
     net::IpAddr,
     time::Instant,
 };
 
-/// Most addresses and hosts refused at a time; beyond them the one that is free first goes.
-const MOST_REFUSED: usize = 10_000;
+/// Most addresses and hosts refused at a time; beyond them the one that is free first is
+/// forgotten.
+const MAX_REFUSED: usize = 10_000;
 
-/// Whom a connection leads to and who began it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
-    /// The connection.
-    pub(crate) id: PeerId,
-    /// The side that dialled.
-    pub(crate) dialler: Address,
+/// Most connections to one address: one that works, and one beside it.
+const MAX_PER_ADDRESS: usize = 2;
+
+/// The connections to one proven address.
+#[derive(Debug)]
+struct Seat {
+    /// Oldest first; never empty.
+    connections: Vec<PeerId>,
     /// A miner or a configured peer: may take a reserved seat.
-    pub(crate) privileged: bool,
+    privileged: bool,
 }
 
-/// Pure state behind one lock.
 #[derive(Debug)]
 pub(crate) struct Admission {
     limits: Limits,
     miners: HashSet<Address>,
     /// Oldest first.
-    early: VecDeque<(PeerId, IpAddr)>,
-    delayed: HashMap<IpAddr, Instant>,
+    early: VecDeque<(PeerId, Option<AddressGroup>)>,
+    delayed: HashMap<AddressGroup, Instant>,
     banned: HashMap<Address, Instant>,
     seats: HashMap<Address, Seat>,
 }
 
 impl Admission {
-    /// Nobody is connected or banned.
     pub(crate) fn new(limits: &Limits, miners: &[Address]) -> Self {
         Self {
             limits: limits.clone(),
@@ -54,44 +55,49 @@ impl Admission {
         self.miners.contains(address)
     }
 
-    /// Lets an incoming connection begin its handshake, and names those that have to
-    /// end for it; `None`: this host must wait.
-    pub(crate) fn arrive(&mut self, id: PeerId, ip: IpAddr, now: Instant) -> Option<Vec<PeerId>> {
-        let ip = ip.to_canonical();
-        if self.delayed.get(&ip).is_some_and(|until| now < *until) {
+    /// Lets an incoming connection begin its handshake and returns the older ones that
+    /// must end for it. `None`: this host must wait.
+    pub(crate) fn begin_handshake(
+        &mut self,
+        id: PeerId,
+        ip: IpAddr,
+        now: Instant,
+    ) -> Option<Vec<PeerId>> {
+        let group = AddressGroup::of(ip);
+        let until = group.and_then(|group| self.delayed.get(&group));
+        if until.is_some_and(|until| now < *until) {
             return None;
         }
         let mut ended = Vec::new();
-        let of_host = self.early.iter().filter(|(_, other)| *other == ip).count();
-        if !ip.is_loopback() && of_host >= self.limits.early_per_host {
-            ended.extend(self.drop_early(|other| other == ip));
+        let of_group = self.early.iter().filter(|(_, other)| *other == group);
+        if group.is_some() && of_group.count() >= self.limits.early_per_host {
+            ended.extend(self.drop_early(|other| other == group));
         }
         if self.early.len() >= self.limits.early {
             ended.extend(self.drop_early(|_| true));
         }
-        self.early.push_back((id, ip));
+        self.early.push_back((id, group));
         Some(ended)
     }
 
-    fn drop_early(&mut self, which: impl Fn(IpAddr) -> bool) -> Option<PeerId> {
-        let at = self.early.iter().position(|(_, ip)| which(*ip))?;
+    fn drop_early(&mut self, which: impl Fn(Option<AddressGroup>) -> bool) -> Option<PeerId> {
+        let at = self.early.iter().position(|(_, group)| which(*group))?;
         self.early.remove(at).map(|(id, _)| id)
     }
 
-    /// Its handshake is over, one way or the other.
-    pub(crate) fn leave_early(&mut self, id: PeerId) {
+    /// The handshake has succeeded or failed.
+    pub(crate) fn end_handshake(&mut self, id: PeerId) {
         self.early.retain(|(other, _)| *other != id);
     }
 
-    /// It sent rubbish before anybody could be blamed: its host waits.
+    /// Refuses a host for a while: it sent malformed bytes before it proved an address.
     pub(crate) fn delay(&mut self, ip: IpAddr, now: Instant) {
-        let ip = ip.to_canonical();
-        if !ip.is_loopback() {
-            remember(&mut self.delayed, ip, now, now + self.limits.delay);
+        if let Some(group) = AddressGroup::of(ip) {
+            remember(&mut self.delayed, group, now, now + self.limits.delay);
         }
     }
 
-    /// Refuses an address for a while; false for a miner, who is never banned.
+    /// Refuses an address for a while. False for a miner: miners are never banned.
     pub(crate) fn ban(&mut self, address: Address, now: Instant) -> bool {
         let ordinary = !self.is_miner(&address);
         if ordinary {
@@ -100,7 +106,7 @@ impl Admission {
         ordinary
     }
 
-    /// Until when an address is refused, if it is now.
+    /// The end of the ban on an address, if there is one.
     pub(crate) fn banned(&self, address: &Address, now: Instant) -> Option<Instant> {
         let until = self.banned.get(address).copied();
         until.filter(|until| now < *until)
@@ -111,12 +117,12 @@ impl Admission {
         self.seats.contains_key(address)
     }
 
-    /// How many there are.
+    /// The number of connected addresses.
     pub(crate) fn seated(&self) -> usize {
         self.seats.len()
     }
 
-    /// Whether one more without privilege would find a seat.
+    /// Whether one more address without privilege would find a seat.
     pub(crate) fn has_ordinary_seat(&self) -> bool {
         let ordinary = self.seats.values().filter(|seat| !seat.privileged).count();
         self.seats.len() < self.limits.connections
@@ -131,42 +137,61 @@ impl Admission {
         }
     }
 
-    /// Takes a seat for a proven address; the connection that it replaces, if any.
-    /// Of two that cross each other the one stays which the smaller address dialled;
-    /// of two that the same side dialled, the newer one.
+    /// Whether a proven address may have one more connection, apart from how many it has.
     ///
     /// # Errors
-    /// Why the new connection has to end.
-    pub(crate) fn take_seat(
-        &mut self,
-        address: Address,
-        seat: Seat,
+    /// Why the new connection must end.
+    pub(crate) fn check_seat(
+        &self,
+        address: &Address,
+        privileged: bool,
         now: Instant,
-    ) -> Result<Option<PeerId>, ByeReason> {
-        if self.banned(&address, now).is_some() {
+    ) -> Result<(), ByeReason> {
+        if self.banned(address, now).is_some() {
             return Err(ByeReason::Banned);
         }
-        let free = self.has_seat(seat.privileged);
-        match self.seats.entry(address) {
-            Entry::Occupied(old) if old.get().dialler < seat.dialler => Err(ByeReason::Duplicate),
-            Entry::Occupied(mut old) => {
-                // a seat keeps its privilege: the place it came from is still configured
-                let privileged = seat.privileged || old.get().privileged;
-                let seat = Seat { privileged, ..seat };
-                Ok(Some(old.insert(seat).id))
-            }
-            Entry::Vacant(_) if !free => Err(ByeReason::Full),
-            Entry::Vacant(empty) => {
-                empty.insert(seat);
-                Ok(None)
-            }
+        match self.is_seated(address) || self.has_seat(privileged) {
+            true => Ok(()),
+            false => Err(ByeReason::Full),
         }
     }
 
-    /// Frees the seat, unless another connection has taken it over.
+    /// Adds a connection to a proven address that [`Admission::check_seat`] allows.
+    ///
+    /// # Errors
+    /// [`ByeReason::Duplicate`] if the address has enough connections.
+    pub(crate) fn take_seat(
+        &mut self,
+        address: Address,
+        id: PeerId,
+        privileged: bool,
+    ) -> Result<(), ByeReason> {
+        let seat = self.seats.entry(address).or_insert_with(|| Seat {
+            connections: Vec::new(),
+            privileged,
+        });
+        // the privilege stays: the place it came from is still configured
+        seat.privileged |= privileged;
+        if seat.connections.len() >= MAX_PER_ADDRESS {
+            return Err(ByeReason::Duplicate);
+        }
+        seat.connections.push(id);
+        Ok(())
+    }
+
+    /// The connections to this address, the oldest first.
+    pub(crate) fn connections_to(&self, address: &Address) -> &[PeerId] {
+        let seat = self.seats.get(address);
+        seat.map_or(&[], |seat| &seat.connections)
+    }
+
+    /// Removes a connection, and the seat with the last one.
     pub(crate) fn leave_seat(&mut self, address: &Address, id: PeerId) {
-        if self.seats.get(address).is_some_and(|seat| seat.id == id) {
-            self.seats.remove(address);
+        if let Some(seat) = self.seats.get_mut(address) {
+            seat.connections.retain(|other| *other != id);
+            if seat.connections.is_empty() {
+                self.seats.remove(address);
+            }
         }
     }
 }
@@ -177,10 +202,10 @@ fn remember<K: Copy + Eq + Hash>(
     now: Instant,
     until: Instant,
 ) {
-    if refused.len() >= MOST_REFUSED {
+    if refused.len() >= MAX_REFUSED {
         refused.retain(|_, until| now < *until);
     }
-    if refused.len() >= MOST_REFUSED
+    if refused.len() >= MAX_REFUSED
         && let Some(first) = refused.iter().min_by_key(|(_, until)| **until)
     {
         let first = *first.0;
@@ -209,92 +234,81 @@ mod tests {
         Admission::new(&limits, &[A])
     }
 
-    fn seat(id: PeerId, dialler: Address) -> Seat {
-        Seat {
-            id,
-            dialler,
-            privileged: false,
+    fn address(n: u8) -> Address {
+        Address::new([n; 20])
+    }
+
+    impl Admission {
+        fn seat(
+            &mut self,
+            address: Address,
+            id: PeerId,
+            privileged: bool,
+        ) -> Result<(), ByeReason> {
+            self.check_seat(&address, privileged, Instant::now())?;
+            self.take_seat(address, id, privileged)
         }
     }
 
     #[test]
-    fn of_crossing_connections_the_one_of_the_smaller_dialler_stays() {
-        let now = Instant::now();
-        // on the side of either address, and in either order
-        for other in [A, B] {
-            let mut admission = admission();
-            assert_eq!(admission.take_seat(other, seat(1, A), now), Ok(None));
-            let refused = admission.take_seat(other, seat(2, B), now);
-            assert_eq!(refused, Err(ByeReason::Duplicate));
-            let mut admission = self::admission();
-            assert_eq!(admission.take_seat(other, seat(1, B), now), Ok(None));
-            assert_eq!(admission.take_seat(other, seat(2, A), now), Ok(Some(1)));
-            admission.leave_seat(&other, 1);
-            assert!(admission.is_seated(&other));
-            assert_eq!(admission.take_seat(other, seat(3, A), now), Ok(Some(2)));
-            admission.leave_seat(&other, 3);
-            assert!(!admission.is_seated(&other));
+    fn a_second_connection_stands_beside_the_first_and_a_third_is_refused() {
+        let mut admission = admission();
+        for id in 1..=2 {
+            assert_eq!(admission.seat(A, id, false), Ok(()));
         }
+        assert_eq!(admission.seat(A, 3, false), Err(ByeReason::Duplicate));
+        assert_eq!(admission.connections_to(&A), [1, 2]);
+        assert_eq!(admission.seated(), 1);
+        admission.leave_seat(&A, 1);
+        admission.leave_seat(&A, 7);
+        assert_eq!(admission.connections_to(&A), [2]);
+        admission.leave_seat(&A, 2);
+        assert!(!admission.is_seated(&A));
     }
 
     #[test]
     fn some_seats_are_reserved() {
-        let (mut admission, now) = (admission(), Instant::now());
-        let address = |n: u8| Address::new([n; 20]);
+        let mut admission = admission();
         for n in 10..12 {
-            let seat = seat(n.into(), B);
-            assert_eq!(admission.take_seat(address(n), seat, now), Ok(None));
+            assert_eq!(admission.seat(address(n), n.into(), false), Ok(()));
         }
         assert!(!admission.has_ordinary_seat());
-        let refused = admission.take_seat(address(12), seat(12, B), now);
+        let refused = admission.seat(address(12), 12, false);
         assert_eq!(refused, Err(ByeReason::Full));
         for n in 20..22 {
-            let privileged = true;
-            let seat = Seat {
-                privileged,
-                ..seat(n.into(), B)
-            };
-            assert_eq!(admission.take_seat(address(n), seat, now), Ok(None));
+            assert_eq!(admission.seat(address(n), n.into(), true), Ok(()));
         }
-        let last = Seat {
-            privileged: true,
-            ..seat(30, B)
-        };
-        let refused = admission.take_seat(address(30), last, now);
-        assert_eq!(refused, Err(ByeReason::Full));
+        assert_eq!(admission.seat(address(30), 30, true), Err(ByeReason::Full));
         assert_eq!(admission.seated(), 4);
-        // an old friend needs no second seat
-        assert_eq!(
-            admission.take_seat(address(10), seat(40, B), now),
-            Ok(Some(10))
-        );
+        // a connected address needs no second seat
+        assert_eq!(admission.seat(address(10), 40, false), Ok(()));
     }
 
     #[test]
     fn before_the_handshake_the_oldest_goes_first() {
         let (mut admission, now) = (admission(), Instant::now());
         for id in 0..8 {
-            assert_eq!(admission.arrive(id, ELSEWHERE, now), Some(vec![]));
+            assert_eq!(admission.begin_handshake(id, ELSEWHERE, now), Some(vec![]));
         }
-        assert_eq!(admission.arrive(8, ELSEWHERE, now), Some(vec![0]));
-        admission.leave_early(3);
-        assert_eq!(admission.arrive(9, ELSEWHERE, now), Some(vec![]));
+        assert_eq!(admission.begin_handshake(8, ELSEWHERE, now), Some(vec![0]));
+        admission.end_handshake(3);
+        assert_eq!(admission.begin_handshake(9, ELSEWHERE, now), Some(vec![]));
         let mut admission = self::admission();
         for id in 0..10 {
-            assert_eq!(admission.arrive(id, LOOPBACK, now), Some(vec![]));
+            assert_eq!(admission.begin_handshake(id, LOOPBACK, now), Some(vec![]));
         }
-        assert_eq!(admission.arrive(10, ELSEWHERE, now), Some(vec![0]));
+        assert_eq!(admission.begin_handshake(10, ELSEWHERE, now), Some(vec![0]));
     }
 
     #[test]
-    fn rubbish_delays_its_host_but_never_loopback() {
+    fn malformed_bytes_delay_their_host_but_never_loopback() {
         let (mut admission, now) = (admission(), Instant::now());
         admission.delay(ELSEWHERE, now);
         admission.delay(LOOPBACK, now);
-        assert_eq!(admission.arrive(1, ELSEWHERE, now), None);
-        assert_eq!(admission.arrive(2, LOOPBACK, now), Some(vec![]));
+        assert_eq!(admission.begin_handshake(1, ELSEWHERE, now), None);
+        assert_eq!(admission.begin_handshake(2, LOOPBACK, now), Some(vec![]));
         let later = now + admission.limits.delay;
-        assert_eq!(admission.arrive(3, ELSEWHERE, later), Some(vec![]));
+        assert_eq!(admission.begin_handshake(3, ELSEWHERE, later), Some(vec![]));
     }
 
     #[test]
@@ -302,8 +316,8 @@ mod tests {
         let (mut admission, now) = (admission(), Instant::now());
         assert!(!admission.ban(A, now));
         assert!(admission.ban(B, now));
-        assert_eq!(admission.take_seat(A, seat(1, A), now), Ok(None));
-        let refused = admission.take_seat(B, seat(2, B), now);
+        assert_eq!(admission.check_seat(&A, false, now), Ok(()));
+        let refused = admission.check_seat(&B, false, now);
         assert_eq!(refused, Err(ByeReason::Banned));
         let end = now + Duration::from_secs(600);
         let last = end - Duration::from_secs(1);
@@ -315,11 +329,11 @@ mod tests {
     fn bans_are_bounded_and_the_oldest_goes() {
         let mut banned = HashMap::new();
         let now = Instant::now();
-        for n in 0..=MOST_REFUSED as u64 {
+        for n in 0..=MAX_REFUSED as u64 {
             let until = now + Duration::from_secs(1 + n);
             remember(&mut banned, n, now, until);
         }
-        assert_eq!(banned.len(), MOST_REFUSED);
+        assert_eq!(banned.len(), MAX_REFUSED);
         assert!(!banned.contains_key(&0));
     }
 }

@@ -1,35 +1,36 @@
-//! What the node gets for every finished handshake: who it is, and what it sends.
-//! Reading is the only thing that can be done with it; everything else goes by its number.
+//! What the node gets for every finished handshake: the peer's identity and its frames.
+//! The node writes to a connection through [`Network`](crate::Network) and its id.
 
 use crate::frame::Frame;
 use ccoin_core::message::{Hello, PeerAddress};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Number of a connection, never used again within a run.
+/// Number of a connection; no number is used twice in a run.
 pub type PeerId = u64;
 
 /// What a frame costs in the budget besides its body: an entry of the queue.
 const FRAME_COST: usize = 64;
 
-/// What a frame as long as the whole bound leaves free: a question that is being answered
-/// must not keep it from being read, or two nodes could wait for each other.
-const QUESTION: u32 = 8 << 10;
+/// Bytes that a frame as long as the whole bound leaves free. A request that is being
+/// answered takes less: it must not keep the frame from being read, or two nodes could wait
+/// for each other.
+const REQUEST: u32 = 8 << 10;
 
 /// A connection to a node that has proven its address.
 #[derive(Debug)]
 pub struct Connection {
     /// Its number.
     pub id: PeerId,
-    /// What the other side said of itself; address and key are proven, the rest is not.
+    /// Address and key in it are proven, the rest is a claim.
     pub hello: Hello,
     /// The other end of the socket.
     pub remote: SocketAddr,
-    /// Whether we dialled.
+    /// Whether this node dialled.
     pub outgoing: bool,
-    /// Where one that has called says that it listens, at the host that it calls from.
+    /// Where a peer that dialled this node claims to listen: its remote host and its port.
     pub caller: Option<PeerAddress>,
-    /// What it sends. Dropping them ends the connection.
+    /// Dropping them ends the connection.
     pub frames: Frames,
 }
 
@@ -37,14 +38,14 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct Frames {
     queue: mpsc::Receiver<(Frame, OwnedSemaphorePermit)>,
-    /// The room of the frame handed out last.
+    /// The budget of the frame returned last.
     handed: Option<OwnedSemaphorePermit>,
 }
 
 impl Frames {
-    /// The next frame; `None`: the connection has ended. As long as nobody asks, at most
-    /// the bound of [`Limits::inbound`](crate::Limits::inbound) is read from the socket;
-    /// the frame handed out last counts until the next one is asked for.
+    /// The next frame; `None`: the connection has ended. At most
+    /// [`Limits::inbound`](crate::Limits::inbound) bytes are read ahead from the socket;
+    /// the frame returned last counts until the next call.
     pub async fn recv(&mut self) -> Option<Frame> {
         self.handed = None;
         let (frame, room) = self.queue.recv().await?;
@@ -57,7 +58,7 @@ impl Frames {
 pub(crate) struct Inbox {
     queue: mpsc::Sender<(Frame, OwnedSemaphorePermit)>,
     budget: Arc<Semaphore>,
-    /// What a single frame takes at most.
+    /// The most that a single frame reserves.
     most: u32,
 }
 
@@ -67,12 +68,12 @@ pub(crate) fn inbox(bound: usize) -> (Inbox, Frames) {
     let permits = usize::try_from(bound).map_or(Semaphore::MAX_PERMITS, |bound| {
         bound.min(Semaphore::MAX_PERMITS)
     });
-    // the budget is the bound: so many frames without a body would use it up
+    // the budget is the bound: this many frames without a body use it up
     let (queue, frames) = mpsc::channel(permits / FRAME_COST + 1);
     let inbox = Inbox {
         queue,
         budget: Arc::new(Semaphore::new(permits)),
-        most: bound - (bound / 2).min(QUESTION),
+        most: bound - (bound / 2).min(REQUEST),
     };
     let handed = None;
     let queue = frames;
@@ -80,8 +81,8 @@ pub(crate) fn inbox(bound: usize) -> (Inbox, Frames) {
 }
 
 impl Inbox {
-    /// Waits until there is room for a body of this length; one that is longer than the
-    /// whole bound waits until it is alone, but for a question.
+    /// Waits until there is room for a body of this length. A body longer than the whole
+    /// bound waits until it is alone, except for a request.
     pub(crate) async fn room(&self, length: usize) -> Option<OwnedSemaphorePermit> {
         let cost = u32::try_from(length.saturating_add(FRAME_COST)).unwrap_or(u32::MAX);
         let budget = Arc::clone(&self.budget);
@@ -89,14 +90,14 @@ impl Inbox {
         room.ok()
     }
 
-    /// Hands a frame over, with the room it takes.
+    /// Queues a frame together with the room reserved for it.
     pub(crate) async fn put(&self, frame: Frame, room: OwnedSemaphorePermit) {
-        // without a receiver the connection is about to end
+        // without a receiver the session ends
         let _ = self.queue.send((frame, room)).await;
     }
 
-    /// Resolves when nobody wants the frames any more.
-    pub(crate) async fn unwanted(&self) {
+    /// Resolves when [`Frames`] is dropped.
+    pub(crate) async fn closed(&self) {
         self.queue.closed().await;
     }
 }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_frame_counts_until_the_next_one_is_asked_for() {
+    async fn a_frame_counts_until_the_next_one_is_requested() {
         let (inbox, mut frames) = inbox(100_000);
         put(&inbox, 60_000).await;
         assert!(!is_room(&inbox, 50_000).await);
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_longest_frame_waits_for_all_but_a_question() {
+    async fn the_longest_frame_waits_for_all_but_a_request() {
         let (inbox, mut frames) = inbox(100_000);
         put(&inbox, 4096).await;
         assert!(is_room(&inbox, 3_000_000).await);

@@ -1,66 +1,54 @@
-//! Bytes become frames: length and header are judged before a body is buffered, and
-//! the buffer grows with what has arrived. Never looks into a body, never waits.
+//! Turns bytes into frames. Length and header are checked before a body is buffered, and
+//! the buffer grows with what has arrived. Never decodes a body, never waits.
 
 use bytes::Bytes;
 use ccoin_core::message::{Header, Kind, MAX_FRAME, MessageError, check_announced};
 
-/// Bytes of length and header.
+/// Bytes of a frame's length and header.
 const HEAD: usize = 7;
 
-/// Bytes of length alone.
+/// Bytes of the length alone.
 const LENGTH: usize = 4;
 
 /// Most bytes reserved for a body beyond what has arrived of it.
 pub(crate) const AHEAD: usize = 64 << 10;
 
-/// A message whose size has been checked and nothing else.
+/// A message whose size is checked; its body is not decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Its kind; always one of the table.
+    /// Its kind, one of [`KINDS`](ccoin_core::message::KINDS).
     pub header: Header,
-    /// Its encoding, in memory of its own.
+    /// Its encoding.
     pub body: Bytes,
 }
 
-/// Why bytes are no frame that may be read now.
+/// Why bytes are not a frame that is allowed now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FrameError {
-    /// No frame is so long or so short.
     #[error("a frame of {got} bytes, 3 to {MAX_FRAME} are allowed")]
-    Length {
-        /// Announced.
-        got: u32,
-    },
-    /// The three bytes are no header of any version.
+    Length { got: u32 },
     #[error("header {} is not three printable ASCII characters", header.escape_ascii())]
-    Header {
-        /// What came.
-        header: Header,
-    },
-    /// It is for those who have said who they are.
+    Header { header: Header },
+    /// Allowed only after the handshake.
     #[error("{} before the handshake", header.escape_ascii())]
-    Early {
-        /// What came.
-        header: Header,
-    },
-    /// Longer than its kind may be.
+    Early { header: Header },
+    /// Longer than its kind allows.
     #[error(transparent)]
     Size(MessageError),
 }
 
-/// What the next bytes turned out to be.
+/// What the decoder found in the bytes so far.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A frame begins whose body will have this many bytes.
+    /// A frame begins.
     Announced {
-        /// Its kind.
         header: Header,
         /// Bytes of its body.
         length: usize,
     },
-    /// The frame announced before is complete.
+    /// The announced frame is complete.
     Whole(Frame),
-    /// A frame of a kind that this version does not know has gone by.
+    /// A frame with an unknown header was skipped.
     Skipped(Header),
 }
 
@@ -86,7 +74,7 @@ const START: State = State::Head {
     filled: 0,
 };
 
-/// Cuts a stream of bytes into frames, in whatever pieces they arrive.
+/// Cuts a stream of bytes, in pieces of any size, into frames.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     state: State,
@@ -94,7 +82,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// At the start of a connection: only what the handshake needs is allowed.
+    /// Allows only the kinds that a handshake needs.
     pub(crate) fn new() -> Self {
         Self {
             state: START,
@@ -102,15 +90,15 @@ impl Decoder {
         }
     }
 
-    /// From now on every kind is allowed.
+    /// Allows every kind from now on.
     pub(crate) fn allow_all(&mut self) {
         self.early = false;
     }
 
-    /// Takes bytes off the front of `input` up to the next step; `None`: it is used up.
+    /// Takes bytes off the front of `input` up to the next step; `None`: all are used.
     ///
     /// # Errors
-    /// [`FrameError`] as soon as the bytes seen cannot be the start of an allowed frame.
+    /// [`FrameError`] as soon as the bytes cannot be the start of an allowed frame.
     pub(crate) fn take(&mut self, input: &mut &[u8]) -> Result<Option<Step>, FrameError> {
         if let State::Head { bytes, filled } = &mut self.state {
             let Some(head) = fill_head(bytes, filled, input)? else {
@@ -131,7 +119,7 @@ impl Decoder {
                 let missing = *length - bytes.len();
                 let now = cut(input, missing);
                 if bytes.capacity() - bytes.len() < now.len() {
-                    // as much again as has arrived, but never beyond the end of the body
+                    // doubles the buffer, but never beyond the end of the body
                     bytes.reserve_exact(missing.min(AHEAD.max(bytes.len()).max(now.len())));
                 }
                 bytes.extend_from_slice(now);
@@ -154,7 +142,7 @@ impl Decoder {
         Ok(Some(step))
     }
 
-    /// Judges the header, and the length that belongs to it, before anything of the body.
+    /// Checks header and length before any byte of the body.
     fn begin(&mut self, head: [u8; HEAD]) -> Result<Option<Step>, FrameError> {
         let [l0, l1, l2, l3, h0, h1, h2] = head;
         let (got, header) = (u32::from_le_bytes([l0, l1, l2, l3]), [h0, h1, h2]);
@@ -185,7 +173,7 @@ impl Decoder {
     }
 }
 
-/// Completes length and header; the length is judged as soon as it is there.
+/// Completes length and header; the length is checked as soon as it is there.
 fn fill_head(
     bytes: &mut [u8; HEAD],
     filled: &mut usize,
@@ -207,9 +195,9 @@ fn fill_head(
     Ok(Some(*bytes))
 }
 
-/// Cuts at most `most` bytes off the front.
-fn cut<'a>(input: &mut &'a [u8], most: usize) -> &'a [u8] {
-    let (now, rest) = input.split_at(most.min(input.len()));
+/// Cuts at most `max` bytes off the front.
+fn cut<'a>(input: &mut &'a [u8], max: usize) -> &'a [u8] {
+    let (now, rest) = input.split_at(max.min(input.len()));
     *input = rest;
     now
 }
@@ -243,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_lengths_end_at_their_fourth_byte() {
+    fn an_impossible_length_is_refused_at_its_fourth_byte() {
         for got in [0, 1, 2, MAX_FRAME as u32 + 1, u32::MAX] {
             let mut input = &got.to_le_bytes()[..];
             assert_eq!(
@@ -256,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_limit_is_judged_before_the_body() {
+    fn the_limit_of_a_kind_is_checked_before_the_body() {
         let mut bytes = frame(*b"PNG", &[0; 65]);
         bytes.truncate(7);
         assert!(matches!(

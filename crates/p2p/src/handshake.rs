@@ -1,63 +1,72 @@
-//! Both sides say who they are and prove it with their keys over fresh challenges.
-//! Reads and writes three frames; who may stay is judged elsewhere.
+//! Both sides prove their account keys inside the encrypted channel: `HEY`, `ACK`, `OKY`.
+//! The signatures cover fresh challenges, the channel and the place that was dialled.
+//! `reject` decides which peers are welcome.
 
 use crate::{
-    frame_reader::{FrameReader, ReadError},
-    place::Place,
-    refusal::Refusal,
-    shared::Shared,
+    frame_reader::ReadError, host_port::HostPort, link::Link, reject::Rejection, shared::Shared,
 };
 use ccoin_core::message::{
     Acknowledgement, Bye, ByeReason, Hello, Message, acknowledgement_digest, okay_digest,
 };
 use ccoin_crypto::{Hash, KeyError, PublicKey, Signature};
 use std::{io, net::IpAddr};
-use tokio::{
-    io::AsyncWriteExt,
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
-};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
-    /// It broke off, or is none of ours.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The socket failed while we wrote.
     #[error(transparent)]
     Write(#[from] io::Error),
-    /// It took too long.
+    /// The other side breaks TLS, or speaks another protocol.
+    #[error("the other side does not speak TLS as this version does: {0}")]
+    Tls(io::Error),
     #[error("the handshake was not finished in time")]
     Late,
-    /// The other side does not want us.
+    /// The other side rejects this node.
     #[error("the other side says: {}", .0.text())]
     Refused(Bye),
-    /// We do not want the other side.
+    /// This node rejects the other side.
     #[error("{1}")]
     Unwelcome(ByeReason, String),
-    /// Not a handshake of this protocol.
     #[error("{0}")]
     Malformed(String),
-    /// The signature is not by the key that the other side claims.
-    #[error("{0} is not proven: the signature is not of its key")]
+    #[error("{0} is not proven: the signature is not made by its key")]
     Unproven(ccoin_core::Address),
-    /// Our own key failed.
+    /// This node's own key failed.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-impl From<Refusal> for HandshakeError {
-    fn from((reason, text): Refusal) -> Self {
+impl From<Rejection> for HandshakeError {
+    fn from((reason, text): Rejection) -> Self {
         Self::Unwelcome(reason, text)
     }
 }
 
 impl HandshakeError {
-    /// The last word to the other side, if it needs one.
+    /// Sorts the errors of a TLS handshake: a closed socket is no violation.
+    pub(crate) fn tls(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidData => Self::Tls(error),
+            _ => Self::Write(error),
+        }
+    }
+
+    /// The reason that is logged.
+    pub(crate) fn cause(&self) -> ByeReason {
+        match self {
+            Self::Refused(bye) => bye.reason(),
+            Self::Tls(_) => ByeReason::Malformed,
+            _ => self.reason().unwrap_or(ByeReason::Other(0)),
+        }
+    }
+
+    /// The reason that the other side is told, if it can be told one.
     pub(crate) fn reason(&self) -> Option<ByeReason> {
         match self {
             Self::Read(ReadError::Frame(_)) | Self::Malformed(_) => Some(ByeReason::Malformed),
-            Self::Read(_) | Self::Write(_) | Self::Refused(_) => None,
+            Self::Read(_) | Self::Write(_) | Self::Tls(_) | Self::Refused(_) => None,
             Self::Late => Some(ByeReason::Silent),
             Self::Unwelcome(reason, _) => Some(*reason),
             Self::Unproven(_) => Some(ByeReason::Invalid),
@@ -65,59 +74,41 @@ impl HandshakeError {
         }
     }
 
-    /// Whether the bytes themselves were rubbish.
-    pub(crate) fn is_rubbish(&self) -> bool {
+    /// Whether the bytes themselves break the protocol.
+    pub(crate) fn is_malformed(&self) -> bool {
         matches!(
-            self.reason(),
-            Some(ByeReason::Malformed | ByeReason::Invalid)
+            self,
+            Self::Read(ReadError::Frame(_)) | Self::Tls(_) | Self::Malformed(_) | Self::Unproven(_)
         )
     }
 }
 
-/// The two halves of a socket.
-pub(crate) struct Link {
-    pub(crate) reader: FrameReader<OwnedReadHalf>,
-    pub(crate) writer: OwnedWriteHalf,
-}
-
 impl Link {
-    async fn say(&mut self, message: &Message) -> io::Result<()> {
-        self.writer.write_all(&message.frame()).await
-    }
-
-    async fn hear(&mut self) -> Result<Message, HandshakeError> {
-        let frame = self.reader.frame().await?;
-        match Message::decode(frame.header, &frame.body) {
-            Ok(Message::Bye(bye)) => Err(HandshakeError::Refused(bye)),
-            Ok(message) => Ok(message),
-            Err(error) => Err(HandshakeError::Malformed(error.to_string())),
-        }
-    }
-
-    /// The dialling side: `HEY`, `ACK`, `OKY`; gives the other hello, proven.
+    /// The dialling side; returns the other side's hello, proven.
     pub(crate) async fn call(
         &mut self,
         shared: &Shared,
-        place: &Place,
+        place: &HostPort,
     ) -> Result<Hello, HandshakeError> {
-        let mine = shared.hello();
+        let mine = shared.hello(place.to_string());
         self.say(&Message::Hey(mine.clone())).await?;
         let Acknowledgement { hello, signature } = match self.hear().await? {
             Message::Ack(acknowledgement) => acknowledgement,
             other => return Err(unexpected(&other, "ACK")),
         };
-        let digest = acknowledgement_digest(&mine, &hello);
+        let digest = acknowledgement_digest(&self.binding, &mine, &hello);
         verify(shared, &hello.public_key, &digest, &signature)?;
         shared.judge(&hello, Some(place))?;
-        // only now: nothing of another network is remembered
+        // only now: a peer of another network is not remembered
         shared.prove(place, hello.address);
-        let digest = okay_digest(&mine, &hello);
-        let signature = shared.signer.turn().sign(digest).await?;
+        shared.add_own_claim(&hello);
+        let digest = okay_digest(&self.binding, &mine, &hello);
+        let signature = shared.signer.permit().sign(digest).await?;
         self.say(&Message::Oky(signature)).await?;
         Ok(hello)
     }
 
-    /// The listening side of the same, for somebody at `host`.
+    /// The listening side, for a caller at `host`.
     pub(crate) async fn answer(
         &mut self,
         shared: &Shared,
@@ -128,10 +119,10 @@ impl Link {
             other => return Err(unexpected(&other, "HEY")),
         };
         shared.judge(&theirs, None)?;
-        let turn = shared.signer.turn_of(host).await;
-        let mine = shared.hello();
-        let digest = acknowledgement_digest(&theirs, &mine);
-        let signature = turn.sign(digest).await?;
+        let permit = shared.signer.permit_for(host).await;
+        let mine = shared.hello(shared.own_place());
+        let digest = acknowledgement_digest(&self.binding, &theirs, &mine);
+        let signature = permit.sign(digest).await?;
         let answer = Acknowledgement {
             hello: mine.clone(),
             signature,
@@ -141,21 +132,9 @@ impl Link {
             Message::Oky(signature) => signature,
             other => return Err(unexpected(&other, "OKY")),
         };
-        let digest = okay_digest(&theirs, &mine);
+        let digest = okay_digest(&self.binding, &theirs, &mine);
         verify(shared, &theirs.public_key, &digest, &signature)?;
         Ok(theirs)
-    }
-
-    /// Says why, and closes without losing the last word.
-    pub(crate) async fn refuse(mut self, reason: ByeReason, text: &str) {
-        if self
-            .say(&Message::Bye(Bye::new(reason, text)))
-            .await
-            .is_ok()
-        {
-            drop(self.writer);
-            self.reader.drain().await;
-        }
     }
 }
 

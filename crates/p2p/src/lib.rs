@@ -3,43 +3,48 @@
 //! | long-lived task | what it owns | ends when |
 //! |---|---|---|
 //! | `listener` | the listening socket | told to stop |
-//! | `dialler` | nothing; asks the address book whom to call | told to stop |
-//! | `upkeep` | nothing; follows the allow-list and our chain, shares peers | told to stop |
+//! | `dialler` | none; dials what the address book names | told to stop |
+//! | `maintenance` | none; follows the allow-list and the own chain, shares peers | told to stop |
 //! | session, one per connection | the reading half of its socket | the connection ends |
 //! | writer, one per connection | the writing half of its socket | its outbox is closed |
 //!
-//! It knows who is on the other side and that a frame has an allowed size. It never
-//! decodes blocks or transactions, holds no ledger state, and decides about neither.
+//! This crate proves the peer's identity and checks the size of each frame. It never decodes
+//! blocks or transactions and holds no ledger state.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod accept;
 mod address_book;
+mod address_group;
 mod admission;
 mod connection;
 mod dialler;
-mod entrance;
+mod duplicates;
+mod first_bytes;
 mod frame;
 mod frame_reader;
 mod handshake;
+mod host_port;
+mod latency;
 mod limits;
+mod link;
 mod listener;
+mod liveness;
+mod log_throttle;
+mod maintenance;
+mod message_limits;
 mod network;
-mod notices;
 mod outbox;
-mod pace;
 mod peer;
 mod peer_info;
-mod place;
-mod pulse;
-mod rate;
-mod refusal;
+mod rate_limit;
+mod reject;
 mod session;
 mod setup;
 mod shared;
 mod signer;
 mod state;
-mod upkeep;
-mod window;
+mod tls;
 mod writer;
 
 pub use connection::{Connection, Frames, PeerId};
@@ -47,4 +52,4 @@ pub use frame::Frame;
 pub use limits::Limits;
 pub use network::Network;
 pub use peer_info::PeerInfo;
-pub use setup::{Local, NetworkSetup};
+pub use setup::{ChainStatus, NetworkSetup};

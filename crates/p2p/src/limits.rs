@@ -1,71 +1,79 @@
-//! Every number of the network's rules in one place, so that tests can be quick.
-//! Holds no state and enforces nothing itself.
+//! Every number of the network's rules in one place, so that tests can shorten them.
+//! Holds no state.
 
 use std::time::Duration;
 
-/// The bounds that a node puts on its peers and on itself.
+/// The bounds that a node sets for its peers and for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most connections with a finished handshake.
     pub connections: usize,
-    /// How many of them only miners and configured peers may take.
+    /// How many of them are reserved for miners and configured peers.
     pub reserved: usize,
-    /// Most incoming connections before the end of the handshake; one that is refused
-    /// counts until its socket is closed.
+    /// Most incoming connections before the end of the handshake; a rejected one counts
+    /// until its socket is closed.
     pub early: usize,
-    /// Most of these from one IP address; loopback has no such limit.
+    /// Most of these from one IPv4 address or IPv6 /64 network; loopback has no limit.
     pub early_per_host: usize,
     /// Most connections that are accepted in a second; the others wait.
     pub accepts_a_second: u32,
-    /// Most handshakes of strangers that are signed in a second; the others wait.
+    /// Most handshakes of callers that are signed in a second; the others wait.
     pub signatures_a_second: u32,
-    /// Most of these for one IP address; loopback has no such limit.
+    /// Most of these for one IPv4 address or IPv6 /64 network; loopback has no limit.
     pub signatures_a_second_per_host: u32,
-    /// How long an IP address is not listened to after it sent rubbish.
+    /// How long an IP address is refused after it sent malformed bytes in a handshake.
     pub delay: Duration,
-    /// Within this time the handshake must be finished.
+    /// Deadline of a handshake.
     pub handshake: Duration,
-    /// A peer that sends no whole frame for so long is gone.
+    /// A connection ends when no byte arrives for so long.
     pub silence: Duration,
     /// Time between two `PNG`.
     pub ping: Duration,
-    /// A peer that takes no byte for so long is gone.
+    /// A connection is suspect when no byte arrives for so long: its peer is dialled again.
+    pub pong: Duration,
+    /// How long two working connections to one address through different hosts stand.
+    pub beside: Duration,
+    /// A connection ends when the peer takes no byte for so long.
     pub progress: Duration,
-    /// Time for the last words of a connection.
+    /// Time for the last message of a connection.
     pub closing: Duration,
     /// Bytes of one peer that may wait for the node.
     pub inbound: usize,
     /// Bytes that may wait for one peer.
     pub outbound: usize,
-    /// So many frames with unknown headers within a minute end a connection.
+    /// This many frames with unknown headers within a minute end a connection.
     pub unknown_a_minute: u32,
-    /// A peer that asks or tells more often (`PNG`, `RBH`, `BLH`, ...) is not read for the
-    /// rest of the second.
+    /// Most `PNG`, `POG`, `RBH`, `BLH` and `PEX` of a peer in a second; a peer that sends
+    /// more is read more slowly.
     pub answers_a_second: u32,
-    /// The same for `KEY`, which is relayed to everybody.
+    /// The same for `KEY`, which is relayed to all peers.
     pub keys_a_second: u32,
     /// The same for `RBL`, whose answer may be large.
     pub requests_a_second: u32,
-    /// How long a proven address is refused after a violation.
+    /// How long a proven address is banned after a violation.
     pub ban: Duration,
-    /// How long a place that turned out to be ourselves is not dialled.
+    /// How long a place at which this node has reached itself is not dialled.
     pub own_address: Duration,
-    /// Most dials at a time; half of them to places that were only heard of.
+    /// Most dials at a time; at most half of them to candidates.
     pub dials: usize,
-    /// Within this time a dial must be answered.
+    /// Deadline of a TCP connection attempt.
     pub connect: Duration,
-    /// Peers that were only heard of are dialled while there are fewer connections.
+    /// Candidates are dialled while fewer peers than this are connected.
     pub wanted: usize,
-    /// Pause after the first failure; it doubles.
+    /// Back-off after the first failed dial; it doubles.
     pub first_pause: Duration,
-    /// Longest pause.
+    /// Longest back-off.
     pub longest_pause: Duration,
-    /// A connection that lived longer makes the pauses start again.
+    /// Longest back-off for a peer that was connected within [`Limits::recent`].
+    pub reconnect: Duration,
+    /// How long a lost peer is dialled at the pace of [`Limits::reconnect`].
+    pub recent: Duration,
+    /// A connection that lasted longer resets the back-off and counts as recent.
     pub lived: Duration,
     /// Time between two `PEX`, if something has changed.
     pub share: Duration,
-    /// Most places that were only heard of.
-    pub hints: usize,
+    /// Most candidates: places that no handshake has proven.
+    pub candidates: usize,
 }
 
 impl Default for Limits {
@@ -81,7 +89,9 @@ impl Default for Limits {
             delay: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             silence: Duration::from_secs(30),
-            ping: Duration::from_secs(10),
+            ping: Duration::from_secs(2),
+            pong: Duration::from_secs(5),
+            beside: Duration::from_secs(60),
             progress: Duration::from_secs(30),
             closing: Duration::from_millis(500),
             inbound: 4 << 20,
@@ -93,13 +103,15 @@ impl Default for Limits {
             ban: Duration::from_secs(600),
             own_address: Duration::from_secs(600),
             dials: 8,
-            connect: Duration::from_secs(5),
+            connect: Duration::from_secs(3),
             wanted: 16,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
+            reconnect: Duration::from_millis(1500),
+            recent: Duration::from_secs(3600),
             lived: Duration::from_secs(10),
             share: Duration::from_secs(10),
-            hints: 1000,
+            candidates: 1000,
         }
     }
 }

@@ -1,36 +1,35 @@
-//! Accepts connections, as many as may begin a handshake. However many come, no more
-//! sockets than these are open, and the one that was accepted last; and however fast they
-//! come, they take little of the processors: those beyond the rate wait in the kernel.
+//! Accepts connections at a bounded rate, and only as many as may begin a handshake.
+//! The others wait in the kernel, so that a flood costs neither sockets nor CPU.
 
-use crate::{entrance::Arrival, rate::Rate, shared::Shared};
-use std::{sync::Arc, time::Instant};
-use tokio::{net::TcpListener, select, sync::Semaphore, time::sleep_until};
+use crate::{accept::Incoming, rate_limit::RateLimit, shared::Shared};
+use std::{io, sync::Arc, time::Instant};
+use tokio::{net::TcpListener, select, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+
+/// Too many open files in the system, and in the process.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
 
 impl Shared {
     /// The task `listener`.
     pub(crate) async fn listen(self: Arc<Self>, listener: TcpListener) {
         let rooms = Arc::new(Semaphore::new(self.limits.early.max(1)));
-        let rate = Rate::new(self.limits.accepts_a_second);
-        let mut spent = None;
+        let rate = RateLimit::per_second(self.limits.accepts_a_second);
         loop {
-            if let Err(later) = rate.take(&mut spent, Instant::now()) {
-                select! {
-                    biased;
-                    () = self.stop.cancelled() => return,
-                    () = sleep_until(later.into()) => continue,
-                }
-            }
+            let accept = async {
+                rate.wait().await;
+                listener.accept().await
+            };
             let accepted = select! {
                 biased;
                 () = self.stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
+                accepted = accept => accepted,
             };
             let (stream, remote) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
-                    // out of file descriptors: it would fail again at once
+                    self.accept_failed(&error);
+                    // out of file descriptors: the next call would fail at once
                     tokio::time::sleep(self.limits.first_pause).await;
                     continue;
                 }
@@ -39,7 +38,10 @@ impl Shared {
             let ended = CancellationToken::new();
             {
                 let mut state = self.state();
-                let Some(oldest) = state.admission.arrive(id, remote.ip(), Instant::now()) else {
+                let Some(oldest) = state
+                    .admission
+                    .begin_handshake(id, remote.ip(), Instant::now())
+                else {
                     continue;
                 };
                 for old in oldest {
@@ -49,14 +51,14 @@ impl Shared {
                 }
                 state.early.insert(id, ended.clone());
             }
-            // whoever ended for this one still has its socket open for a moment
+            // a connection that ended for this one may still have its socket open
             let room = select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 room = Arc::clone(&rooms).acquire_owned() => room,
             };
             let Ok(room) = room else { return };
-            let arrival = Arrival {
+            let arrival = Incoming {
                 id,
                 stream,
                 remote,
@@ -64,6 +66,18 @@ impl Shared {
                 room,
             };
             self.tasks.spawn(Arc::clone(&self).incoming(arrival));
+        }
+    }
+
+    /// Logs a failure to accept, at most once a minute for each kind.
+    fn accept_failed(&self, error: &io::Error) {
+        let kind = error.raw_os_error().unwrap_or_default();
+        if self.state().log_throttle.allows("accept", kind.to_string()) {
+            let hint = match kind {
+                ENFILE | EMFILE => "; raise the limit of open files (ulimit -n)",
+                _ => "",
+            };
+            tracing::warn!("cannot accept connections: {error}{hint}");
         }
     }
 }

@@ -4,13 +4,14 @@ use crate::{
     address_book::AddressBook,
     admission::Admission,
     connection::{Connection, PeerId},
+    host_port::HostPort,
     peer::Peer,
     peer_info::PeerInfo,
-    place::Place,
     setup::NetworkSetup,
     shared::{Shared, agent},
     signer::Signer,
     state::State,
+    tls::Tls,
 };
 use bytes::Bytes;
 use ccoin_core::message::{ByeReason, MAX_SHARED_PEERS, PeerAddress};
@@ -24,10 +25,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long stopping may take: the last words, and the tasks that notice.
+/// How long stopping may take.
 const STOP: Duration = Duration::from_secs(1);
 
-/// All connections of a node. Cloning shares them; they go on until [`Network::stop`].
+/// All connections of a node. Clones share them; they last until [`Network::stop`].
 #[derive(Clone)]
 pub struct Network {
     shared: Arc<Shared>,
@@ -46,7 +47,7 @@ impl std::fmt::Debug for Network {
 
 impl Network {
     /// Starts to listen and to dial on the current runtime. Every finished handshake
-    /// gives a [`Connection`]; one that nobody takes is not read.
+    /// gives a [`Connection`]; it is not read before the caller takes it.
     #[must_use]
     pub fn start(setup: NetworkSetup) -> (Self, mpsc::Receiver<Connection>) {
         let address = setup.key.public_key().address();
@@ -57,7 +58,7 @@ impl Network {
             port,
         });
         let listening = setup.listener.as_ref().and_then(|l| l.local_addr().ok());
-        // one for each connection there can be: none of them has to wait for another
+        // room for every connection: none waits for another one
         let (connections, taken) = mpsc::channel(limits.connections.max(1));
         let shared = Arc::new(Shared {
             address,
@@ -77,6 +78,7 @@ impl Network {
             stop: CancellationToken::new(),
             changed: Notify::new(),
             public_key: setup.key.public_key().clone(),
+            tls: Tls::new(),
             signer: Signer::new(setup.key, &setup.limits),
             limits: setup.limits,
         });
@@ -85,7 +87,7 @@ impl Network {
             shared.tasks.spawn(Arc::clone(&shared).listen(listener));
         }
         shared.tasks.spawn(Arc::clone(&shared).dial());
-        shared.tasks.spawn(Arc::clone(&shared).keep());
+        shared.tasks.spawn(Arc::clone(&shared).maintain());
         (Self { shared }, taken)
     }
 
@@ -93,13 +95,13 @@ impl Network {
         self.shared.state().peers.get(&id).cloned()
     }
 
-    /// Queues a whole frame without waiting; false: the connection has ended, or does so
-    /// now because too much is waiting already.
+    /// Queues a whole frame without waiting. False: the connection has ended, or ends now
+    /// because its outbox is full.
     pub fn send(&self, id: PeerId, frame: Bytes) -> bool {
         self.peer(id).is_some_and(|peer| peer.send(frame))
     }
 
-    /// Waits until little is queued, then queues the frame; false: the connection has
+    /// Waits until little is queued, then queues the frame. False: the connection has
     /// ended.
     pub async fn send_when_room(&self, id: PeerId, frame: Bytes) -> bool {
         match self.peer(id) {
@@ -108,7 +110,7 @@ impl Network {
         }
     }
 
-    /// Queues a frame for everybody but one, without waiting or copying.
+    /// Queues a frame for all peers except one, without waiting or copying.
     pub fn broadcast(&self, frame: Bytes, except: Option<PeerId>) {
         let state = self.shared.state();
         for peer in state.peers.values().filter(|p| Some(p.id) != except) {
@@ -116,8 +118,8 @@ impl Network {
         }
     }
 
-    /// Queues a large frame for every peer but one; whoever is behind with reading gets
-    /// a small one `instead`, from which it can ask when it has time.
+    /// Queues a large frame for all peers except one. A peer that is behind with reading
+    /// gets the small frame `instead`, and can request the large one later.
     pub fn offer(&self, frame: &Bytes, instead: &Bytes, except: Option<PeerId>) {
         let state = self.shared.state();
         for peer in state.peers.values().filter(|p| Some(p.id) != except) {
@@ -127,15 +129,15 @@ impl Network {
         }
     }
 
-    /// Ends a connection with a last word.
+    /// Ends a connection with a `BYE`.
     pub fn disconnect(&self, id: PeerId, reason: ByeReason, text: &str) {
         if let Some(peer) = self.peer(id) {
             peer.end(reason, text);
         }
     }
 
-    /// Ends a connection, and refuses its address for a while unless it is a miner's; also
-    /// if the connection has just ended by itself. Other connections stay.
+    /// Ends a connection and bans its address for a while, unless it is a miner's. The ban
+    /// also works shortly after the connection has ended. Other connections stay.
     pub fn ban(&self, id: PeerId, reason: ByeReason, text: &str) {
         match self.peer(id) {
             Some(peer) => self.shared.ban(&peer, reason, text),
@@ -143,13 +145,14 @@ impl Network {
         }
     }
 
-    /// Places that somebody says; they are dialled while connections are few.
+    /// Adds candidates: places that another party names. They are dialled while few peers
+    /// are connected.
     pub fn suggest(&self, peers: Vec<PeerAddress>) {
         self.shared.suggest(peers);
     }
 
-    /// Peers that this node has reached and that have proven their address, the last
-    /// one first; to be given back as [`NetworkSetup::remembered`].
+    /// Places that this node has reached and whose peers have proven their addresses, the
+    /// newest first. The node stores them and passes them to [`NetworkSetup::remembered`].
     #[must_use]
     pub fn known(&self) -> watch::Receiver<Vec<PeerAddress>> {
         self.shared.known.subscribe()
@@ -162,37 +165,37 @@ impl Network {
         state.peers.values().map(|peer| peer.info()).collect()
     }
 
-    /// How many connections there are.
+    /// The number of connected peers.
     #[must_use]
     pub fn count(&self) -> watch::Receiver<usize> {
         self.shared.count.subscribe()
     }
 
-    /// Says goodbye to everybody and ends all tasks, within a second.
+    /// Sends `BYE` to all peers and ends all tasks, within a second.
     pub async fn stop(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         if timeout(STOP, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(
-                "{} network tasks had no time to end",
+                "{} network tasks did not end in time",
                 self.shared.tasks.len()
             );
         }
     }
 }
 
-/// What is known before the first connection.
+/// The places that are known before the first connection.
 fn address_book(setup: &NetworkSetup) -> AddressBook {
     let own = setup.key.public_key().address();
     let now = Instant::now();
     let mut book = AddressBook::new(&setup.limits, own, &setup.miners);
     for text in &setup.configured {
-        match Place::parse(text) {
+        match HostPort::parse(text) {
             Some(place) => book.configure(place, now),
-            None => tracing::warn!("peer {text:?} is skipped: it is not HOST:PORT"),
+            None => tracing::warn!("configured peer {text:?} is skipped: write it as HOST:PORT"),
         }
     }
-    // the last one first, as it was said; the last one remembered counts as the freshest
+    // the list has the newest first; the book takes the last one added as the newest
     for peer in setup.remembered.iter().take(MAX_SHARED_PEERS).rev() {
         book.remember(peer.clone(), now);
     }

@@ -1,4 +1,4 @@
-//! What waits to be written to one peer: bounded in bytes, filled without waiting.
+//! The send queue of one connection: bounded in bytes, filled without waiting.
 //! Does not know sockets or peers.
 
 use bytes::Bytes;
@@ -12,31 +12,29 @@ use tokio_util::sync::CancellationToken;
 /// What a frame costs besides its bytes: an entry of the queue.
 const FRAME_COST: usize = 64;
 
-/// Most frames handed to one write: what Linux takes at most is 1,024.
-const MOST_FRAMES: usize = 256;
+/// Most frames in a batch.
+const MAX_BATCH_FRAMES: usize = 256;
 
-/// Bytes at which a batch ends: more would only delay the last word.
-const MOST_BYTES: usize = 256 << 10;
+/// Bytes at which a batch ends: more would delay the `BYE`.
+const MAX_BATCH_BYTES: usize = 256 << 10;
 
-/// Less than this is waiting when there is room for what can wait: whatever is pushed
-/// meanwhile is not kept waiting by it.
+/// [`Outbox::push_when_room`] waits until less than this is queued, so that it does not
+/// delay urgent frames.
 const ROOM: usize = 128 << 10;
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
-    /// It waits to be written.
     Queued,
-    /// There is no room for it.
     Full,
-    /// The connection ends; nothing is taken any more.
+    /// The connection ends; no frame is taken any more.
     Closed,
 }
 
 #[derive(Debug)]
 struct Queue {
     frames: VecDeque<Bytes>,
-    /// Cost of these and of those that are being written.
+    /// Cost of these and of the frames that are being written.
     cost: usize,
 }
 
@@ -55,7 +53,7 @@ fn cost(frame: &Bytes) -> usize {
 }
 
 impl Outbox {
-    /// An open one for at most `bound` bytes.
+    /// For at most `bound` bytes.
     pub(crate) fn new(bound: usize) -> Self {
         Self {
             bound,
@@ -78,7 +76,7 @@ impl Outbox {
         self.push_below(frame, self.bound)
     }
 
-    /// Adds a frame unless as much as a quarter of the bound waits already.
+    /// Adds a frame unless more than a quarter of the bound is queued.
     pub(crate) fn offer(&self, frame: Bytes) -> Pushed {
         if self.queue().cost > self.bound / 4 {
             return Pushed::Full;
@@ -107,7 +105,7 @@ impl Outbox {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
-            // from here on no notice is missed
+            // from here on no notification is missed
             room.as_mut().enable();
             let waiting = self.queue().cost;
             if self.closed.is_cancelled() {
@@ -124,8 +122,8 @@ impl Outbox {
         }
     }
 
-    /// Takes nothing any more, forgets what waits, and lets `last` be written; false:
-    /// it was closed before.
+    /// Drops what is queued, queues `last` and takes no further frame. False: it was closed
+    /// before.
     pub(crate) fn close(&self, last: Option<Bytes>) -> bool {
         let mut queue = self.queue();
         if self.closed.is_cancelled() {
@@ -139,12 +137,11 @@ impl Outbox {
         true
     }
 
-    /// Resolves when it has been closed.
     pub(crate) async fn closed(&self) {
         self.closed.cancelled().await;
     }
 
-    /// Waits for the next frames to write; `None`: closed, and all is taken.
+    /// Waits for the next frames to write; `None`: closed and empty.
     pub(crate) async fn batch(&self) -> Option<VecDeque<Bytes>> {
         loop {
             {
@@ -153,11 +150,11 @@ impl Outbox {
                 let count = queue
                     .frames
                     .iter()
-                    .take(MOST_FRAMES)
+                    .take(MAX_BATCH_FRAMES)
                     .take_while(|frame| {
                         let before = bytes;
                         bytes = bytes.saturating_add(frame.len());
-                        before < MOST_BYTES
+                        before < MAX_BATCH_BYTES
                     })
                     .count();
                 if count > 0 {

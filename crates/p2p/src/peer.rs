@@ -3,10 +3,11 @@
 
 use crate::{
     connection::PeerId,
+    host_port::HostPort,
+    latency::Latency,
+    liveness::Liveness,
     outbox::{Outbox, Pushed},
     peer_info::PeerInfo,
-    place::Place,
-    pulse::Pulse,
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -16,7 +17,7 @@ use ccoin_core::{
 use std::{
     net::SocketAddr,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
@@ -37,25 +38,28 @@ pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) hello: Hello,
     pub(crate) remote: SocketAddr,
-    /// What we dialled.
-    pub(crate) place: Option<Place>,
+    /// The TLS key of its process: each start of a node has another one.
+    pub(crate) process: Vec<u8>,
+    /// The place that this node dialled; `None`: the peer dialled.
+    pub(crate) place: Option<HostPort>,
     pub(crate) since: Timestamp,
     pub(crate) began: Instant,
     pub(crate) outbox: Outbox,
     pub(crate) traffic: Traffic,
-    pub(crate) pulse: Mutex<Pulse>,
+    pub(crate) latency: Mutex<Latency>,
+    pub(crate) liveness: Mutex<Liveness>,
     pub(crate) heights: Mutex<Heights>,
 }
 
 impl Peer {
-    /// Where one that has called says that it listens.
-    pub(crate) fn calls_from(&self) -> Option<PeerAddress> {
+    /// Where a peer that dialled this node claims to listen.
+    pub(crate) fn listens_at(&self) -> Option<PeerAddress> {
         let Hello {
             address,
             listen_port,
             ..
         } = self.hello;
-        let place = Place::beside(self.remote, listen_port);
+        let place = HostPort::beside(self.remote, listen_port);
         (self.place.is_none() && listen_port > 0).then_some(PeerAddress {
             address,
             host: place.host,
@@ -63,8 +67,8 @@ impl Peer {
         })
     }
 
-    /// Queues a frame without waiting; a peer that has no room for it is too slow, and
-    /// its connection ends.
+    /// Queues a frame without waiting. A full outbox means that the peer is too slow, and
+    /// ends the connection.
     pub(crate) fn send(&self, frame: Bytes) -> bool {
         match self.outbox.push(frame) {
             Pushed::Queued => true,
@@ -72,26 +76,19 @@ impl Peer {
             Pushed::Full => {
                 self.end(
                     ByeReason::Slow,
-                    "too much waits to be read by the other side",
+                    "the other side reads too slowly: its send queue is full",
                 );
                 false
             }
         }
     }
 
-    /// Queues a frame if the peer keeps up.
+    /// Queues a frame unless the peer is behind with reading.
     pub(crate) fn offer(&self, frame: &Bytes) -> bool {
         self.outbox.offer(frame.clone()) != Pushed::Full
     }
 
-    /// Whether this cannot be the process at the other end of `other`: it is on another host,
-    /// or listens elsewhere.
-    pub(crate) fn is_elsewhere(&self, other: &Self) -> bool {
-        let ip = |peer: &Self| peer.remote.ip().to_canonical();
-        ip(self) != ip(other) || self.hello.listen_port != other.hello.listen_port
-    }
-
-    /// Ends the connection with a last word; only the first call counts.
+    /// Ends the connection with a `BYE`; only the first call has an effect.
     pub(crate) fn end(&self, reason: ByeReason, text: &str) {
         let last = Message::Bye(Bye::new(reason, text)).frame();
         if self.outbox.close(Some(last.into())) {
@@ -104,36 +101,58 @@ impl Peer {
         }
     }
 
-    /// The other side is gone: nothing more can be said, but to the log.
+    /// The other side is gone: ends the connection without a `BYE`.
     pub(crate) fn gone(&self, text: &str) {
         if self.outbox.close(None) {
             tracing::info!(peer = %self.hello.address, remote = %self.remote, "{text}");
         }
     }
 
-    /// Asks for a sign of life and the other clock.
+    pub(crate) fn liveness(&self) -> MutexGuard<'_, Liveness> {
+        self.liveness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the connection is not suspect.
+    pub(crate) fn works(&self) -> bool {
+        !self.liveness().is_suspect()
+    }
+
+    fn latency(&self) -> MutexGuard<'_, Latency> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a `PNG`, unless too many are unanswered.
     pub(crate) fn ping(&self, clock: Timestamp) {
-        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.send(Message::Ping(clock).frame().into()) {
-            pulse.asked(Instant::now(), clock);
+        let mut latency = self.latency();
+        if latency.may_ping() && self.send(Message::Ping(clock).frame().into()) {
+            latency.sent(Instant::now(), clock);
         }
     }
 
-    /// Takes the answer to the oldest question.
-    pub(crate) fn pong(&self, theirs: Timestamp) {
-        let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        pulse.answered(Instant::now(), theirs);
+    /// Whether it has answered a ping that was sent at `start` or later.
+    pub(crate) fn answered_since(&self, start: Instant) -> bool {
+        self.latency().answered() >= Some(start)
     }
 
-    /// Remembers where it stands.
-    pub(crate) fn stands(&self, heights: Heights) {
+    /// Address, place and age, for the log.
+    pub(crate) fn describe(&self, now: Instant) -> String {
+        let lasts = now.saturating_duration_since(self.began).as_secs();
+        let (address, remote) = (self.hello.address, self.remote);
+        format!("{address} is connected already from {remote}, for {lasts} s: this connection")
+    }
+
+    /// Takes the answer to the oldest `PNG`.
+    pub(crate) fn pong(&self, theirs: Timestamp) {
+        self.latency().take_pong(Instant::now(), theirs);
+    }
+
+    /// Remembers the heights that the peer reports.
+    pub(crate) fn set_heights(&self, heights: Heights) {
         *self.heights.lock().unwrap_or_else(PoisonError::into_inner) = heights;
     }
 
-    /// A snapshot.
     pub(crate) fn info(&self) -> PeerInfo {
-        let pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        let best = pulse.best();
+        let best = self.latency().best();
         PeerInfo {
             id: self.id,
             address: self.hello.address,

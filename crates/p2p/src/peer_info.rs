@@ -1,4 +1,4 @@
-//! What is told about a peer to whoever asks: the API, and the clock rule.
+//! A snapshot of a peer for the HTTP API and for the clock rule.
 
 use crate::connection::PeerId;
 use ccoin_core::{
@@ -10,21 +10,21 @@ use std::{net::SocketAddr, time::Duration};
 /// A snapshot of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// Number of the connection.
+    /// Number of its connection.
     pub id: PeerId,
     /// Proven address of its account.
     pub address: Address,
     /// The other end of the socket.
     pub remote: SocketAddr,
-    /// Name and version of its program, as it says.
+    /// The program name and version that it claims.
     pub agent: String,
-    /// What it does, as it says.
+    /// What it claims to do.
     pub node_type: NodeType,
-    /// Whether we dialled.
+    /// Whether this node dialled.
     pub outgoing: bool,
-    /// When the handshake was finished, by our clock.
+    /// When the handshake was finished, by this node's clock.
     pub since: Timestamp,
-    /// Where it stood when it last said so.
+    /// The heights that it reported last.
     pub heights: Heights,
     /// Bytes received.
     pub bytes_in: u64,
@@ -34,8 +34,9 @@ pub struct PeerInfo {
     pub messages_in: u64,
     /// Frames written.
     pub messages_out: u64,
-    /// Its clock minus ours in milliseconds, from the quickest of the last eight questions.
+    /// Its clock minus this node's in milliseconds, from the quickest of the last eight
+    /// pings.
     pub clock_offset_ms: Option<i64>,
-    /// Round trip of that question.
+    /// Round trip of that ping.
     pub round_trip: Option<Duration>,
 }

@@ -1,15 +1,14 @@
-//! The life of one connection, from the end of the handshake to the last word.
-//! Frames for the node are handed on unread; the rest is answered here.
+//! One connection from the end of its handshake to its end. Frames for the node are handed
+//! on undecoded; the others are answered here.
 
 use crate::{
     connection::{Connection, Inbox, inbox},
     frame::{Frame, Step},
-    frame_reader::{FrameReader, ReadError},
-    handshake::Link,
-    pace::{Pace, is_for_the_node},
+    frame_reader::ReadError,
+    link::{Link, Reader},
+    message_limits::{MessageLimits, is_for_the_node},
     peer::Peer,
     shared::Shared,
-    window::Window,
     writer,
 };
 use ccoin_core::message::{Bye, ByeReason, Header, Message};
@@ -17,34 +16,26 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
-use tokio::{
-    net::tcp::OwnedReadHalf,
-    select,
-    time::{MissedTickBehavior, interval, sleep_until, timeout, timeout_at},
-};
-
-/// Unknown headers are counted within this time.
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// Of `PEX` one is read within this time: nobody has more to tell.
-const SECOND: Duration = Duration::from_secs(1);
+use tokio::{select, time::timeout};
 
 /// Why a connection ends.
 enum Ending {
-    /// The other side has gone without a word.
+    /// The socket was closed or failed.
     Gone(String),
-    /// It has said why.
+    /// The peer sent a `BYE`.
     Said(Bye),
-    /// It has broken a rule.
+    /// The peer broke a rule.
     Violation(String),
-    /// We end it, and it is nobody's fault.
+    /// This node ends it without blame.
     Enough(ByeReason, String),
 }
 
 impl Shared {
     /// From the handshake to the end.
     pub(crate) async fn run(&self, peer: Arc<Peer>, link: Link) {
-        let Link { mut reader, writer } = link;
+        let Link {
+            mut reader, writer, ..
+        } = link;
         let seat = SeatGuard {
             shared: self,
             peer: &peer,
@@ -73,12 +64,12 @@ impl Shared {
                 hello: peer.hello.clone(),
                 remote: peer.remote,
                 outgoing: peer.place.is_some(),
-                caller: peer.calls_from(),
+                caller: peer.listens_at(),
                 frames,
             };
             let reads = async {
                 if self.connections.send(connection).await.is_err() {
-                    return unwanted();
+                    return not_read();
                 }
                 self.read(&peer, &mut reader, &inbox).await
             };
@@ -88,15 +79,14 @@ impl Shared {
                     Some(Ending::Enough(ByeReason::Stopping, "this node stops".into()))
                 }
                 () = peer.outbox.closed() => None,
-                () = self.beat(&peer) => None,
-                () = inbox.unwanted() => Some(unwanted()),
+                () = self.keep_alive(&peer) => None,
+                () = inbox.closed() => Some(not_read()),
                 ending = reads => Some(ending),
             }
         };
         self.finish(&peer, ending);
         drop(seat);
         let closing = async {
-            // a writer that panicked has closed its half as well
             let _ = (&mut writes).await;
             reader.drain().await;
         };
@@ -105,19 +95,9 @@ impl Shared {
         }
     }
 
-    /// Asks again and again for a sign of life: so both sides hear of each other.
-    async fn beat(&self, peer: &Peer) {
-        let mut beats = interval(self.limits.ping);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            beats.tick().await;
-            peer.ping((self.clock)());
-        }
-    }
-
     fn finish(&self, peer: &Peer, ending: Option<Ending>) {
         match ending {
-            // whoever closed the outbox has said why
+            // the caller that closed the outbox has logged the reason
             None => {}
             Some(Ending::Gone(text)) => {
                 peer.gone(&format!("connection lost: {text}"));
@@ -135,47 +115,37 @@ impl Shared {
     }
 
     /// Reads until the connection has to end.
-    async fn read(
-        &self,
-        peer: &Peer,
-        reader: &mut FrameReader<OwnedReadHalf>,
-        inbox: &Inbox,
-    ) -> Ending {
-        let mut heard = tokio::time::Instant::now();
-        let mut unknown = Window::new(MINUTE);
-        let (mut pace, mut shared) = (Pace::new(&self.limits), Window::new(SECOND));
+    async fn read(&self, peer: &Peer, reader: &mut Reader, inbox: &Inbox) -> Ending {
+        let rates = MessageLimits::new(&self.limits);
         let mut room = None;
         loop {
-            let step = timeout_at(heard + self.limits.silence, reader.step()).await;
+            peer.liveness().waits(Instant::now());
+            let step = timeout(self.limits.silence, reader.step()).await;
+            peer.liveness().heard();
             peer.traffic.bytes_in.store(reader.arrived(), Relaxed);
             let frame = match step {
                 Err(_) => return silent(self.limits.silence),
                 Ok(Err(ReadError::Frame(error))) => return Ending::Violation(error.to_string()),
                 Ok(Err(error)) => return Ending::Gone(error.to_string()),
-                Ok(Ok(Step::Announced { header, length })) => {
+                Ok(Ok(None)) => continue,
+                Ok(Ok(Some(Step::Announced { header, length }))) => {
                     if is_for_the_node(header) {
                         room = inbox.room(length).await;
-                        // while we did not read, the other side was not silent
-                        heard = tokio::time::Instant::now();
                     }
                     continue;
                 }
-                Ok(Ok(Step::Skipped(header))) => {
-                    heard = tokio::time::Instant::now();
+                Ok(Ok(Some(Step::Skipped(header)))) => {
                     peer.traffic.messages_in.fetch_add(1, Relaxed);
-                    if let Some(ending) = self.skipped(peer, header, &mut unknown) {
+                    if let Some(ending) = skipped(peer, header, &rates) {
                         return ending;
                     }
                     continue;
                 }
-                Ok(Ok(Step::Whole(frame))) => frame,
+                Ok(Ok(Some(Step::Whole(frame)))) => frame,
             };
             peer.traffic.messages_in.fetch_add(1, Relaxed);
-            while let Some(later) = pace.count(frame.header, Instant::now()) {
-                sleep_until(later.into()).await;
-            }
-            heard = tokio::time::Instant::now();
-            let ignored = frame.header == *b"PEX" && shared.count(Instant::now()) > 1;
+            rates.wait(frame.header).await;
+            let ignored = frame.header == *b"PEX" && !rates.allows_peer_list();
             let ours = !is_for_the_node(frame.header);
             if (ours || frame.header == *b"BLH")
                 && !ignored
@@ -189,28 +159,20 @@ impl Shared {
         }
     }
 
-    /// A newer program may say more than we know, but not all the time.
-    fn skipped(&self, peer: &Peer, header: Header, unknown: &mut Window) -> Option<Ending> {
-        let header = header.escape_ascii();
-        tracing::debug!(peer = %peer.hello.address, "unknown header {header}");
-        let seen = unknown.count(Instant::now());
-        (seen >= self.limits.unknown_a_minute).then(|| {
-            let text = format!("{seen} unknown headers within a minute, the last is {header}");
-            Ending::Enough(ByeReason::Malformed, text)
-        })
-    }
-
-    /// What the network itself answers.
+    /// Handles a message that is not for the node.
     fn handle(&self, peer: &Peer, frame: &Frame) -> Option<Ending> {
         match Message::decode(frame.header, &frame.body) {
             Ok(Message::Ping(_)) => {
                 peer.send(Message::Pong((self.clock)()).frame().into());
             }
-            Ok(Message::Pong(clock)) => peer.pong(clock),
+            Ok(Message::Pong(clock)) => {
+                peer.pong(clock);
+                self.end_redundant(peer);
+            }
             Ok(Message::AskHeights) => {
                 peer.send(Message::Heights(self.heights()).frame().into());
             }
-            Ok(Message::Heights(heights)) => peer.stands(heights),
+            Ok(Message::Heights(heights)) => peer.set_heights(heights),
             Ok(Message::Peers(peers)) => self.suggest(peers),
             Ok(Message::Bye(bye)) => return Some(Ending::Said(bye)),
             Ok(other) => {
@@ -236,11 +198,21 @@ impl Drop for SeatGuard<'_> {
     }
 }
 
+/// A newer program may send kinds that this version does not know, but not all the time.
+fn skipped(peer: &Peer, header: Header, rates: &MessageLimits) -> Option<Ending> {
+    let header = header.escape_ascii();
+    tracing::debug!(peer = %peer.hello.address, "unknown header {header}");
+    (!rates.allows_unknown()).then(|| {
+        let text = format!("too many unknown headers within a minute, the last is {header}");
+        Ending::Enough(ByeReason::Malformed, text)
+    })
+}
+
 fn silent(limit: Duration) -> Ending {
-    let text = format!("no whole message within {} s", limit.as_secs_f32());
+    let text = format!("no byte within {} s", limit.as_secs_f32());
     Ending::Enough(ByeReason::Silent, text)
 }
 
-fn unwanted() -> Ending {
-    Ending::Enough(ByeReason::Stopping, "this node wants no more of it".into())
+fn not_read() -> Ending {
+    Ending::Enough(ByeReason::Stopping, "this node reads it no more".into())
 }

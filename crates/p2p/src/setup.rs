@@ -1,4 +1,4 @@
-//! What a network needs to begin, and what it is told while it runs.
+//! What a network needs to start, and the values that it follows while it runs.
 
 use crate::limits::Limits;
 use ccoin_core::{
@@ -9,9 +9,9 @@ use ccoin_crypto::SecretKey;
 use std::sync::Arc;
 use tokio::{net::TcpListener, sync::watch};
 
-/// Where this node's chain stands; all zero without a chain.
+/// Network and heights of this node's chain; all zero without a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Local {
+pub struct ChainStatus {
     /// Of the genesis configuration.
     pub network_id: u32,
     /// Id of block 1.
@@ -22,7 +22,7 @@ pub struct Local {
     pub final_number: Height,
 }
 
-impl Default for Local {
+impl Default for ChainStatus {
     fn default() -> Self {
         Self {
             network_id: 0,
@@ -36,9 +36,9 @@ impl Default for Local {
 /// Everything that [`Network::start`](crate::Network::start) needs.
 #[derive(Debug)]
 pub struct NetworkSetup {
-    /// Proves who we are.
+    /// The account key that proves this node's address.
     pub key: Arc<SecretKey>,
-    /// What this node does.
+    /// What this node tells peers that it does.
     pub node_type: NodeType,
     /// Name and version of the program; at most 64 bytes.
     pub agent: String,
@@ -48,18 +48,18 @@ pub struct NetworkSetup {
     pub listener: Option<TcpListener>,
     /// Host and port under which others reach the listener, if that is known.
     pub advertise: Option<(String, u16)>,
-    /// Where our chain stands; read whenever somebody asks.
-    pub local: watch::Receiver<Local>,
-    /// While we have no chain: connect only to nodes of this one, or without one.
+    /// The state of this node's chain.
+    pub local: watch::Receiver<ChainStatus>,
+    /// For a node without a chain: the only chain whose nodes it connects to.
     pub wanted_genesis: Option<BlockId>,
     /// `HOST:PORT` of peers that are dialled for ever.
     pub configured: Vec<String>,
-    /// Addresses that are never banned and have reserved seats.
+    /// Addresses that have reserved seats and are never banned.
     pub miners: Vec<Address>,
-    /// What [`Network::known`](crate::Network::known) said in an earlier run.
+    /// The last value of [`Network::known`](crate::Network::known) in an earlier run.
     pub remembered: Vec<PeerAddress>,
-    /// Addresses that may connect, empty: all. Connections that are not on it end when
-    /// it changes.
+    /// Addresses that may connect; empty: all. A change ends the connections that are not
+    /// on it.
     pub allow: watch::Receiver<Vec<Address>>,
     /// All bounds.
     pub limits: Limits,

@@ -1,17 +1,17 @@
-//! What all tasks of a network share: who we are, and one lock around the pure parts.
-//! Nothing waits while it holds the lock.
+//! What all tasks of a network share: this node's identity, and one lock around the pure
+//! parts. No task awaits while it holds the lock.
 
 use crate::{
-    address_book::Situation,
-    admission::Seat,
+    address_book::DialContext,
     connection::{Connection, PeerId},
+    host_port::HostPort,
     limits::Limits,
     peer::Peer,
-    place::Place,
-    refusal::Refusal,
-    setup::Local,
+    reject::Rejection,
+    setup::ChainStatus,
     signer::Signer,
     state::State,
+    tls::Tls,
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -28,10 +28,14 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Bytes of an agent text that fit a hello.
-const MOST_AGENT: usize = 64;
+const MAX_AGENT: usize = 64;
+
+/// Bytes of a place that fit a hello.
+const MAX_PLACE: usize = 259;
 
 /// The network behind its handle.
 pub(crate) struct Shared {
+    pub(crate) tls: Tls,
     pub(crate) signer: Signer,
     pub(crate) public_key: PublicKey,
     pub(crate) address: Address,
@@ -40,7 +44,7 @@ pub(crate) struct Shared {
     pub(crate) clock: fn() -> Timestamp,
     pub(crate) listen_port: u16,
     pub(crate) advertise: Option<PeerAddress>,
-    pub(crate) local: watch::Receiver<Local>,
+    pub(crate) local: watch::Receiver<ChainStatus>,
     pub(crate) wanted_genesis: Option<BlockId>,
     pub(crate) allow: watch::Receiver<Vec<Address>>,
     pub(crate) limits: Limits,
@@ -55,13 +59,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The lock. A panic elsewhere has left whole values behind, so it is ignored.
+    /// The lock. Poisoning is ignored: a panic leaves whole values behind.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What this node says of itself, with a fresh challenge.
-    pub(crate) fn hello(&self) -> Hello {
+    /// This node's hello with a fresh challenge; see [`Hello::place`] for `place`.
+    pub(crate) fn hello(&self, mut place: String) -> Hello {
+        // a name that no hello can hold stays out of it
+        if place.len() > MAX_PLACE || !place.bytes().all(|byte| byte.is_ascii_graphic()) {
+            place.clear();
+        }
         let local = *self.local.borrow();
         Hello {
             version: PROTOCOL,
@@ -72,6 +80,7 @@ impl Shared {
             public_key: self.public_key.clone(),
             node_type: self.node_type,
             listen_port: self.listen_port,
+            place,
             height: local.height,
             final_number: local.final_number,
             clock: (self.clock)(),
@@ -79,7 +88,13 @@ impl Shared {
         }
     }
 
-    /// Where we stand, for `BLH`.
+    /// The advertised place of this node, or an empty text.
+    pub(crate) fn own_place(&self) -> String {
+        let own = self.advertise.iter();
+        own.map(|own| HostPort::of(own).to_string()).collect()
+    }
+
+    /// This node's heights, for `BLH`.
     pub(crate) fn heights(&self) -> Heights {
         let local = self.local.borrow();
         Heights {
@@ -88,34 +103,25 @@ impl Shared {
         }
     }
 
-    /// Makes a proven peer one of ours, ending the connection that it replaces.
-    pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Refusal> {
+    /// Gives a proven peer its seat and ends the suspect connections of its address.
+    pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Rejection> {
         let address = peer.hello.address;
         let mut state = self.state();
-        let seat = Seat {
-            id: peer.id,
-            dialler: if peer.place.is_some() {
-                self.address
-            } else {
-                address
-            },
-            privileged: state.is_privileged(&address, peer.place.as_ref()),
-        };
-        let now = Instant::now();
-        state.notice_twin(peer, now);
-        let replaced = state.admission.take_seat(address, seat, now);
-        let replaced = replaced.map_err(|reason| state.refusal(reason, &address, now))?;
-        if let Some(old) = replaced.and_then(|old| state.remove(old)) {
-            let text = format!(
-                "replaced by the connection of {address} from {}",
-                peer.remote
-            );
-            old.end(ByeReason::Duplicate, &text);
+        let privileged = state.is_privileged(&address, peer.place.as_ref());
+        let (id, now) = (peer.id, Instant::now());
+        let free = state.admission.check_seat(&address, privileged, now);
+        free.map_err(|reason| state.rejection(reason, &address, now))?;
+        state.end_suspects(peer);
+        let seated = state.admission.take_seat(address, id, privileged);
+        seated.map_err(|reason| state.rejection(reason, &address, now))?;
+        for old in state.connections_to(&address) {
+            // its answer decides whether the new connection is redundant
+            old.ping((self.clock)());
         }
-        state.peers.insert(peer.id, Arc::clone(peer));
-        if let Some(PeerAddress { host, port, .. }) = peer.calls_from() {
-            let place = Place { host, port };
-            state.book.came(address, place, now, random_u32());
+        state.peers.insert(id, Arc::clone(peer));
+        if let Some(listens) = peer.listens_at() {
+            let place = HostPort::of(&listens);
+            state.book.add_caller(address, place, now, random_u32());
         }
         self.count.send_replace(state.admission.seated());
         Ok(())
@@ -139,7 +145,7 @@ impl Shared {
         self.state().next_id()
     }
 
-    /// A peer that has proven its address has broken a rule.
+    /// Bans a peer that broke a rule and ends its connection.
     pub(crate) fn ban(&self, peer: &Peer, reason: ByeReason, text: &str) {
         self.state()
             .admission
@@ -147,68 +153,80 @@ impl Shared {
         peer.end(reason, text);
     }
 
-    /// A peer whose connection has ended meanwhile had broken a rule.
+    /// Bans the peer of a connection that has ended.
     pub(crate) fn ban_ended(&self, id: PeerId, reason: ByeReason, text: &str) {
         let mut state = self.state();
         if let Some(address) = state.ended(id)
             && state.admission.ban(address, Instant::now())
         {
-            tracing::info!(peer = %address, ?reason, "refused from now on: {text}");
+            tracing::info!(peer = %address, ?reason, "banned: {text}");
         }
     }
 
-    /// The handshake has proven who listens at a place that we dialled.
-    pub(crate) fn prove(&self, place: &Place, address: Address) {
+    /// A handshake has proven the address at a place that this node dialled.
+    pub(crate) fn prove(&self, place: &HostPort, address: Address) {
         let mut state = self.state();
         if address != self.address && state.book.prove(place, address) {
             self.known.send_replace(state.book.proven());
         }
     }
 
-    /// Takes places that somebody says into the book.
+    /// A peer that this node has dialled names the place at which it is reached. If that is
+    /// another one, a relay may stand between: the named place is a way around it.
+    pub(crate) fn add_own_claim(&self, theirs: &Hello) {
+        if let Some(place) = HostPort::parse(&theirs.place) {
+            let (now, chance) = (Instant::now(), random_u32());
+            let mut state = self.state();
+            state.book.add_caller(theirs.address, place, now, chance);
+        }
+    }
+
+    /// Adds candidates to the address book.
     pub(crate) fn suggest(&self, peers: impl IntoIterator<Item = PeerAddress>) {
         let (now, chance) = (Instant::now(), random_u32());
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
-                let place = Place {
-                    host: peer.host,
-                    port: peer.port,
-                };
+                let place = HostPort::of(&peer);
                 state.book.suggest(peer.address, place, now, chance);
             }
         }
         self.changed.notify_one();
     }
 
-    /// Whom to dial now, and when to ask again.
-    pub(crate) fn due(&self) -> (Vec<Place>, Option<Instant>) {
+    /// The places to dial now, and when the next one is due.
+    pub(crate) fn due(&self) -> (Vec<HostPort>, Option<Instant>) {
         let now = Instant::now();
         let mut state = self.state();
         let State {
-            admission, book, ..
+            admission,
+            book,
+            peers,
+            ..
         } = &mut *state;
         let settled = |address: &Address| {
-            admission.is_seated(address) || self.judge_address(address).is_err()
+            let mut connections = admission.connections_to(address).iter();
+            let works = |id| peers.get(id).is_some_and(|peer: &Arc<Peer>| peer.works());
+            connections.any(works) || self.judge_address(address).is_err()
         };
         let refused = |address: &Address| admission.banned(address, now);
-        let situation = Situation {
+        let context = DialContext {
             settled: &settled,
             refused: &refused,
             few: admission.seated() < self.limits.wanted,
             seats: admission.has_ordinary_seat(),
         };
-        book.due(now, &situation)
+        book.due(now, &context)
     }
 
-    /// Whether a refusal is worth a line in the log.
-    pub(crate) fn worth_a_line(&self, reason: ByeReason, peer: String) -> bool {
-        let mut state = self.state();
-        state.notices.worth(reason.code(), peer, Instant::now())
+    /// Whether a rejection may be logged now.
+    pub(crate) fn allows_log_line(&self, reason: ByeReason, peer: &str) -> bool {
+        let key = format!("{} {peer}", reason.code());
+        self.state().log_throttle.allows("rejected", key)
     }
 
-    /// `PEX`: ourselves, if it is known where, whom we have reached, and who has called and
-    /// says that it listens beside where it called from; as many as fit.
+    /// The `PEX` frame: this node's advertised place, the proven places, and the places at
+    /// which callers claim to listen; as many as fit.
     pub(crate) fn shared_peers(&self) -> Option<Bytes> {
         let mut peers: Vec<PeerAddress> = self.advertise.iter().cloned().collect();
         peers.extend(self.known.borrow().iter().cloned());
@@ -216,7 +234,7 @@ impl Shared {
             .state()
             .peers
             .values()
-            .filter_map(|peer| peer.calls_from())
+            .filter_map(|peer| peer.listens_at())
             .filter(|caller| !peers.contains(caller))
             .collect();
         peers.extend(callers);
@@ -235,11 +253,14 @@ impl Shared {
 /// An agent text cut to what a hello may hold.
 pub(crate) fn agent(text: &str) -> String {
     let mut agent = text.to_owned();
-    agent.truncate(text.floor_char_boundary(MOST_AGENT));
+    agent.truncate(text.floor_char_boundary(MAX_AGENT));
     agent
 }
 
-/// The other end as people should see it.
-pub(crate) fn name(remote: SocketAddr, place: Option<&Place>) -> String {
-    place.map_or_else(|| remote.ip().to_canonical().to_string(), Place::to_string)
+/// The other end as the log shows it.
+pub(crate) fn name(remote: SocketAddr, place: Option<&HostPort>) -> String {
+    place.map_or_else(
+        || remote.ip().to_canonical().to_string(),
+        HostPort::to_string,
+    )
 }

@@ -1,81 +1,69 @@
-//! Signs and verifies what handshakes prove. A stranger may make us sign, so strangers
-//! get their signatures one after another, at a bounded rate, and not on the threads
-//! that serve sockets. Whoever is over the rate waits; nobody is refused here.
+//! Signs and verifies handshakes. Any caller can make this node sign, so signatures for
+//! callers are made one after another, at a bounded rate, and on blocking threads.
+//! A caller beyond the rate waits; none is refused here.
 
-use crate::{limits::Limits, rate::Rates};
+use crate::{
+    address_group::AddressGroup,
+    limits::Limits,
+    rate_limit::{KeyedRateLimit, RateLimit},
+};
 use ccoin_crypto::{Hash, KeyError, PublicKey, SecretKey, Signature, SignatureError, Verifier};
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
-    time::sleep_until,
 };
 
-/// Keys of peers that are remembered; parsing one again costs 4 us.
+/// Parsed keys kept; parsing one costs 4 us.
 const KNOWN_KEYS: usize = 128;
 
-/// Our key at work.
+/// This node's key, and the keys of peers.
 pub(crate) struct Signer {
     key: Arc<SecretKey>,
     verifier: Mutex<Verifier>,
-    rates: Mutex<Rates>,
-    strangers: Arc<Semaphore>,
+    rate: RateLimit,
+    rate_per_host: KeyedRateLimit<AddressGroup>,
+    callers: Arc<Semaphore>,
 }
 
-/// One signature that may be made now.
-pub(crate) struct Turn {
+/// Permission to make one signature now.
+pub(crate) struct SigningPermit {
     key: Arc<SecretKey>,
-    stranger: Option<OwnedSemaphorePermit>,
+    caller: Option<OwnedSemaphorePermit>,
 }
 
 impl Signer {
-    /// With this key.
     pub(crate) fn new(key: Arc<SecretKey>, limits: &Limits) -> Self {
-        let rates = Rates::new(
-            limits.signatures_a_second,
-            limits.signatures_a_second_per_host,
-        );
         Self {
             key,
             verifier: Mutex::new(Verifier::new(KNOWN_KEYS)),
-            rates: Mutex::new(rates),
-            strangers: Arc::new(Semaphore::new(1)),
+            rate: RateLimit::per_second(limits.signatures_a_second),
+            rate_per_host: KeyedRateLimit::per_second(limits.signatures_a_second_per_host),
+            callers: Arc::new(Semaphore::new(1)),
         }
     }
 
-    /// For a peer that we have dialled: at once.
-    pub(crate) fn turn(&self) -> Turn {
+    /// For a peer that this node has dialled: at once.
+    pub(crate) fn permit(&self) -> SigningPermit {
         let key = Arc::clone(&self.key);
-        let stranger = None;
-        Turn { key, stranger }
+        let caller = None;
+        SigningPermit { key, caller }
     }
 
-    /// For somebody who called from this host: when its turn comes. Whoever gives up
-    /// waiting has used nothing of what all share.
-    pub(crate) async fn turn_of(&self, host: IpAddr) -> Turn {
-        self.until(|rates, now| rates.take_of_host(host, now)).await;
-        // it is never closed
-        let stranger = Arc::clone(&self.strangers).acquire_owned().await.ok();
-        self.until(Rates::take).await;
-        let key = Arc::clone(&self.key);
-        Turn { key, stranger }
-    }
-
-    async fn until(&self, mut take: impl FnMut(&mut Rates, Instant) -> Result<(), Instant>) {
-        loop {
-            let taken = {
-                let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-                take(&mut rates, Instant::now())
-            };
-            match taken {
-                Ok(()) => return,
-                Err(later) => sleep_until(later.into()).await,
-            }
+    /// For a caller from this host, when its turn comes. A caller that gives up waiting uses
+    /// no part of the shared rate.
+    pub(crate) async fn permit_for(&self, host: IpAddr) -> SigningPermit {
+        if let Some(group) = AddressGroup::of(host) {
+            self.rate_per_host.wait(group).await;
         }
+        // the semaphore is never closed
+        let caller = Arc::clone(&self.callers).acquire_owned().await.ok();
+        self.rate.wait().await;
+        let key = Arc::clone(&self.key);
+        SigningPermit { key, caller }
     }
 
     /// Checks a signature of another key.
@@ -93,16 +81,16 @@ impl Signer {
     }
 }
 
-impl Turn {
-    /// Signs on a thread where that may take its time.
+impl SigningPermit {
+    /// Signs on a blocking thread.
     ///
     /// # Errors
     /// [`KeyError::Library`] if the key fails, or the runtime ends.
     pub(crate) async fn sign(self, digest: Hash) -> Result<Signature, KeyError> {
         let sign = spawn_blocking(move || {
             let signature = self.key.sign(&digest);
-            // also if nobody waits for it any more, the next one begins only now
-            drop(self.stranger);
+            // the next one begins only now, even if the caller has given up
+            drop(self.caller);
             signature
         });
         sign.await

@@ -1,8 +1,8 @@
-//! What stands behind the one lock of a network: the pure parts and the live connections.
+//! The state behind the one lock of a network: the pure parts and the live connections.
 
 use crate::{
-    address_book::AddressBook, admission::Admission, connection::PeerId, notices::Notices,
-    peer::Peer, place::Place,
+    address_book::AddressBook, admission::Admission, connection::PeerId, host_port::HostPort,
+    log_throttle::LogThrottle, peer::Peer,
 };
 use ccoin_core::Address;
 use std::{
@@ -11,31 +11,29 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How many of the connections that ended last are remembered: a peer that sends rubbish
-/// and leaves is blamed when the rubbish is read.
-const MOST_ENDED: usize = 256;
+/// Ended connections that are remembered, so that a peer can be banned for a frame that is
+/// decoded after it has left.
+const MAX_ENDED: usize = 256;
 
-/// Behind the lock.
 pub(crate) struct State {
     pub(crate) admission: Admission,
     pub(crate) book: AddressBook,
     pub(crate) peers: BTreeMap<PeerId, Arc<Peer>>,
     /// Incoming connections before the end of their handshake.
     pub(crate) early: HashMap<PeerId, CancellationToken>,
-    pub(crate) notices: Notices,
+    pub(crate) log_throttle: LogThrottle,
     ended: VecDeque<(PeerId, Address)>,
     last_id: PeerId,
 }
 
 impl State {
-    /// Nobody is connected.
     pub(crate) fn new(admission: Admission, book: AddressBook) -> Self {
         Self {
             admission,
             book,
             peers: BTreeMap::new(),
             early: HashMap::new(),
-            notices: Notices::default(),
+            log_throttle: LogThrottle::default(),
             ended: VecDeque::new(),
             last_id: 0,
         }
@@ -47,24 +45,26 @@ impl State {
         self.last_id
     }
 
-    /// Takes a connection out of the live ones and remembers whose it was.
+    /// Removes a connection and remembers its address.
     pub(crate) fn remove(&mut self, id: PeerId) -> Option<Arc<Peer>> {
         let peer = self.peers.remove(&id)?;
-        if self.ended.len() >= MOST_ENDED {
+        if self.ended.len() >= MAX_ENDED {
             self.ended.pop_front();
         }
         self.ended.push_back((id, peer.hello.address));
         Some(peer)
     }
 
-    /// Whose connection it was, if it has ended lately.
+    /// The address of a connection that has ended lately.
     pub(crate) fn ended(&self, id: PeerId) -> Option<Address> {
         let mut ended = self.ended.iter();
-        ended.find(|(ended, _)| *ended == id).map(|(_, who)| *who)
+        ended
+            .find(|(ended, _)| *ended == id)
+            .map(|(_, address)| *address)
     }
 
-    /// Whether reserved seats are open to this address, or to whoever is at this place.
-    pub(crate) fn is_privileged(&self, address: &Address, place: Option<&Place>) -> bool {
+    /// Whether this address, or the peer at this place, may take a reserved seat.
+    pub(crate) fn is_privileged(&self, address: &Address, place: Option<&HostPort>) -> bool {
         self.admission.is_miner(address)
             || self.book.is_configured(address)
             || place.is_some_and(|place| self.book.is_configured_place(place))

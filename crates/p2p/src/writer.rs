@@ -1,7 +1,7 @@
-//! Writes what the outbox holds, as much at once as there is.
-//! Ends when the outbox is closed and empty, or when the socket takes nothing.
+//! Writes the frames of an outbox to the socket, many at once.
+//! Ends when the outbox is closed and empty, or when the socket takes no byte in time.
 
-use crate::peer::Peer;
+use crate::{link::Writer, peer::Peer};
 use bytes::Bytes;
 use std::{
     collections::VecDeque,
@@ -9,28 +9,30 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
-use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, time::timeout};
+use tokio::{io::AsyncWriteExt, time::timeout};
 
-/// Frames handed to the kernel at once.
+/// Frames written at once.
 const SLICES: usize = 64;
 
-/// The task of the writing half; `progress`: longest time without a byte taken.
-pub(crate) async fn write(peer: Arc<Peer>, mut half: OwnedWriteHalf, progress: Duration) {
+/// The task of the writing half; `progress` is the longest time without progress.
+pub(crate) async fn write(peer: Arc<Peer>, mut half: Writer, progress: Duration) {
     while let Some(batch) = peer.outbox.batch().await {
         if let Err(error) = write_batch(&peer, &mut half, batch, progress).await {
             peer.gone(&format!("connection lost while writing: {error}"));
             return;
         }
     }
+    // the other side has everything: tells it that no more comes
+    let _ = timeout(progress, half.shutdown()).await;
 }
 
 async fn write_batch(
     peer: &Peer,
-    half: &mut OwnedWriteHalf,
+    half: &mut Writer,
     mut batch: VecDeque<Bytes>,
     progress: Duration,
 ) -> io::Result<()> {
-    // bytes of the first frame that are written already
+    // bytes of the first frame that are already written
     let mut done = 0;
     while let Some(first) = batch.front() {
         let mut slices = [IoSlice::new(&[]); SLICES];
@@ -51,5 +53,6 @@ async fn write_batch(
             peer.outbox.written(&frame);
         }
     }
+    timeout(progress, half.flush()).await??;
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! One account, now or as of a block.
 
 use super::{Params, block_number};
-use crate::{Api, problem::Problem, submission::address};
+use crate::{Api, no_such_block, problem::unreadable, request::address};
 use axum::{
     Json,
     extract::{Path, State},
 };
 use ccoin_core::{AccountNonce, Address, Amount, Height};
+use ccoin_http::Problem;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -26,7 +27,7 @@ pub(super) struct Account {
 }
 
 /// `GET /v1/accounts/{address}?block=n`; an unknown address has zeros. As of a past
-/// block nothing was waiting.
+/// block no transaction is pending.
 pub(super) async fn one(
     State(api): State<Api>,
     Path(text): Path<String>,
@@ -45,13 +46,10 @@ pub(super) async fn one(
         }));
     };
     let number = block_number(&block)?;
-    let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let account = api
-        .node
-        .history()
-        .account(address, number)
-        .await?
-        .ok_or_else(missing)?;
+    let account = api.node.reader().account(address, number).await;
+    let account = account
+        .map_err(unreadable)?
+        .ok_or_else(|| no_such_block(number))?;
     Ok(Json(Account {
         address,
         nonce: account.nonce,

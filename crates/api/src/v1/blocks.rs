@@ -3,9 +3,10 @@
 use super::{Params, block_number, limit};
 use crate::{
     Api,
-    problem::Problem,
-    shapes::{AccountShape, BlockShape, BodyForm, Time, is_final},
-    submission::address,
+    json::{AccountJson, BlockJson, BodyForm, Time, is_final},
+    no_such_block,
+    problem::{BLOCK_NOT_FOUND, unreadable},
+    request::address,
 };
 use axum::{
     Json,
@@ -14,19 +15,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ccoin_core::{BlockId, Height, block::SealedBlock};
+use ccoin_http::Problem;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
 struct Block {
     #[serde(flatten)]
-    block: BlockShape,
+    block: BlockJson,
     txn_count: usize,
 }
 
 impl Block {
     fn new(block: &SealedBlock, body: BodyForm) -> Self {
         Self {
-            block: BlockShape::new(block, body, Time::Rfc3339),
+            block: BlockJson::new(block, body, Time::Rfc3339),
             txn_count: block.transactions.len(),
         }
     }
@@ -69,7 +71,7 @@ pub(super) async fn list(
     let mut items = Vec::new();
     for number in (oldest..=newest).rev() {
         let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
-        if let Some(block) = api.node.history().block(number).await? {
+        if let Some(block) = api.node.reader().block(number).await.map_err(unreadable)? {
             items.push(Block::new(&block, body));
         }
     }
@@ -102,13 +104,7 @@ pub(super) async fn one(
 ) -> Result<Response, Problem> {
     let body = body_form(params.body.as_deref())?;
     let number = resolve(&api, &block).await?;
-    let missing = || Problem::block_not_found(format!("there is no block {number}"));
-    let found = api
-        .node
-        .history()
-        .block(number)
-        .await?
-        .ok_or_else(missing)?;
+    let found = api.block(number).await?;
     if !is_final(number) {
         let mut response = Json(Block::new(&found, body)).into_response();
         response
@@ -147,10 +143,13 @@ async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
         "head" => Ok(api.node.view().height()),
         "final" => Ok(Height::GENESIS),
         id if id.len() == 64 => {
-            let missing =
-                || Problem::block_not_found(format!("there is no block {id} on the chain"));
-            let id: BlockId = id.parse().map_err(|_| missing())?;
-            api.node.history().height_of(id).await?.ok_or_else(missing)
+            let detail = format!("there is no block {id} on the chain");
+            let missing = Problem::new(BLOCK_NOT_FOUND, detail);
+            let Ok(id) = id.parse::<BlockId>() else {
+                return Err(missing);
+            };
+            let found = api.node.reader().height_of(id).await;
+            found.map_err(unreadable)?.ok_or(missing)
         }
         number => block_number(number),
     }
@@ -172,21 +171,22 @@ pub(super) async fn state(
     let limit = limit(page.limit, 1_000)?;
     let number = resolve(&api, &block).await?;
     if number > api.node.view().height() || number == Height::ZERO {
-        return Err(Problem::block_not_found(format!(
-            "there is no block {number}"
-        )));
+        return Err(no_such_block(number));
     }
     let after = page.after.as_deref().map(address).transpose()?;
     // One more than is shown tells whether there are more.
-    let history = api.node.history();
-    let (mut rows, mut next) = history.accounts(number, after, limit + 1).await?;
+    let reader = api.node.reader();
+    let (mut rows, mut next) = reader
+        .accounts(number, after, limit + 1)
+        .await
+        .map_err(unreadable)?;
     if rows.len() > limit {
         rows.truncate(limit);
         next = rows.last().map(|(address, _)| *address);
     }
     let items = rows
         .into_iter()
-        .map(|(address, account)| AccountShape::new(address, account))
+        .map(|(address, account)| AccountJson::new(address, account))
         .collect();
     Ok(Json(List {
         items,

@@ -6,7 +6,10 @@ mod peers;
 mod status;
 mod txns;
 
-use crate::{Api, problem::Problem};
+use crate::{
+    Api,
+    problem::{BLOCK_NOT_FOUND, TXN_NOT_FOUND},
+};
 use axum::{
     Router,
     extract::{FromRequestParts, Query},
@@ -14,7 +17,9 @@ use axum::{
     routing::{get, post},
 };
 use ccoin_core::{Height, TxId};
+use ccoin_http::{Problem, json::unfit_value};
 use serde::de::DeserializeOwned;
+use std::error::Error as _;
 
 /// The routes under `/v1`.
 pub(crate) fn routes() -> Router<Api> {
@@ -40,13 +45,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(params)| Self(params))
-            .map_err(|error| Problem::bad_field(format!("query: {}", error.body_text())))
+        query.map(|Query(params)| Self(params)).map_err(|error| {
+            let text = error.source().map(ToString::to_string).unwrap_or_default();
+            let (field, message) = match text.split_once(": ") {
+                Some((field, message)) => (Some(field), message),
+                None => (None, text.as_str()),
+            };
+            Problem::bad_field(format!("query: {}", unfit_value(field, message)))
+        })
     }
 }
 
-/// A block number in a path: what cannot be one does not exist.
+/// A block number in a path; other text is a block that does not exist.
 pub(crate) fn block_number(text: &str) -> Result<Height, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text
@@ -55,24 +65,24 @@ pub(crate) fn block_number(text: &str) -> Result<Height, Problem> {
         .filter(|_| digits)
         .and_then(|number| Height::new(number).ok());
     number.ok_or_else(|| {
-        Problem::block_not_found("that is not a number of a block").values(
+        Problem::new(BLOCK_NOT_FOUND, "this is not the number of a block").values(
             text.chars().take(40).collect::<String>(),
             "a whole number from 1",
         )
     })
 }
 
-/// A transaction id in a path: what cannot be one does not exist.
+/// A transaction id in a path; other text is a transaction that does not exist.
 pub(crate) fn txn_id(text: &str) -> Result<TxId, Problem> {
     text.parse().map_err(|error| {
-        Problem::txn_not_found(format!("not a transaction id: {error}")).values(
+        Problem::new(TXN_NOT_FOUND, format!("not a transaction id: {error}")).values(
             text.chars().take(80).collect::<String>(),
             "64 lower-case hex digits",
         )
     })
 }
 
-/// `limit` of a list: 1 to 100, 20 if nothing is said.
+/// `limit` of a list: from 1 to `most`, 20 by default.
 pub(crate) fn limit(asked: Option<usize>, most: usize) -> Result<usize, Problem> {
     match asked {
         None => Ok(20),

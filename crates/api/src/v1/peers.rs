@@ -1,6 +1,6 @@
-//! Who is connected.
+//! The connected peers.
 
-use crate::{Api, shapes::Time};
+use crate::{Api, json::Time};
 use axum::{Json, extract::State};
 use ccoin_core::{Address, Height, message::NodeType};
 use serde::Serialize;
@@ -12,10 +12,10 @@ struct Peer {
     agent: String,
     /// Host and port of the other end of the connection.
     remote: String,
-    /// `out`: this node has called.
+    /// `out`: this node has dialled.
     direction: &'static str,
     since: Time,
-    /// What it last told.
+    /// As it last announced.
     height: Height,
     bytes_in: u64,
     bytes_out: u64,

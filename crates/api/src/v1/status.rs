@@ -1,14 +1,15 @@
-//! Where the node stands, and what waits.
+//! The state of the node and its queue.
 
 use super::{Params, limit};
 use crate::{
     Api,
-    problem::Problem,
-    shapes::{Time, TxnShape},
+    json::{Time, TxnJson},
+    problem::NOT_READY,
 };
 use axum::{Json, extract::State};
-use ccoin_core::{Address, BlockId, Height, machine::NodeState, slots::Schedule};
-use ccoin_node::{Recent, clock};
+use ccoin_core::{Address, BlockId, Height};
+use ccoin_http::Problem;
+use ccoin_node::{Recent, View, clock};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
@@ -60,11 +61,10 @@ pub(super) struct Status {
 pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     let view = api.node.view();
     let genesis = api.node.genesis();
-    let schedule = Schedule::new(&genesis.config);
-    let now = clock::now();
+    let now = clock::wall();
     let first = &genesis.signed().header;
     let head: &Recent = view.head();
-    let not_ready = not_ready(view.state);
+    let not_ready = not_ready(&view);
     Json(Status {
         address: api.node.address(),
         node_type: if api.node.is_validator() {
@@ -79,7 +79,7 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
         head: BlockSummary::new(head.id(), head.header()),
         last_final: BlockSummary::new(genesis.id, first),
         seconds_since_final: now.get().saturating_sub(first.time.get()) / 1000,
-        leader: schedule.leader(schedule.slot(now)),
+        leader: genesis.schedule.leader(genesis.schedule.slot(now)),
         state: view.state.letter(),
         state_word: view.state.word(),
         peers: api.node.peers().len(),
@@ -92,11 +92,8 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
     })
 }
 
-fn not_ready(state: NodeState) -> Vec<String> {
-    match state {
-        NodeState::Ready => Vec::new(),
-        other => vec![format!("the node is {}", other.word())],
-    }
+fn not_ready(view: &View) -> Vec<String> {
+    view.hindrances.iter().map(ToString::to_string).collect()
 }
 
 #[derive(Deserialize)]
@@ -107,9 +104,9 @@ pub(super) struct QueuePage {
 }
 
 #[derive(Serialize)]
-struct Waiting {
+struct QueuedTxn {
     #[serde(flatten)]
-    txn: TxnShape,
+    txn: TxnJson,
     arrived: Time,
     /// Whether a smaller number of the same sender is still missing.
     gap: bool,
@@ -119,7 +116,7 @@ struct Waiting {
 pub(super) struct Queue {
     txns: usize,
     bytes: usize,
-    items: Vec<Waiting>,
+    items: Vec<QueuedTxn>,
     next: Option<String>,
 }
 
@@ -131,16 +128,19 @@ pub(super) async fn queue(
     let limit = limit(page.limit, 100)?;
     let queue = api.node.view().queue;
     // One more than is shown tells whether there are more.
-    let mut rows = api.node.board().page(page.after.unwrap_or(0), limit + 1);
+    let mut rows = api
+        .node
+        .tx_tracker()
+        .page(page.after.unwrap_or(0), limit + 1);
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);
     let next = last.map(|(order, ..)| order.to_string());
     let items = rows
         .iter()
-        .map(|(_, arrived, txn)| Waiting {
+        .map(|(_, arrived, txn)| QueuedTxn {
             gap: txn.number.get() >= api.node.account(&txn.sender()).next_number,
-            txn: TxnShape::new(txn, Time::Rfc3339),
+            txn: TxnJson::new(txn, Time::Rfc3339),
             arrived: Time::Rfc3339(*arrived),
         })
         .collect();
@@ -164,8 +164,9 @@ pub(crate) async fn healthz() -> Json<Health> {
 
 /// `GET /readyz`: the node works.
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
-    match not_ready(api.node.view().state).pop() {
-        None => Ok(Json(Health { status: "ready" })),
-        Some(reason) => Err(Problem::not_ready(reason)),
+    let reasons = not_ready(&api.node.view());
+    if reasons.is_empty() {
+        return Ok(Json(Health { status: "ready" }));
     }
+    Err(Problem::new(NOT_READY, reasons.join("; ")))
 }

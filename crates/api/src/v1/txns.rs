@@ -1,12 +1,11 @@
-//! Signed transactions: submit one or many, ask about one.
+//! Signed transactions: submit one or many, find one.
 
 use super::{Params, txn_id};
 use crate::{
     Api,
-    body::{TXNS_LIMIT, json_bytes, parse, parse_object},
-    problem::Problem,
-    shapes::{Time, TxnStatusShape},
-    submission::{MAX_ROWS, Rows, SignedTxn},
+    json::{Time, TxnStatusJson},
+    problem::{NOT_READY, WAIT_TIMEOUT, refused, unreadable},
+    request::{MAX_ROWS, Rows, SignedTxn, TXNS_LIMIT, json_body},
 };
 use axum::{
     Json,
@@ -19,7 +18,11 @@ use ccoin_core::{
     pool::{Accepted, PoolError},
     transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_node::{Fate, Status, SubmitError};
+use ccoin_http::{
+    Problem,
+    json::{parse, parse_object},
+};
+use ccoin_node::{SubmitError, TxStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -41,7 +44,7 @@ pub(super) async fn submit(
     request: Request,
 ) -> Result<Response, Problem> {
     let patience = patience(&api, &wait)?;
-    let bytes = json_bytes(request, TXNS_LIMIT).await?;
+    let bytes = json_body(request, TXNS_LIMIT).await?;
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         if patience.is_some() {
             return Err(Problem::bad_field("wait is for a single transaction"));
@@ -50,7 +53,9 @@ pub(super) async fn submit(
     }
     let txn = parse_object::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
     let accepted = api.node.submit(vec![txn]).await.pop();
-    let txn = accepted.ok_or_else(|| Problem::internal("no answer"))??;
+    let txn = accepted
+        .ok_or_else(|| Problem::internal("no answer"))?
+        .map_err(refused)?;
     let id = *txn.id();
     let status = match patience {
         None => StatusCode::ACCEPTED,
@@ -96,39 +101,32 @@ async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem
     let decided = async {
         loop {
             view.borrow_and_update();
-            if !matches!(api.node.board().fate(&id), Some(Fate::Pending(_))) {
+            let status = api.node.tx_tracker().status(&id);
+            if !matches!(status, Some((_, TxStatus::Pending))) {
                 return Ok(());
             }
             view.changed()
                 .await
-                .map_err(|_| Problem::not_ready("the node is stopping"))?;
+                .map_err(|_| Problem::new(NOT_READY, "the node is stopping"))?;
         }
     };
     tokio::time::timeout(patience, decided).await.map_err(|_| {
-        Problem::wait_timeout(format!(
-            "no block has taken it within {} s; it stays queued",
-            patience.as_secs()
-        ))
-        .hint(format!("ask GET /v1/txns/{id}"))
+        let seconds = patience.as_secs();
+        let detail = format!("no block has taken it within {seconds} s; it stays queued");
+        Problem::new(WAIT_TIMEOUT, detail).hint(format!("ask GET /v1/txns/{id}"))
     })?
 }
 
-async fn find(api: &Api, id: TxId) -> Result<TxnStatusShape, Problem> {
-    let missing = || Problem::txn_not_found(format!("there is no transaction {id}"));
-    let (txn, status) = api
-        .node
-        .history()
-        .transaction(id)
-        .await?
-        .ok_or_else(missing)?;
-    Ok(TxnStatusShape::new(&txn, &status, Time::Rfc3339))
+async fn find(api: &Api, id: TxId) -> Result<TxnStatusJson, Problem> {
+    let (txn, status) = api.transaction(id).await?;
+    Ok(TxnStatusJson::new(&txn, &status, Time::Rfc3339))
 }
 
 /// `GET /v1/txns/{id}`.
 pub(super) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
-) -> Result<Json<TxnStatusShape>, Problem> {
+) -> Result<Json<TxnStatusJson>, Problem> {
     find(&api, txn_id(&id)?).await.map(Json)
 }
 
@@ -173,7 +171,7 @@ async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
                 },
                 Some(Err(error)) => Item::Refused {
                     id: Some(txn.id(&genesis)),
-                    problem: error.into(),
+                    problem: refused(error),
                 },
                 None => Item::Refused {
                     id: None,
@@ -185,38 +183,43 @@ async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
     Ok((StatusCode::ACCEPTED, Json(Items { items })).into_response())
 }
 
-/// Whatever memory does not hold any more is in a block: it has been accepted.
+/// An accepted transaction that is no longer in memory is in a block.
 fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
-    match api.node.board().fate(txn.id()) {
-        Some(Fate::Pending(_)) => "pending",
-        Some(Fate::Dropped(..)) => "dropped",
-        Some(Fate::Included { .. }) | None => "included",
-    }
+    let status = api.node.tx_tracker().status(txn.id());
+    status.map_or("included", |(_, status)| status.word())
 }
 
 fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> {
     parse_object::<SignedTxn<'_>>(row.get().as_bytes())?.into_transaction(genesis)
 }
 
-fn used(error: &SubmitError) -> bool {
+fn number_is_used(error: &SubmitError) -> bool {
     matches!(error, SubmitError::Pool(PoolError::NumberUsed { .. }))
 }
 
-/// `POST /v1/txns/check`: what would happen, without doing it.
+/// `POST /v1/txns/check`: the checks of a submission without the submission.
 pub(super) async fn check(
     State(api): State<Api>,
     request: Request,
 ) -> Result<Json<impl Serialize>, Problem> {
-    let bytes = json_bytes(request, TXNS_LIMIT).await?;
+    let bytes = json_body(request, TXNS_LIMIT).await?;
     let txn = parse_object::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
     let id = txn.id(&api.node.genesis().id);
     let status = match api.node.check(txn).await {
         Ok(Accepted::New) => "acceptable",
-        Ok(Accepted::Known) => Status::Pending.word(),
-        Err(error) => match api.node.history().transaction(id).await? {
+        Ok(Accepted::Known) => TxStatus::Pending.word(),
+        Err(error) => match api
+            .node
+            .reader()
+            .transaction(id)
+            .await
+            .map_err(unreadable)?
+        {
             // Sent again it would be accepted again. Its signature is checked.
-            Some((_, status @ Status::Included { .. })) if used(&error) => status.word(),
-            _ => return Err(error.into()),
+            Some((_, status @ TxStatus::Included { .. })) if number_is_used(&error) => {
+                status.word()
+            }
+            _ => return Err(refused(error)),
         },
     };
     Ok(Json(Item::Taken { id, status }))

@@ -1,15 +1,16 @@
-//! `ccoin bench --init`: a throw-away network for measuring. One validator, funded
-//! bench accounts, and a genesis whose limits are above what is to be measured.
+//! `ccoin bench --init`: a throw-away network for measuring. One validator, funded bench
+//! accounts, and a genesis that allows more transfers than a node can take.
 
 use std::fs;
 use std::path::PathBuf;
 
 use ccoin_core::Address;
-use ccoin_home::{ExitCode, Failure, NewAccount, PassphraseSource, create_account, environment};
+use ccoin_home::{ExitCode, Failure, write_new};
 use serde_json::json;
 
-use super::keys::{self, file_error, write_new};
-use crate::documents::{base_path, genesis_text};
+use super::keys;
+use crate::documents::{config_file, genesis_text, new_account};
+use crate::files::unusable;
 
 /// Coins of each bench account; every transfer moves one.
 const BALANCE: u64 = 1_000_000_000;
@@ -17,33 +18,29 @@ const BALANCE: u64 = 1_000_000_000;
 /// Transfers per second that the least gap between blocks must allow.
 const WANTED_CAP: u64 = 100_000;
 
-/// What network to make.
+/// The network to make.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "as in genesis.json")]
 pub struct NewBench {
-    /// Where; must not hold a ccoin.json yet.
+    /// Must not hold a ccoin.json yet.
     pub dir: PathBuf,
     /// Funded accounts.
     pub accounts: usize,
-    /// `block_mining.min_bound`.
     pub min_bound: u32,
-    /// `block_mining.max_bound`.
     pub max_bound: u32,
-    /// `block_mining.difficulty`.
     pub difficulty: u8,
-    /// `block_mining.interval` in seconds, with at most three decimals.
+    /// In seconds, with at most three decimals.
     pub interval: f64,
-    /// `consensus.slot_ms`.
     pub slot_ms: u64,
 }
 
-/// A network that can be started now.
+/// A network that can be started.
 #[derive(Clone, Debug, serde::Serialize)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct BenchNetwork {
-    /// Address of the validator.
+    /// Of the validator.
     pub address: Address,
-    /// The configuration of the validator.
     pub config: PathBuf,
-    /// The genesis configuration.
     pub genesis: PathBuf,
     /// Directory of the bench keys.
     pub keys: PathBuf,
@@ -57,15 +54,16 @@ pub struct BenchNetwork {
 /// [`Failure`] 8 if there is a network already, 3 if the numbers do not fit together or
 /// a file cannot be written.
 pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
-    let text = genesis(new, Address::ZERO, &[])?;
-    fs::create_dir_all(&new.dir).map_err(file_error(&new.dir))?;
-    let dir = fs::canonicalize(&new.dir).map_err(file_error(&new.dir))?;
+    // Wrong numbers are refused before a file is written.
+    let (_, cap_per_second) = genesis(new, Address::ZERO, &[])?;
+    fs::create_dir_all(&new.dir).map_err(unusable(&new.dir))?;
+    let dir = fs::canonicalize(&new.dir).map_err(unusable(&new.dir))?;
     let network = BenchNetwork {
         address: Address::ZERO,
-        config: dir.join("ccoin.json"),
+        config: config_file(&dir),
         genesis: dir.join("genesis.json"),
         keys: dir.join("bench"),
-        cap_per_second: text.cap_per_second,
+        cap_per_second,
     };
     for path in [&network.config, &network.genesis, &network.keys] {
         if path.exists() {
@@ -74,42 +72,22 @@ pub fn init(new: &NewBench) -> Result<BenchNetwork, Failure> {
             return Err(Failure::new(ExitCode::Busy, message).hint(hint));
         }
     }
-    let config = json!({"app": {"base_path": base_path(&dir)?}, "client": {"account_address": ""}});
-    write_new(&network.config, &format!("{config:#}\n"), 0o644)?;
-    let account = create_account(
-        &NewAccount {
-            config: network.config.clone(),
-            name: Some("bench".to_owned()),
-            bits: 2048,
-            passphrase: PassphraseSource::Absent,
-            update_config: true,
-            update_genesis: None,
-        },
-        &environment,
-    )?;
+    let address = new_account(&dir, "bench")?;
     let accounts = keys::create(&network.keys, new.accounts)?;
-    let text = genesis(new, account.address, &accounts)?.text;
-    write_new(&network.genesis, &text, 0o644)?;
-    Ok(BenchNetwork {
-        address: account.address,
-        ..network
-    })
+    let (text, _) = genesis(new, address, &accounts)?;
+    let path = &network.genesis;
+    write_new(path, text.as_bytes(), 0o644).map_err(unusable(path))?;
+    Ok(BenchNetwork { address, ..network })
 }
 
-struct GenesisText {
-    text: String,
-    cap_per_second: u64,
-}
-
-fn genesis(new: &NewBench, miner: Address, accounts: &[Address]) -> Result<GenesisText, Failure> {
+/// The genesis configuration and its `cap_per_second`.
+fn genesis(new: &NewBench, miner: Address, accounts: &[Address]) -> Result<(String, u64), Failure> {
     let max_bound = u64::from(new.max_bound);
     // 50 ms is the default; a longer gap would only wait.
     let longest = (new.slot_ms / 4).clamp(1, 50);
     let min_gap_ms = (max_bound * 1_000 / WANTED_CAP).clamp(1, longest);
-    let alloc: serde_json::Map<_, _> = accounts
-        .iter()
-        .map(|address| (address.to_string(), json!({"balance": BALANCE})))
-        .collect();
+    let accounts = accounts.iter();
+    let alloc = accounts.map(|address| (address.to_string(), json!({"balance": BALANCE})));
     let document = json!({
         "network_id": 1,
         "miners": [miner],
@@ -121,12 +99,9 @@ fn genesis(new: &NewBench, miner: Address, accounts: &[Address]) -> Result<Genes
             "allow_empty": false,
         },
         "consensus": {"slot_ms": new.slot_ms, "min_gap_ms": min_gap_ms},
-        "alloc": alloc,
+        "alloc": alloc.collect::<serde_json::Map<_, _>>(),
     });
-    Ok(GenesisText {
-        text: genesis_text(&document)?,
-        cap_per_second: max_bound * 1_000 / min_gap_ms,
-    })
+    Ok((genesis_text(&document)?, max_bound * 1_000 / min_gap_ms))
 }
 
 #[cfg(test)]
@@ -187,9 +162,9 @@ mod tests {
                 slot_ms,
                 ..new(dir)
             };
-            let genesis = genesis(&new, Address::ZERO, &[]).unwrap();
-            assert_eq!(genesis.cap_per_second, cap, "max_bound {max_bound}");
-            let config = GenesisDocument::parse(&genesis.text, "x").unwrap().config;
+            let (text, allowed) = genesis(&new, Address::ZERO, &[]).unwrap();
+            assert_eq!(allowed, cap, "max_bound {max_bound}");
+            let config = GenesisDocument::parse(&text, "x").unwrap().config;
             assert_eq!(
                 u64::from(max_bound) * 1_000 / config.consensus.min_gap_ms,
                 cap

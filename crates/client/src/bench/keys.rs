@@ -1,65 +1,40 @@
-//! The keys of the bench accounts: one PEM each, without passphrase, for the owner
-//! alone. They are for a throw-away chain: never put coins of worth there.
+//! The keys of the bench accounts: one PEM each, without passphrase, readable by their
+//! owner only. They are for a throw-away chain: never put coins of worth there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use ccoin_core::Address;
 use ccoin_crypto::SecretKey;
+use ccoin_home::{ExitCode, Failure, read_text, write_new};
 
-use super::BenchError;
 use crate::cores::on_all_cores;
+use crate::files::unusable;
 
 /// Longest key file that is read, in bytes.
-const MAX_PEM: u64 = 16 << 10;
+const MAX_PEM: usize = 16 << 10;
 
 /// Size of the keys.
 const BITS: usize = 2048;
 
-/// An error of the file system at `path`.
-pub(super) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> BenchError {
-    let path = path.to_owned();
-    move |source| BenchError::File { path, source }
-}
-
-/// Writes a file that must not exist yet, with the permission bits `mode`.
+/// Makes `count` keys in the new directory `dir` and returns their addresses.
 ///
 /// # Errors
-/// [`BenchError::File`], also if it exists.
-pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), BenchError> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())
-                .and_then(|()| file.sync_all())
-        })
-        .map_err(file_error(path))
-}
-
-/// Makes `count` keys in the new directory `dir` and gives back their addresses.
-///
-/// # Errors
-/// [`BenchError`] if the directory exists or cannot be written.
-pub(super) fn create(dir: &Path, count: usize) -> Result<Vec<Address>, BenchError> {
-    DirBuilder::new()
-        .mode(0o700)
-        .create(dir)
-        .map_err(file_error(dir))?;
-    let paths: Vec<_> = (0..count)
-        .map(|n| dir.join(format!("{n:05}.pem")))
-        .collect();
+/// [`Failure`] if the directory exists or cannot be written.
+pub(super) fn create(dir: &Path, count: usize) -> Result<Vec<Address>, Failure> {
+    let made = DirBuilder::new().mode(0o700).create(dir);
+    made.map_err(unusable(dir))?;
+    let paths = (0..count).map(|n| dir.join(format!("{n:05}.pem")));
+    let paths: Vec<_> = paths.collect();
     on_all_cores(
         "making keys",
         &paths,
         |_| 1,
         |path| {
-            let key = SecretKey::generate(BITS).map_err(BenchError::Library)?;
-            write_new(path, &key.to_pem(None), 0o600)?;
+            let key = SecretKey::generate(BITS)
+                .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
+            write_new(path, key.to_pem(None).as_bytes(), 0o600).map_err(unusable(path))?;
             Ok(key.public_key().address())
         },
     )
@@ -68,28 +43,30 @@ pub(super) fn create(dir: &Path, count: usize) -> Result<Vec<Address>, BenchErro
 /// Reads every `*.pem` of a directory, in the order of their names.
 ///
 /// # Errors
-/// [`BenchError`] names the file that is no key; a directory without keys is one too.
-pub(super) fn load(dir: &Path) -> Result<Vec<SecretKey>, BenchError> {
+/// [`Failure`] 3 names a file that is no key; a directory without keys is an error.
+pub(super) fn load(dir: &Path) -> Result<Vec<SecretKey>, Failure> {
     let mut paths = Vec::new();
-    for entry in fs::read_dir(dir).map_err(file_error(dir))? {
-        let path = entry.map_err(file_error(dir))?.path();
+    for entry in fs::read_dir(dir).map_err(unusable(dir))? {
+        let path = entry.map_err(unusable(dir))?.path();
         if path.extension().is_some_and(|extension| extension == "pem") {
             paths.push(path);
         }
     }
     if paths.is_empty() {
-        return Err(BenchError::NoKeys(dir.to_owned()));
+        let message = format!("there is no *.pem in {}", dir.display());
+        return Err(Failure::new(ExitCode::BadConfig, message)
+            .hint("make some: ccoin bench --init DIR, then --keys DIR/bench"));
     }
     paths.sort();
-    paths.into_iter().map(load_one).collect()
+    paths.iter().map(|path| load_one(path)).collect()
 }
 
-fn load_one(path: PathBuf) -> Result<SecretKey, BenchError> {
-    let mut pem = String::new();
-    File::open(&path)
-        .and_then(|file| file.take(MAX_PEM).read_to_string(&mut pem))
-        .map_err(file_error(&path))?;
-    SecretKey::from_pem(&pem, None).map_err(|source| BenchError::Key { path, source })
+fn load_one(path: &Path) -> Result<SecretKey, Failure> {
+    let pem = File::open(path).and_then(|file| read_text(file, MAX_PEM));
+    SecretKey::from_pem(&pem.map_err(unusable(path))?, None).map_err(|error| {
+        let message = format!("{} is not a bench key: {error}", path.display());
+        Failure::new(ExitCode::BadConfig, message)
+    })
 }
 
 #[cfg(test)]
@@ -114,7 +91,7 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(matches!(create(&dir, 1), Err(BenchError::File { .. })));
+        assert_eq!(create(&dir, 1).unwrap_err().code, ExitCode::BadConfig);
         fs::write(dir.join("x.pem"), "not a key").unwrap();
         assert!(load(&dir).unwrap_err().to_string().contains("x.pem"));
     }
@@ -122,10 +99,9 @@ mod tests {
     #[test]
     fn a_directory_without_keys_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(load(dir.path()), Err(BenchError::NoKeys(_))));
-        assert!(matches!(
-            load(&dir.path().join("absent")),
-            Err(BenchError::File { .. })
-        ));
+        let empty = load(dir.path()).unwrap_err();
+        assert!(empty.message.contains("no *.pem"), "{empty}");
+        let absent = load(&dir.path().join("absent")).unwrap_err();
+        assert_eq!(absent.code, ExitCode::BadConfig);
     }
 }

@@ -1,12 +1,12 @@
 //! `ccoin bench`: how many signed transfers a node commits, how fast, at what cost.
 //!
-//! Everything is signed before the clock starts, so that the generator takes almost
-//! nothing of the processors that the node runs on. It judges no block.
+//! All transfers are signed before the clock starts, so that the generator leaves the
+//! processors to the node. It judges no block.
 
-mod error;
-mod follower;
+mod inclusions;
 mod init;
 mod keys;
+mod measured;
 mod pace;
 mod plan;
 mod process;
@@ -14,7 +14,6 @@ mod report;
 mod run;
 mod senders;
 
-pub use error::BenchError;
 pub use init::{BenchNetwork, NewBench, init};
 pub use report::Report;
 pub use run::{BenchRun, run};

@@ -1,5 +1,5 @@
-//! When a transfer is due: at once, or at a fixed rate from the start on.
-//! The times are those of the plan, so that a slow answer does not hide waiting.
+//! The time at which a transfer is due: at once, or at a fixed rate from the start.
+//! Latencies count from the due time, so that a slow answer does not hide waiting.
 
 use std::time::Duration;
 

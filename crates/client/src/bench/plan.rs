@@ -1,19 +1,16 @@
 //! All transfers of a measurement, signed and written as JSON before it begins.
 //!
-//! An account belongs to one lane (connection), and a lane sends in order, so the
-//! numbers of an account never overtake each other.
-
-use std::ops::Range;
+//! An account belongs to one lane, that is, one connection. A lane sends in order, so that the
+//! transactions of an account arrive in the order of their numbers.
 
 use ccoin_core::encoding::encode;
-use ccoin_core::transaction::{Payment, Transaction};
-use ccoin_core::{AccountNonce, Amount, BlockId, Timestamp, TxId};
+use ccoin_core::{AccountNonce, BlockId, Timestamp, TxId};
 use ccoin_crypto::SecretKey;
+use ccoin_home::{ExitCode, Failure};
 use hyper::body::Bytes;
 
-use super::BenchError;
 use crate::cores::on_all_cores;
-use crate::signed_txn::{SignedTxn, now};
+use crate::signed_txn::{SignedTxn, now, transfer};
 
 /// An account that sends, and the number of its next transaction.
 #[derive(Debug)]
@@ -22,7 +19,7 @@ pub(super) struct Sender {
     pub(super) next: AccountNonce,
 }
 
-/// What to sign.
+/// The size of a plan.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     /// Transfers in all.
@@ -35,44 +32,16 @@ pub(super) struct Size {
     pub(super) data_bytes: usize,
 }
 
-/// The body of a `POST /v1/txns` and where its items are.
+/// The body of one `POST /v1/txns`.
 #[derive(Debug)]
 pub(super) struct SignedArray {
     /// Index of its first transfer among all.
     pub(super) first: usize,
-    json: Bytes,
-    items: Vec<Range<usize>>,
+    pub(super) count: usize,
+    pub(super) json: Bytes,
 }
 
-impl SignedArray {
-    /// Transfers in it.
-    pub(super) fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// The whole array.
-    pub(super) fn json(&self) -> Bytes {
-        self.json.clone()
-    }
-
-    /// An array of some of its items, by their positions.
-    pub(super) fn some(&self, positions: &[usize]) -> Bytes {
-        let items = positions
-            .iter()
-            .filter_map(|position| self.items.get(*position));
-        let mut json = vec![b'['];
-        for item in items {
-            if json.len() > 1 {
-                json.push(b',');
-            }
-            json.extend_from_slice(&self.json[item.clone()]);
-        }
-        json.push(b']');
-        json.into()
-    }
-}
-
-/// Everything that is going to be sent.
+/// All arrays of a measurement.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// The arrays of each lane in their order.
@@ -91,16 +60,16 @@ struct Job {
 }
 
 impl Plan {
-    /// Signs transfers of one coin, each sender paying the next one; counts the numbers
-    /// of the senders on.
+    /// Signs transfers of one coin from each sender to the next one, and advances the numbers
+    /// of the senders.
     ///
     /// # Errors
-    /// [`BenchError::Library`] if the library cannot sign.
+    /// [`Failure`] if the library cannot sign, or an account has no numbers left.
     pub(super) fn sign(
         senders: &mut [Sender],
         genesis: &BlockId,
         size: Size,
-    ) -> Result<Self, BenchError> {
+    ) -> Result<Self, Failure> {
         let lanes = size.lanes.clamp(1, senders.len().max(1));
         let jobs = jobs(senders, size, lanes)?;
         let data = "x".repeat(size.data_bytes);
@@ -127,7 +96,7 @@ impl Plan {
 }
 
 /// Array k goes to lane k mod lanes, whose accounts take turns.
-fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, BenchError> {
+fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, Failure> {
     let mut turns = vec![0; lanes];
     let mut jobs = Vec::new();
     for (position, first) in (0..size.transfers).step_by(size.array.max(1)).enumerate() {
@@ -143,7 +112,7 @@ fn jobs(senders: &mut [Sender], size: Size, lanes: usize) -> Result<Vec<Job>, Be
             sender.next = sender
                 .next
                 .checked_add(1)
-                .ok_or_else(|| BenchError::Options("an account has no numbers left".to_owned()))?;
+                .ok_or_else(|| Failure::new(ExitCode::Usage, "an account has no numbers left"))?;
         }
         jobs.push(Job { first, payments });
     }
@@ -156,37 +125,27 @@ fn sign_array(
     genesis: &BlockId,
     data: &str,
     time: Timestamp,
-) -> Result<(SignedArray, Vec<TxId>, usize), BenchError> {
+) -> Result<(SignedArray, Vec<TxId>, usize), Failure> {
     let mut json = vec![b'['];
-    let mut items = Vec::with_capacity(job.payments.len());
     let mut ids = Vec::with_capacity(job.payments.len());
     let mut bytes = 0;
     for &(account, number) in &job.payments {
-        let receiver = &senders[(account + 1) % senders.len()];
-        let payment = Payment {
-            number,
-            to: receiver.key.public_key().address(),
-            amount: Amount::new(1).expect("one is in range"),
-            data: data.to_owned(),
-            time,
-        };
-        let txn = Transaction::sign(payment, &senders[account].key, genesis)
-            .map_err(BenchError::Library)?;
-        if !items.is_empty() {
+        let to = senders[(account + 1) % senders.len()].key.public_key();
+        let key = &senders[account].key;
+        let txn = transfer(key, number, to.address(), data, time, genesis)?;
+        if !ids.is_empty() {
             json.push(b',');
         }
-        let start = json.len();
         serde_json::to_writer(&mut json, &SignedTxn::new(&txn))
             .expect("writing text and numbers to memory cannot fail");
-        items.push(start..json.len());
         ids.push(txn.id(genesis));
         bytes += encode(&txn).len();
     }
     json.push(b']');
     let array = SignedArray {
         first: job.first,
+        count: ids.len(),
         json: json.into(),
-        items,
     };
     Ok((array, ids, bytes))
 }
@@ -194,8 +153,8 @@ fn sign_array(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_core::Address;
-    use ccoin_core::transaction::VerifiedTransaction;
+    use ccoin_core::transaction::{Transaction, VerifiedTransaction};
+    use ccoin_core::{Address, Amount};
     use ccoin_crypto::{PublicKey, Signature, Verifier};
     use serde::Deserialize;
     use std::collections::HashMap;
@@ -203,7 +162,7 @@ mod tests {
 
     const GENESIS: BlockId = BlockId::new([7; 32]);
 
-    /// What a node reads.
+    /// A transaction as a node reads it.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Received {
@@ -264,8 +223,8 @@ mod tests {
             .enumerate()
             .flat_map(|(lane, arrays)| arrays.iter().map(move |array| (lane, array)))
         {
-            let received: Vec<Received> = serde_json::from_slice(&array.json()).unwrap();
-            assert_eq!(received.len(), array.len());
+            let received: Vec<Received> = serde_json::from_slice(&array.json).unwrap();
+            assert_eq!(received.len(), array.count);
             for (position, received) in received.into_iter().enumerate() {
                 let txn = received.into_transaction();
                 bytes += encode(&txn).len();
@@ -284,24 +243,5 @@ mod tests {
         assert_eq!(bytes, plan.encoded_bytes);
         let sent: u64 = senders.iter().map(|sender| sender.next.get() - 5).sum();
         assert_eq!(sent, 23);
-    }
-
-    #[test]
-    fn some_items_make_a_smaller_array() {
-        let size = Size {
-            transfers: 3,
-            array: 3,
-            lanes: 4,
-            data_bytes: 0,
-        };
-        let plan = Plan::sign(&mut senders(1), &GENESIS, size).unwrap();
-        let array = &plan.lanes[0][0];
-        let numbers = |json: Bytes| -> Vec<u64> {
-            let items: Vec<Received> = serde_json::from_slice(&json).unwrap();
-            items.iter().map(|item| item.number.get()).collect()
-        };
-        assert_eq!(numbers(array.json()), [5, 6, 7]);
-        assert_eq!(numbers(array.some(&[0, 2])), [5, 7]);
-        assert_eq!(numbers(array.some(&[])), [0; 0]);
     }
 }

@@ -1,5 +1,5 @@
-//! What a process of this host has used, and how large a directory is: read from
-//! `/proc` (proc(5)) and from the file system. Never touches the process.
+//! CPU time and memory of a process on this host, read from `/proc` (proc(5)), and the size
+//! of a directory. It never touches the process.
 
 use std::fs;
 use std::io;
@@ -59,7 +59,7 @@ pub(super) struct DiskUse {
 /// Measures a directory; files that vanish meanwhile do not count.
 ///
 /// # Errors
-/// What the system says about the directory itself.
+/// The reason of the system if the directory cannot be read.
 pub(super) fn disk_use(dir: &Path) -> io::Result<DiskUse> {
     let mut sum = DiskUse::default();
     let mut dirs = vec![dir.to_owned()];

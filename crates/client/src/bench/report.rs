@@ -1,16 +1,61 @@
-//! The result of a measurement: its arithmetic, its text, its JSON.
+//! The result of a measurement as JSON and as text.
 //! Times in milliseconds, rates per second, sizes in bytes unless the name says otherwise.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use super::follower::Inclusions;
-use super::process::{DiskUse, Usage};
-use super::senders::Sent;
+use super::process::DiskUse;
 
-/// Under which conditions it was measured.
+/// Width of the names of the lines.
+const INDENT: &str = "                 ";
+
+/// The result of a measurement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub(super) accepted: usize,
+    pub(super) included: usize,
+    pub(super) seconds: f64,
+    pub(super) committed_per_second: f64,
+    /// Median over whole seconds; `None` below one second.
+    pub(super) median_second: Option<usize>,
+    pub(super) latency: Latency,
+    pub(super) blocks: usize,
+    pub(super) mean_block: f64,
+    pub(super) node: Option<NodeCost>,
+    pub(super) generator_cpu_seconds: Option<f64>,
+    pub(super) disk: Option<DiskCost>,
+    pub(super) conditions: Conditions,
+}
+
+/// From submission until a block with the transfer was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Latency {
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) max_ms: f64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct NodeCost {
+    pub(super) cpu_seconds: f64,
+    pub(super) cpu_us_per_transfer: f64,
+    pub(super) rss_kib: u64,
+    pub(super) peak_rss_kib: u64,
+}
+
+/// Growth of the chain, by the lengths of its files and by the allocated blocks.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct DiskCost {
+    pub(super) before: DiskUse,
+    pub(super) after: DiskUse,
+    pub(super) bytes_per_transfer: f64,
+    pub(super) per_encoded_byte: f64,
+    pub(super) allocated_bytes_per_transfer: f64,
+    pub(super) allocated_per_encoded_byte: f64,
+}
+
+/// The settings of node and load.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Conditions {
     pub(super) node: String,
@@ -32,252 +77,76 @@ pub(super) struct Conditions {
     pub(super) durability: &'static str,
 }
 
-/// From submission until a block with the transfer was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Latency {
-    p50_ms: f64,
-    p99_ms: f64,
-    max_ms: f64,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct NodeCost {
-    cpu_seconds: f64,
-    cpu_us_per_transfer: f64,
-    rss_kib: u64,
-    peak_rss_kib: u64,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct DiskCost {
-    before: DiskUse,
-    after: DiskUse,
-    /// Growth of the apparent size.
-    bytes_per_transfer: f64,
-    /// Growth of the apparent size over the encoding of the transfers.
-    per_encoded_byte: f64,
-    /// The same of the allocated blocks.
-    allocated_bytes_per_transfer: f64,
-    allocated_per_encoded_byte: f64,
-}
-
-/// What was measured.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    accepted: usize,
-    included: usize,
-    seconds: f64,
-    committed_per_second: f64,
-    /// Median over whole seconds; `None` below one second.
-    median_second: Option<usize>,
-    latency: Latency,
-    blocks: usize,
-    mean_block: f64,
-    node: Option<NodeCost>,
-    generator_cpu_seconds: Option<f64>,
-    disk: Option<DiskCost>,
-    conditions: Conditions,
-}
-
-/// Use of a resource before and after.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span<T> {
-    pub(super) before: T,
-    pub(super) after: T,
-}
-
-/// What the run left to be counted.
-#[derive(Debug)]
-pub(super) struct Measured {
-    pub(super) sent: Vec<Sent>,
-    pub(super) seen: Inclusions,
-    pub(super) encoded_bytes: usize,
-    pub(super) node: Option<Span<Usage>>,
-    pub(super) generator: Option<Span<Usage>>,
-    pub(super) disk: Option<Span<DiskUse>>,
-}
-
-impl Measured {
-    /// Transfers.
-    pub(super) fn count(&self) -> usize {
-        self.seen.at.len()
-    }
-
-    /// From the first submission to the last inclusion.
-    pub(super) fn window(&self) -> Duration {
-        let first = self
-            .sent
-            .iter()
-            .map(|sent| sent.at)
-            .min()
-            .unwrap_or_default();
-        let last = self
-            .seen
-            .at
-            .iter()
-            .flatten()
-            .max()
-            .copied()
-            .unwrap_or_default();
-        last.saturating_sub(first)
-    }
-
-    /// Transfers per second over the whole window.
-    pub(super) fn rate(&self) -> f64 {
-        per(self.count() as f64, self.window().as_secs_f64())
-    }
-
-    /// Counts everything.
-    pub(super) fn report(&self, conditions: Conditions) -> Report {
-        let count = self.count();
-        let blocks = self.seen.blocks.len();
-        let cpu = |span: &Span<Usage>| span.after.cpu.saturating_sub(span.before.cpu);
-        Report {
-            accepted: self.sent.iter().map(|sent| sent.count).sum(),
-            included: self.seen.at.iter().flatten().count(),
-            seconds: self.window().as_secs_f64(),
-            committed_per_second: self.rate(),
-            median_second: self.median_second(),
-            latency: latency(self.latencies()),
-            blocks,
-            mean_block: per(count as f64, blocks as f64),
-            node: self.node.as_ref().map(|span| NodeCost {
-                cpu_seconds: cpu(span).as_secs_f64(),
-                cpu_us_per_transfer: per(cpu(span).as_secs_f64() * 1e6, count as f64),
-                rss_kib: span.after.rss_kib,
-                peak_rss_kib: span.after.peak_kib,
-            }),
-            generator_cpu_seconds: self.generator.as_ref().map(|span| cpu(span).as_secs_f64()),
-            disk: self
-                .disk
-                .map(|span| disk_cost(span, count, self.encoded_bytes)),
-            conditions,
-        }
-    }
-
-    fn latencies(&self) -> Vec<Duration> {
-        let mut latencies = Vec::with_capacity(self.count());
-        for sent in &self.sent {
-            let seen = &self.seen.at[sent.first..sent.first + sent.count];
-            latencies.extend(seen.iter().flatten().map(|at| at.saturating_sub(sent.at)));
-        }
-        latencies
-    }
-
-    /// The median of the inclusions in each whole second of the window.
-    fn median_second(&self) -> Option<usize> {
-        let first = self.sent.iter().map(|sent| sent.at).min()?;
-        let mut seconds = vec![0_usize; usize::try_from(self.window().as_secs()).ok()?];
-        for at in self.seen.at.iter().flatten() {
-            let second = usize::try_from(at.saturating_sub(first).as_secs()).ok()?;
-            if let Some(count) = seconds.get_mut(second) {
-                *count += 1;
-            }
-        }
-        seconds.sort_unstable();
-        percentile(&seconds, 50).copied()
-    }
-}
-
-fn disk_cost(span: Span<DiskUse>, count: usize, encoded: usize) -> DiskCost {
-    let Span { before, after } = span;
-    let apparent = after.apparent as f64 - before.apparent as f64;
-    let allocated = after.allocated as f64 - before.allocated as f64;
-    DiskCost {
-        before,
-        after,
-        bytes_per_transfer: per(apparent, count as f64),
-        per_encoded_byte: per(apparent, encoded as f64),
-        allocated_bytes_per_transfer: per(allocated, count as f64),
-        allocated_per_encoded_byte: per(allocated, encoded as f64),
-    }
-}
-
-/// The quotient, 0 without a divisor: JSON has no NaN.
-fn per(value: f64, divisor: f64) -> f64 {
-    if divisor > 0.0 { value / divisor } else { 0.0 }
-}
-
-/// The value at or below which `percent` of the sorted values are (nearest rank).
-fn percentile<T>(sorted: &[T], percent: usize) -> Option<&T> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.saturating_sub(1))
-}
-
-fn latency(mut values: Vec<Duration>) -> Latency {
-    values.sort_unstable();
-    let ms = |value: Option<&Duration>| value.map_or(0.0, |value| value.as_secs_f64() * 1e3);
-    Latency {
-        p50_ms: ms(percentile(&values, 50)),
-        p99_ms: ms(percentile(&values, 99)),
-        max_ms: ms(values.last()),
-    }
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            accepted,
-            included,
-            seconds,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "accepted {accepted}, included {included}, in {seconds:.1} s"
-        )?;
-        write!(f, "committed        {:.0}/s", self.committed_per_second)?;
-        match self.median_second {
-            Some(median) => writeln!(f, ", median second {median}")?,
-            None => writeln!(f)?,
-        }
+        let (accepted, included) = (self.accepted, self.included);
+        let (seconds, rate) = (self.seconds, self.committed_per_second);
+        let median = self.median_second;
+        let median = median.map_or_else(String::new, |median| format!(", median second {median}"));
         let Latency {
             p50_ms,
             p99_ms,
             max_ms,
         } = self.latency;
-        writeln!(
+        let (blocks, mean) = (self.blocks, self.mean_block);
+        write!(
             f,
-            "submit->included p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, max {max_ms:.0} ms"
-        )?;
-        writeln!(
-            f,
-            "blocks           {}, mean {:.1} transfers",
-            self.blocks, self.mean_block
+            "accepted {accepted}, included {included}, in {seconds:.1} s\n\
+             committed        {rate:.0}/s{median}\n\
+             submit->included p50 {p50_ms:.0} ms, p99 {p99_ms:.0} ms, max {max_ms:.0} ms\n\
+             blocks           {blocks}, mean {mean:.1} transfers\n"
         )?;
         match &self.node {
-            Some(node) => writeln!(
-                f,
-                "node             {:.1} us CPU per transfer, {:.1} s CPU, RSS {:.1} MiB, peak {:.1} MiB",
-                node.cpu_us_per_transfer,
-                node.cpu_seconds,
-                node.rss_kib as f64 / 1024.0,
-                node.peak_rss_kib as f64 / 1024.0,
-            )?,
+            Some(node) => writeln!(f, "node             {node}")?,
             None => writeln!(f, "node             process not known: give -c or --pid")?,
         }
         if let Some(cpu) = self.generator_cpu_seconds {
             writeln!(f, "generator        {cpu:.1} s CPU")?;
         }
         if let Some(disk) = &self.disk {
-            writeln!(
-                f,
-                "chain on disk    {:.0} bytes per transfer = {:.2} x encoded; allocated {:.0} = {:.2} x",
-                disk.bytes_per_transfer,
-                disk.per_encoded_byte,
-                disk.allocated_bytes_per_transfer,
-                disk.allocated_per_encoded_byte,
-            )?;
+            writeln!(f, "chain on disk    {disk}")?;
         }
-        write!(f, "{}", self.conditions)
+        write!(f, "conditions       {}", self.conditions)
+    }
+}
+
+impl fmt::Display for NodeCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = |kib: u64| kib as f64 / 1024.0;
+        let (micros, seconds) = (self.cpu_us_per_transfer, self.cpu_seconds);
+        let (rss, peak) = (mib(self.rss_kib), mib(self.peak_rss_kib));
+        write!(
+            f,
+            "{micros:.1} us CPU per transfer, {seconds:.1} s CPU, RSS {rss:.1} MiB, \
+             peak {peak:.1} MiB"
+        )
+    }
+}
+
+impl fmt::Display for DiskCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, times) = (self.bytes_per_transfer, self.per_encoded_byte);
+        let allocated = self.allocated_bytes_per_transfer;
+        let allocated_times = self.allocated_per_encoded_byte;
+        write!(
+            f,
+            "{bytes:.0} bytes per transfer = {times:.2} x encoded; \
+             allocated {allocated:.0} = {allocated_times:.2} x"
+        )
     }
 }
 
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
+        let pace = match self.rate {
+            Some(rate) => format!("open loop {rate}/s"),
+            None => format!("closed loop, {} in flight", self.in_flight),
+        };
+        write!(
             f,
-            "conditions       {} {}, n {}, slot {} ms, gap {} ms, min_bound {}, max_bound {}, difficulty {}",
+            "{} {}, n {}, slot {} ms, gap {} ms, min_bound {}, max_bound {}, difficulty {}\n\
+             {INDENT}{:.1} bytes a transfer, {} accounts, {} connections, arrays of {}, {pace}\n\
+             {INDENT}{}",
             self.node,
             self.version,
             self.validators,
@@ -286,103 +155,20 @@ impl fmt::Display for Conditions {
             self.min_bound,
             self.max_bound,
             self.difficulty,
-        )?;
-        let loop_form = match self.rate {
-            Some(rate) => format!("open loop {rate}/s"),
-            None => format!("closed loop, {} in flight", self.in_flight),
-        };
-        writeln!(
-            f,
-            "                 {:.1} bytes a transfer, {} accounts, {} connections, arrays of {}, {loop_form}",
-            self.encoded_size, self.accounts, self.connections, self.array,
-        )?;
-        write!(f, "                 {}", self.durability)
+            self.encoded_size,
+            self.accounts,
+            self.connections,
+            self.array,
+            self.durability,
+        )
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    #[test]
-    fn percentiles_are_nearest_ranks() {
-        let values: Vec<_> = (1..=100).collect();
-        assert_eq!(percentile(&values, 50), Some(&50));
-        assert_eq!(percentile(&values, 99), Some(&99));
-        assert_eq!(percentile(&values, 100), Some(&100));
-        assert_eq!(percentile(&[7, 8], 50), Some(&7));
-        assert_eq!(percentile(&[7, 8], 99), Some(&8));
-        assert_eq!(percentile(&[7], 1), Some(&7));
-        assert_eq!(percentile::<u8>(&[], 50), None);
-    }
-
-    /// Two arrays of 2 sent at 0.5 s and 1 s; included at 1.4, 1.5, 2.4 and 3.6 s.
-    fn measured() -> Measured {
-        let ms = Duration::from_millis;
-        let sent = |first, at| Sent {
-            first,
-            count: 2,
-            at: ms(at),
-        };
-        let usage = |cpu| Usage {
-            cpu: ms(cpu),
-            rss_kib: 10,
-            peak_kib: 20,
-        };
-        Measured {
-            sent: vec![sent(2, 1_000), sent(0, 500)],
-            seen: Inclusions {
-                at: [1_400, 1_500, 2_400, 3_600].map(|at| Some(ms(at))).to_vec(),
-                blocks: vec![2, 1, 1],
-            },
-            encoded_bytes: 2_000,
-            node: Some(Span {
-                before: usage(1_000),
-                after: usage(1_004),
-            }),
-            generator: None,
-            disk: Some(Span {
-                before: DiskUse {
-                    allocated: 8_192,
-                    apparent: 1_000,
-                },
-                after: DiskUse {
-                    allocated: 4_192,
-                    apparent: 4_000,
-                },
-            }),
-        }
-    }
-
-    #[test]
-    fn a_small_run_is_counted_by_hand() {
-        let measured = measured();
-        assert_eq!(measured.window(), Duration::from_millis(3_100));
-        // Whole seconds from 0.5 s on: two, then one, then none; the rest is not whole.
-        assert_eq!(measured.median_second(), Some(1));
-        assert_eq!(
-            latency(measured.latencies()),
-            Latency {
-                p50_ms: 1_000.0,
-                p99_ms: 2_600.0,
-                max_ms: 2_600.0
-            }
-        );
-        let report = measured.report(conditions());
-        assert_eq!((report.accepted, report.included, report.blocks), (4, 4, 3));
-        assert!((report.committed_per_second - 4.0 / 3.1).abs() < 1e-9);
-        assert!((report.node.unwrap().cpu_us_per_transfer - 1_000.0).abs() < 1e-9);
-        let disk = report.disk.unwrap();
-        assert!((disk.bytes_per_transfer - 750.0).abs() < 1e-9);
-        assert!((disk.per_encoded_byte - 1.5).abs() < 1e-9);
-        assert!((disk.allocated_bytes_per_transfer + 1_000.0).abs() < 1e-9);
-        assert!(report.to_string().contains("p99 2600 ms"), "{report}");
-        let json = serde_json::to_value(&report).unwrap();
-        assert_eq!(json["latency"]["p50_ms"], 1_000.0);
-        assert_eq!(json["conditions"]["rate"], 500);
-    }
-
-    fn conditions() -> Conditions {
+    pub(in crate::bench) fn conditions() -> Conditions {
         Conditions {
             node: "http://127.0.0.1:4002".to_owned(),
             version: "0.1.0".to_owned(),
@@ -400,5 +186,55 @@ mod tests {
             encoded_size: 595.0,
             durability: "fsync",
         }
+    }
+
+    #[test]
+    fn the_text_has_one_line_for_each_part() {
+        let disk = DiskUse {
+            allocated: 1,
+            apparent: 2,
+        };
+        let report = Report {
+            accepted: 4,
+            included: 4,
+            seconds: 3.1,
+            committed_per_second: 1.3,
+            median_second: Some(1),
+            latency: Latency {
+                p50_ms: 1_000.0,
+                p99_ms: 2_600.0,
+                max_ms: 2_600.0,
+            },
+            blocks: 3,
+            mean_block: 1.3,
+            node: Some(NodeCost {
+                cpu_seconds: 0.1,
+                cpu_us_per_transfer: 25.0,
+                rss_kib: 1_024,
+                peak_rss_kib: 2_048,
+            }),
+            generator_cpu_seconds: Some(0.2),
+            disk: Some(DiskCost {
+                before: disk,
+                after: disk,
+                bytes_per_transfer: 750.0,
+                per_encoded_byte: 1.5,
+                allocated_bytes_per_transfer: 800.0,
+                allocated_per_encoded_byte: 1.6,
+            }),
+            conditions: conditions(),
+        };
+        let expected = "\
+accepted 4, included 4, in 3.1 s
+committed        1/s, median second 1
+submit->included p50 1000 ms, p99 2600 ms, max 2600 ms
+blocks           3, mean 1.3 transfers
+node             25.0 us CPU per transfer, 0.1 s CPU, RSS 1.0 MiB, peak 2.0 MiB
+generator        0.2 s CPU
+chain on disk    750 bytes per transfer = 1.50 x encoded; allocated 800 = 1.60 x
+conditions       http://127.0.0.1:4002 0.1.0, n 1, slot 2000 ms, gap 40 ms, min_bound 3, max_bound 4000, difficulty 3
+                 595.0 bytes a transfer, 64 accounts, 4 connections, arrays of 5, open loop 500/s
+                 fsync";
+        assert_eq!(report.to_string(), expected);
     }
 }

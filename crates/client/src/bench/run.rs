@@ -1,4 +1,4 @@
-//! `ccoin bench --keys`: asks the node what it is, signs, sends, follows, counts.
+//! `ccoin bench --keys`: asks the node for its settings, signs, sends, follows, counts.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
@@ -10,14 +10,15 @@ use ccoin_home::{ExitCode, Failure};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::BenchError;
-use super::follower::follow;
+use super::inclusions::follow;
 use super::keys;
+use super::measured::{Measured, Span};
 use super::pace::Pace;
 use super::plan::{Plan, Sender, Size};
 use super::process::{disk_use, usage};
-use super::report::{Conditions, Measured, Report, Span};
+use super::report::{Conditions, Report};
 use super::senders::{Flight, Sent, send_lane};
+use crate::blocks::BlockFollower;
 use crate::{AccountAnswer, Connection, GenesisAnswer, NodeUrl, StatusAnswer};
 
 /// Transfers of the warm-up that tells how many are needed.
@@ -38,15 +39,15 @@ const JSON_OVERHEAD: usize = 1_200;
 /// Longest time without a block that takes a transfer, and after the last submission.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a node promises by its answers, for the report.
+/// The durability that a node promises by its answers, for the report.
 const DURABILITY: &str = "accepted = on disk in the queue, included = block on disk";
 
 /// A measurement.
 #[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct BenchRun {
     /// Directory of the bench keys.
     pub keys: PathBuf,
-    /// The node.
     pub url: NodeUrl,
     /// Process of the node, if it is on this host.
     pub pid: Option<u32>,
@@ -58,7 +59,6 @@ pub struct BenchRun {
     pub transfers: Option<usize>,
     /// Transfers per second of an open loop; `None`: closed loop.
     pub rate: Option<u32>,
-    /// Keep-alive connections.
     pub connections: usize,
     /// Transfers per array; `None`: 500, or what is due in 10 ms.
     pub array: Option<usize>,
@@ -74,22 +74,20 @@ pub struct BenchRun {
 /// [`Failure`] 1 if a transfer was refused or not included, 5 if the node does not
 /// answer, 3 for unusable keys, 2 for options that do not fit together.
 pub fn run(bench: &BenchRun) -> Result<Report, Failure> {
-    // One thread is enough for pre-written bodies and leaves the cores to the node.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-    Ok(runtime.block_on(measure(bench, PATIENCE))?)
+    crate::runtime()?.block_on(measure(bench, PATIENCE))
 }
 
-async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, BenchError> {
+async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, Failure> {
     let pace = bench.rate.map_or(Pace::Closed, Pace::Open);
     let array = bench.array.unwrap_or_else(|| pace.array());
     check(bench, array)?;
     let mut connection = Connection::new(bench.url.clone());
     let status: StatusAnswer = connection.get("/v1/status").await?;
     let genesis: GenesisAnswer = connection.get("/v1/blocks/1").await?;
-    let config = GenesisConfig::from_canonical_json(&genesis.data)?;
+    let config = GenesisConfig::from_canonical_json(&genesis.data).map_err(|error| {
+        let message = format!("block 1 of the node holds no configuration: {error}");
+        Failure::new(ExitCode::Unexpected, message)
+    })?;
     let mut senders = Vec::new();
     for key in keys::load(&bench.keys)? {
         let path = format!("/v1/accounts/{}", key.public_key().address());
@@ -145,18 +143,18 @@ fn needed(warm_rate: f64, seconds: u32) -> usize {
     (transfers as usize).clamp(LEAST, MOST)
 }
 
-fn check(bench: &BenchRun, array: usize) -> Result<(), BenchError> {
-    let options = |text: String| Err(BenchError::Options(text));
+fn check(bench: &BenchRun, array: usize) -> Result<(), Failure> {
+    let refuse = |text: String| Err(Failure::new(ExitCode::Usage, text));
     let body = array.saturating_mul(JSON_OVERHEAD.saturating_add(bench.data_bytes));
     if body > MAX_BODY {
-        return options(format!(
+        return refuse(format!(
             "arrays of {array} transfers with {} bytes of data have about {body} bytes, \
              a node reads {MAX_BODY}",
             bench.data_bytes
         ));
     }
     if array > bench.in_flight {
-        return options(format!(
+        return refuse(format!(
             "arrays of {array} transfers do not fit into {} in flight",
             bench.in_flight
         ));
@@ -170,15 +168,11 @@ async fn send(
     pace: Pace,
     patience: Duration,
     plan: Plan,
-) -> Result<Measured, BenchError> {
-    let mut connection = Connection::new(bench.url.clone());
-    let status: StatusAnswer = connection.get("/v1/status").await?;
-    let disk = || {
-        bench
-            .chain
-            .as_deref()
-            .and_then(|chain| disk_use(chain).ok())
-    };
+) -> Result<Measured, Failure> {
+    let mut follower = BlockFollower::new(bench.url.clone());
+    follower.poll(|_, _| ()).await?;
+    let chain = bench.chain.as_deref();
+    let disk = || chain.and_then(|chain| disk_use(chain).ok());
     let node = || bench.pid.and_then(usage);
     let own = || usage(std::process::id());
     let (disk_before, node_before, own_before) = (disk(), node(), own());
@@ -196,34 +190,31 @@ async fn send(
         let connection = Connection::new(bench.url.clone());
         lanes.spawn(send_lane(connection, arrays, Arc::clone(&flight)));
     }
-    let following = follow(connection, status.height.get(), Arc::clone(&flight));
+    let following = follow(follower, Arc::clone(&flight));
     let (sent, seen) = tokio::try_join!(finish(lanes, &flight), following)?;
-    let span = |before, after| {
-        Some(Span {
-            before: before?,
-            after: after?,
-        })
-    };
     Ok(Measured {
         sent,
         seen,
         encoded_bytes: plan.encoded_bytes,
         node: span(node_before, node()),
         generator: span(own_before, own()),
-        disk: disk_before
-            .zip(disk())
-            .map(|(before, after)| Span { before, after }),
+        disk: span(disk_before, disk()),
     })
+}
+
+fn span<T>(before: Option<T>, after: Option<T>) -> Option<Span<T>> {
+    let (before, after) = before.zip(after)?;
+    Some(Span { before, after })
 }
 
 /// Waits for all lanes.
 async fn finish(
-    mut lanes: JoinSet<Result<Vec<Sent>, BenchError>>,
+    mut lanes: JoinSet<Result<Vec<Sent>, Failure>>,
     flight: &Flight,
-) -> Result<Vec<Sent>, BenchError> {
+) -> Result<Vec<Sent>, Failure> {
     let mut sent = Vec::new();
     while let Some(lane) = lanes.join_next().await {
-        sent.extend(lane.expect("lanes do not panic and nobody aborts them")?);
+        sent.extend(lane.expect("lanes do not panic and are not aborted")?);
     }
     flight.all_sent.get_or_init(Instant::now);
     Ok(sent)

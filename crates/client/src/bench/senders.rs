@@ -1,19 +1,18 @@
 //! Sends the arrays of a lane in order over one connection and judges every item of
 //! every answer. A full queue is back-pressure and waited out; any other refusal ends it.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ccoin_core::TxId;
+use ccoin_home::{ExitCode, Failure};
 use hyper::body::Bytes;
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::BenchError;
 use super::pace::Pace;
 use super::plan::SignedArray;
+use crate::answers::{ItemProblem, Submitted};
 use crate::{Connection, HttpError, http};
 
 /// The path of submissions.
@@ -22,7 +21,7 @@ const PATH: &str = "/v1/txns";
 /// Pause when items of an accepted request met a full queue: a few blocks.
 const ITEM_PAUSE: Duration = Duration::from_millis(200);
 
-/// What senders and follower know of each other.
+/// The state that senders and follower share.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// Ids of all transfers.
@@ -54,25 +53,25 @@ pub(super) struct Sent {
 /// Sends all arrays of one lane.
 ///
 /// # Errors
-/// [`BenchError`] for the first refusal, or when the node does not answer any more.
+/// [`Failure`] for the first refusal, or when the node does not answer any more.
 pub(super) async fn send_lane(
     mut connection: Connection,
     arrays: Vec<SignedArray>,
     flight: Arc<Flight>,
-) -> Result<Vec<Sent>, BenchError> {
+) -> Result<Vec<Sent>, Failure> {
     let mut sent = Vec::with_capacity(arrays.len());
     for array in arrays {
         let due = flight.pace.due(array.first);
         if let Some(due) = due {
             tokio::time::sleep_until((flight.start + due).into()).await;
         }
-        let count = array.len();
+        let count = array.count;
         let places = u32::try_from(count).expect("an array has at most 1,000 items");
         flight
             .places
             .acquire_many(places)
             .await
-            .expect("nobody closes the semaphore")
+            .expect("the semaphore is never closed")
             .forget();
         let at = due.unwrap_or_else(|| flight.start.elapsed());
         send_array(&mut connection, &array, &flight).await?;
@@ -85,30 +84,28 @@ pub(super) async fn send_lane(
     Ok(sent)
 }
 
-/// Sends an array until all of it is accepted.
+/// Sends an array until all of it is accepted. A node answers a transfer that it has
+/// already accepted as the first time, so the whole array is sent again.
 async fn send_array(
     connection: &mut Connection,
     array: &SignedArray,
     flight: &Flight,
-) -> Result<(), BenchError> {
-    let ids = &flight.ids[array.first..array.first + array.len()];
-    let mut open: Vec<usize> = (0..array.len()).collect();
-    let mut body = array.json();
+) -> Result<(), Failure> {
+    let ids = &flight.ids[array.first..array.first + array.count];
+    let mut accepted = 0;
     let mut moved = Instant::now();
     loop {
-        let pause = match connection.post(PATH, &body).await {
+        let pause = match connection.post(PATH, &array.json).await {
             Ok(answer) => {
-                let waiting = judge(&answer, &open, ids)?;
-                let taken = open.len() - waiting.len();
-                flight.accepted.fetch_add(taken, Ordering::Relaxed);
-                if waiting.is_empty() {
+                let now_accepted = judge(&answer, ids)?;
+                if now_accepted > accepted {
+                    let more = now_accepted - accepted;
+                    flight.accepted.fetch_add(more, Ordering::Relaxed);
+                    (accepted, moved) = (now_accepted, Instant::now());
+                }
+                if accepted == ids.len() {
                     return Ok(());
                 }
-                if taken > 0 {
-                    moved = Instant::now();
-                }
-                open = waiting;
-                body = array.some(&open);
                 ITEM_PAUSE
             }
             Err(HttpError::Refused(refusal)) if refusal.retry_after.is_some() => {
@@ -118,67 +115,59 @@ async fn send_array(
         };
         let waited = moved.elapsed();
         if waited > flight.patience {
-            let id = open.first().and_then(|position| ids.get(*position));
-            return Err(BenchError::QueueFull {
-                id: id.copied().unwrap_or(TxId::ZERO),
-                waited: waited.as_secs(),
-            });
+            let (waited, waiting) = (waited.as_secs(), ids.len() - accepted);
+            return Err(unexpected(format!(
+                "the queue was full for {waited} s: {waiting} transfers could not be sent"
+            )));
         }
         tokio::time::sleep(pause).await;
     }
 }
 
-#[derive(Deserialize)]
-struct Items<'a> {
-    #[serde(borrow)]
-    items: Vec<Item<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Item<'a> {
-    id: Option<TxId>,
-    #[serde(borrow)]
-    status: Option<Cow<'a, str>>,
-    problem: Option<ItemProblem>,
-}
-
-#[derive(Deserialize)]
-struct ItemProblem {
-    code: String,
-    detail: String,
-}
-
-/// Which of the items sent (positions in `ids`) have to be sent again.
-fn judge(answer: &Bytes, open: &[usize], ids: &[TxId]) -> Result<Vec<usize>, BenchError> {
-    let Items { items } = http::parse(PATH, answer)?;
-    if items.len() != open.len() {
-        let reason = format!("{} items, expected {}", items.len(), open.len());
-        return Err(BenchError::Answer { reason });
+/// Counts the accepted items of an answer.
+///
+/// # Errors
+/// [`Failure`] 1 for a refusal other than a full queue, or an answer to another array.
+fn judge(answer: &Bytes, ids: &[TxId]) -> Result<usize, Failure> {
+    let Submitted { items } = http::parse(PATH, answer)?;
+    let misfit = |reason| unexpected(format!("the answer to an array does not fit it: {reason}"));
+    if items.len() != ids.len() {
+        return Err(misfit(format!(
+            "{} items, expected {}",
+            items.len(),
+            ids.len()
+        )));
     }
-    let mut again = Vec::new();
-    for (item, position) in items.into_iter().zip(open) {
-        let id = ids[*position];
+    let (mut accepted, mut full) = (0, false);
+    for (item, id) in items.into_iter().zip(ids) {
         match (item.problem, item.status.as_deref()) {
-            (None, Some("pending" | "included" | "final")) if item.id == Some(id) => {}
-            // After one that met a full queue, the next ones of its account leave a gap.
-            (Some(problem), _)
-                if problem.code == "queue-full"
-                    || (problem.code == "nonce-gap" && !again.is_empty()) =>
-            {
-                again.push(*position);
-            }
+            (None, Some("pending" | "included" | "final")) if item.id == Some(*id) => accepted += 1,
+            (Some(problem), _) if problem.code == "queue-full" => full = true,
+            // The transfers of an account after one that met a full queue leave a gap.
+            (Some(problem), _) if problem.code == "nonce-gap" && full => {}
             (Some(ItemProblem { code, detail }), _) => {
-                return Err(BenchError::Refused { id, code, detail });
+                let failure = unexpected(format!("transfer {id} was refused: {code}: {detail}"));
+                return Err(match code.as_str() {
+                    "insufficient-funds" => {
+                        failure.hint("was genesis.json of ccoin bench --init used for this chain?")
+                    }
+                    _ => failure,
+                });
             }
             (None, status) => {
                 let got = item.id.map_or("no id".to_owned(), |id| id.to_string());
                 let status = status.unwrap_or("no status");
-                let reason = format!("{got} with {status}, expected {id} pending");
-                return Err(BenchError::Answer { reason });
+                return Err(misfit(format!(
+                    "{got} with {status}, expected {id} pending"
+                )));
             }
         }
     }
-    Ok(again)
+    Ok(accepted)
+}
+
+fn unexpected(message: String) -> Failure {
+    Failure::new(ExitCode::Unexpected, message)
 }
 
 #[cfg(test)]
@@ -200,15 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn back_pressure_is_sent_again_and_a_refusal_ends_it() {
+    fn a_full_queue_is_no_error_and_any_other_refusal_is() {
         let ids: Vec<_> = (0..4).map(|n| TxId::new([n; 32])).collect();
-        let all = [0, 1, 2, 3];
         let good = answer(
             &ids.iter()
                 .map(|id| taken(*id, "pending"))
                 .collect::<Vec<_>>(),
         );
-        assert_eq!(judge(&good, &all, &ids).unwrap(), [0; 0]);
+        assert_eq!(judge(&good, &ids).unwrap(), 4);
 
         let full = answer(&[
             taken(ids[0], "included"),
@@ -216,18 +204,16 @@ mod tests {
             taken(ids[2], "pending"),
             problem(ids[3], "nonce-gap"),
         ]);
-        assert_eq!(judge(&full, &all, &ids).unwrap(), [1, 3]);
-
-        let rest = answer(&[taken(ids[1], "pending"), problem(ids[3], "queue-full")]);
-        assert_eq!(judge(&rest, &[1, 3], &ids).unwrap(), [3]);
+        assert_eq!(judge(&full, &ids).unwrap(), 2);
 
         for code in ["nonce-gap", "nonce-used", "bad-signature"] {
-            let error = judge(&answer(&[problem(ids[2], code)]), &[2], &ids).unwrap_err();
-            let BenchError::Refused { id, code: got, .. } = error else {
-                panic!("{error}")
-            };
-            assert_eq!((id, got.as_str()), (ids[2], code));
+            let refused = answer(&[problem(ids[2], code)]);
+            let failure = judge(&refused, &ids[2..3]).unwrap_err();
+            let message = format!("transfer {} was refused: {code}: d", ids[2]);
+            assert_eq!(failure, Failure::new(ExitCode::Unexpected, message));
         }
+        let poor = answer(&[problem(ids[0], "insufficient-funds")]);
+        assert_eq!(judge(&poor, &ids[..1]).unwrap_err().hints.len(), 1);
     }
 
     #[test]
@@ -240,7 +226,7 @@ mod tests {
             answer(&[format!(r#"{{"id":"{}"}}"#, ids[0])]),
             "[]".into(),
         ] {
-            assert!(judge(&wrong, &[0], &ids).is_err(), "{wrong:?}");
+            assert!(judge(&wrong, &ids[..1]).is_err(), "{wrong:?}");
         }
     }
 }

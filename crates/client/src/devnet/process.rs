@@ -1,59 +1,65 @@
 //! A child process that ends with its parent: it reads from a pipe whose other end only
 //! the parent holds, and ends when that end closes, on purpose or by a kill -9. Ctrl-C
-//! does not reach it: it has a process group of its own.
+//! does not reach it: it has its own process group.
 
 use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::{mpsc, oneshot, watch};
+use ccoin_home::{ExitCode, Failure, KeyLock, KeyLockError};
+use serde::Deserialize;
+use tokio::process::{Child, Command};
 use tokio::time::timeout_at;
 
-use super::DevnetError;
+use crate::files::{read_json, remove, unusable};
 
-/// How long a process may take to end in order, as every server promises.
+/// Time that every server needs at most to end in order.
 pub(super) const STOPPING: Duration = Duration::from_secs(5);
+
+/// Longest start of a process: it may have a long chain to read.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// Longest wait for a lock that a killed network still holds.
+const UNLOCKING: Duration = Duration::from_secs(10);
+
+/// Time between two looks at a process that starts.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Bytes at the end of a log in which its last line is looked for.
 const TAIL: u64 = 4 << 10;
 
-/// Deaths that wait to be heard: more than there are processes.
-pub(super) const DEATHS: usize = 64;
-
-/// A process has ended.
-#[derive(Clone, Debug)]
-pub(super) struct Death {
-    /// The name of the process.
-    pub(super) name: String,
-    /// Its number.
-    pub(super) pid: u32,
-    /// How it ended.
-    pub(super) how: String,
-}
-
-/// A running child, or one that has ended and is still to be looked at.
+/// A child, running or ended.
 #[derive(Debug)]
 pub(super) struct Process {
+    name: String,
+    dir: PathBuf,
     pid: u32,
-    lifeline: Option<ChildStdin>,
-    kill: Option<oneshot::Sender<()>>,
-    ended: watch::Receiver<Option<String>>,
+    child: Child,
 }
 
-/// A command that hears nothing from the environment but what is meant for all: settings
-/// of this shell's own node must not reach the nodes of a network.
+/// The file in which a running server tells its addresses: `node.json` of a node,
+/// `discovery.json` of the discovery service.
+#[derive(Debug, Deserialize)]
+pub(super) struct Addresses {
+    pid: u32,
+    pub(super) http: SocketAddr,
+    /// Of a node.
+    pub(super) p2p: Option<SocketAddr>,
+}
+
+/// A command without the settings of this shell's own node, and without the sockets of a
+/// supervisor: it must not hear from the children.
 pub(super) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     let names = env::vars_os().map(|(name, _)| name);
     for name in names.filter(|name| name.to_string_lossy().starts_with("CCOIN_")) {
         command.env_remove(name);
     }
-    // A supervisor that watches this process must not hear from its children.
     for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
         command.env_remove(name);
     }
@@ -61,179 +67,219 @@ pub(super) fn command(program: &Path) -> Command {
     command
 }
 
+/// Adds the path of a program to the reason why it did not start.
+pub(super) fn cannot_start(program: &Path) -> impl FnOnce(io::Error) -> Failure {
+    move |error| {
+        let message = format!("cannot start {}: {error}", program.display());
+        Failure::new(ExitCode::Unexpected, message)
+    }
+}
+
 impl Process {
-    /// Starts a process whose output goes to the file `log`; `deaths` hears of its end.
+    /// Starts a server that logs to its directory and writes its ready file there.
     ///
     /// # Errors
-    /// [`DevnetError::Spawn`], or [`DevnetError::File`] for the log.
-    pub(super) fn spawn(
-        name: &str,
-        mut command: Command,
-        log: &Path,
-        deaths: mpsc::Sender<Death>,
-    ) -> Result<Self, DevnetError> {
-        let open = || {
-            let file = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(0o600)
-                .open(log)?;
-            Ok((file.try_clone()?, file))
-        };
-        let (out, err) = open().map_err(super::layout::file_error(log))?;
-        let mut child = command
+    /// [`Failure`] if the program or one of these files cannot be used.
+    pub(super) fn spawn(name: &str, dir: &Path, mut command: Command) -> Result<Self, Failure> {
+        let (log, ready) = (dir.join("log"), dir.join("ready"));
+        // A process of the same number may have left it.
+        remove(&ready)?;
+        let mut options = OpenOptions::new();
+        let out = options.append(true).create(true).mode(0o600).open(&log);
+        let out = out.map_err(unusable(&log))?;
+        let program = PathBuf::from(command.as_std().get_program());
+        let child = command
+            .arg("--ready-file")
+            .arg(ready)
             .arg("--until-stdin-closes")
             .stdin(Stdio::piped())
-            .stdout(out)
-            .stderr(err)
+            .stdout(out.try_clone().map_err(unusable(&log))?)
+            .stderr(out)
             .process_group(0)
             .spawn()
-            .map_err(|source| DevnetError::Spawn {
-                program: PathBuf::from(command.as_std().get_program()),
-                source,
-            })?;
-        let pid = child
-            .id()
-            .expect("a child that nobody waited for has a number");
-        let lifeline = child.stdin.take();
-        let (end, ended) = watch::channel(None);
-        let (kill, killed) = oneshot::channel();
-        let name = name.to_owned();
-        tokio::spawn(async move {
-            let how = outlive(child, killed).await;
-            let how = how.map_or_else(|error| error.to_string(), |status| status.to_string());
-            end.send_replace(Some(how.clone()));
-            // Nobody listens any more when the whole network ends.
-            let _ = deaths.send(Death { name, pid, how }).await;
-        });
+            .map_err(cannot_start(&program))?;
+        let pid = child.id().expect("a child has an id until it is reaped");
         Ok(Self {
+            name: name.to_owned(),
+            dir: dir.to_owned(),
             pid,
-            lifeline,
-            kill: Some(kill),
-            ended,
+            child,
         })
     }
 
-    /// Its number.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// How it ended, if it has.
-    pub(super) fn ending(&self) -> Option<String> {
-        self.ended.borrow().clone()
+    /// How it ended, once it has.
+    pub(super) fn exit_status(&mut self) -> Option<String> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) => Some(status.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Waits until `look` finds something; `missing` is what it does not do before.
+    ///
+    /// # Errors
+    /// [`Failure`] 1 if the process ends before, 5 after a minute.
+    async fn wait_for<T>(
+        &mut self,
+        missing: &str,
+        look: impl Fn() -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + STARTING;
+        let log = self.dir.join("log");
+        let hint = format!("log: {}", log.display());
+        loop {
+            if let Some(found) = look()? {
+                return Ok(found);
+            }
+            let name = &self.name;
+            if Instant::now() > deadline {
+                let waited = STARTING.as_secs();
+                let message = format!("{name} was not ready after {waited} s: {missing}");
+                return Err(Failure::new(ExitCode::Connect, message).hint(hint));
+            }
+            let message = format!("{name} ended before it was ready: ");
+            if let Some(status) = self.exit_status() {
+                let failure = Failure::new(ExitCode::Unexpected, message + &status);
+                let said = last_line(&log).into_iter();
+                return Err(said.fold(failure, Failure::hint).hint(hint));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until it listens, and returns its addresses from `file`.
+    ///
+    /// # Errors
+    /// As [`Process::wait_for`].
+    pub(super) async fn listen(&mut self, file: &Path) -> Result<Addresses, Failure> {
+        let pid = self.pid;
+        let look = || Ok(read_json::<Addresses>(file)?.filter(|found| found.pid == pid));
+        self.wait_for("it does not listen", look).await
+    }
+
+    /// Waits until it has written its id to its ready file.
+    ///
+    /// # Errors
+    /// As [`Process::wait_for`].
+    pub(super) async fn ready(&mut self) -> Result<(), Failure> {
+        let (file, pid) = (self.dir.join("ready"), self.pid);
+        let look = || Ok((read_json(&file)? == Some(pid)).then_some(()));
+        let missing = format!("it has not written {}", file.display());
+        self.wait_for(&missing, look).await
     }
 
     /// Asks it to end; does not wait.
     pub(super) fn close(&mut self) {
-        self.lifeline = None;
+        self.child.stdin = None;
     }
 
-    /// Ends it in order, or by force when it takes too long.
-    pub(super) async fn stop(&mut self) {
-        self.stop_by(Instant::now() + STOPPING).await;
-    }
-
-    /// The same with a time that several processes share.
+    /// Ends it in order, or kills it at the deadline.
     pub(super) async fn stop_by(&mut self, deadline: Instant) {
         self.close();
-        if timeout_at(deadline.into(), self.ended()).await.is_err() {
+        if timeout_at(deadline.into(), self.child.wait())
+            .await
+            .is_err()
+        {
             self.kill().await;
         }
     }
 
-    /// Ends it at once.
+    /// Ends it as a power cut would.
     pub(super) async fn kill(&mut self) {
-        if let Some(kill) = self.kill.take() {
-            // It may have ended by itself.
-            let _ = kill.send(());
+        // An error means that it has ended already.
+        let _ = self.child.kill().await;
+    }
+}
+
+/// Waits until no process holds a lock: the children of a network that was killed need a
+/// moment to end.
+///
+/// # Errors
+/// [`Failure`] 8 with the process that holds it after ten seconds.
+pub(super) async fn wait_until_free(lock: &Path) -> Result<(), Failure> {
+    let deadline = Instant::now() + UNLOCKING;
+    loop {
+        match KeyLock::take(lock) {
+            Ok(_) => return Ok(()),
+            Err(KeyLockError::Held { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(LOOK).await;
+            }
+            Err(error) => return Err(error.into()),
         }
-        self.ended().await;
-    }
-
-    async fn ended(&mut self) {
-        // An error means that its task is gone, and the process with it.
-        let _ = self.ended.wait_for(Option::is_some).await;
     }
 }
 
-/// Waits for the end of a child, and brings it about when `killed` says so.
-async fn outlive(mut child: Child, killed: oneshot::Receiver<()>) -> io::Result<ExitStatus> {
-    tokio::select! {
-        status = child.wait() => return status,
-        Ok(()) = killed => {}
-    }
-    child.start_kill()?;
-    child.wait().await
-}
-
-/// The last line of a log, to show people why a process has ended.
-pub(super) fn last_line(log: &Path) -> String {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = fs::File::open(log)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-        let mut tail = Vec::new();
-        file.take(TAIL).read_to_end(&mut tail)?;
-        Ok(tail)
-    };
-    let tail = read().unwrap_or_default();
+/// The last line of a log that is no hint: hints are indented.
+fn last_line(log: &Path) -> Option<String> {
+    let mut file = File::open(log).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
+        .ok()?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail).ok()?;
     let text = String::from_utf8_lossy(&tail);
-    let mut lines = text.lines().rev().filter(|line| !line.trim().is_empty());
-    // Behind an error stand hints, two spaces in.
-    let line = lines.find(|line| !line.starts_with(' '));
-    line.unwrap_or_default().chars().take(300).collect()
+    let mut lines = text.lines().rev();
+    let line = lines.find(|line| !line.trim().is_empty() && !line.starts_with(' '))?;
+    Some(line.chars().take(300).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Started {
-        process: Process,
-        deaths: mpsc::Receiver<Death>,
-        dir: tempfile::TempDir,
-    }
-
-    fn start(script: &str) -> Started {
+    fn start(script: &str) -> (Process, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        let (death, deaths) = mpsc::channel(DEATHS);
         let mut shell = command(Path::new("/bin/sh"));
         shell.args(["-c", script]);
-        let process = Process::spawn("shell", shell, &dir.path().join("log"), death).unwrap();
-        Started {
-            process,
-            deaths,
-            dir,
-        }
+        (Process::spawn("shell", dir.path(), shell).unwrap(), dir)
     }
 
     #[tokio::test]
-    async fn a_child_that_reads_its_lifeline_ends_in_order() {
-        let mut child = start("echo begun; echo '  hint' >&2; cat; exit 7");
-        assert_eq!(child.process.ending(), None);
-        let since = Instant::now();
-        child.process.stop().await;
-        assert!(since.elapsed() < STOPPING);
-        assert_eq!(child.process.ending().unwrap(), "exit status: 7");
-        let death = child.deaths.recv().await.unwrap();
+    async fn a_child_ends_in_order_when_its_stdin_closes() {
+        let (mut child, dir) = start("echo begun; echo '  hint' >&2; cat; exit 7");
+        assert_eq!(child.exit_status(), None);
+        child.stop_by(Instant::now() + STOPPING).await;
+        assert_eq!(child.exit_status().unwrap(), "exit status: 7");
+        assert_eq!(last_line(&dir.path().join("log")).unwrap(), "begun");
+        assert_eq!(last_line(&dir.path().join("none")), None);
+    }
+
+    #[tokio::test]
+    async fn a_child_that_ignores_its_stdin_is_killed() {
+        let (mut child, _dir) = start("while :; do read x || exec cat /dev/zero >/dev/null; done");
+        child.kill().await;
+        let status = child.exit_status().unwrap();
+        assert!(status.starts_with("signal: 9"), "{status}");
+        child.kill().await;
+        child.stop_by(Instant::now() + STOPPING).await;
+    }
+
+    /// The shell gets the path of the ready file as its second argument.
+    #[tokio::test]
+    async fn a_child_is_ready_once_the_ready_file_holds_its_id() {
+        let (mut child, dir) = start("echo 1 >\"$1\"; echo $$ >\"$1\"; cat");
+        child.ready().await.unwrap();
+        child.stop_by(Instant::now() + STOPPING).await;
+
+        let (mut child, _dir) = start("echo 'error: no' >&2; exit 3");
+        let failure = child.ready().await.unwrap_err();
+        let message = "shell ended before it was ready: exit status: 3";
         assert_eq!(
-            (death.name.as_str(), death.pid, death.how.as_str()),
-            ("shell", child.process.pid(), "exit status: 7")
+            (failure.code, failure.message.as_str()),
+            (ExitCode::Unexpected, message)
         );
-        assert_eq!(last_line(&child.dir.path().join("log")), "begun");
-        assert_eq!(last_line(&child.dir.path().join("none")), "");
-    }
-
-    #[tokio::test]
-    async fn a_child_that_does_not_listen_is_killed() {
-        let mut child = start("while :; do read x || exec cat /dev/zero >/dev/null; done");
-        child.process.kill().await;
-        let how = child.process.ending().unwrap();
-        assert!(how.starts_with("signal: 9"), "{how}");
-        // Once more is no fault.
-        child.process.kill().await;
-        child.process.stop().await;
+        assert_eq!(failure.hints[0], "error: no");
+        assert!(failure.hints[1].starts_with("log: "), "{failure:?}");
+        drop(dir);
     }
 
     #[tokio::test]

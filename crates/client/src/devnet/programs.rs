@@ -1,5 +1,5 @@
-//! Finds the binaries of the network: beside the own executable, then in PATH.
-//! Starts nothing.
+//! Finds the binaries of the network: beside the own executable, then in PATH. It starts
+//! none of them.
 
 use std::env;
 use std::ffi::OsStr;
@@ -7,42 +7,38 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::DevnetError;
+use ccoin_home::{ExitCode, Failure};
 
-/// The binaries that a network consists of.
+/// The binaries of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Programs {
-    /// Runs a node.
     pub(super) cnode: PathBuf,
-    /// Tells nodes of each other.
     pub(super) discovery: PathBuf,
-    /// Makes block 1.
     pub(super) initc: PathBuf,
 }
 
 impl Programs {
-    /// Looks where this process runs from.
+    /// Looks beside the executable of this process and in PATH.
     ///
     /// # Errors
-    /// [`DevnetError::ProgramMissing`] names the first that is nowhere.
-    pub(super) fn find() -> Result<Self, DevnetError> {
-        let own = env::current_exe().ok();
-        let beside = own.as_deref().and_then(Path::parent);
+    /// [`Failure`] 4 names the first that is missing.
+    pub(super) fn find() -> Result<Self, Failure> {
+        let own = env::current_exe().unwrap_or_default();
+        let beside = own.parent().unwrap_or(Path::new("."));
         Self::find_in(beside, &env::var_os("PATH").unwrap_or_default())
     }
 
-    fn find_in(beside: Option<&Path>, path: &OsStr) -> Result<Self, DevnetError> {
-        let find = |program: &'static str| {
-            beside
-                .map(Path::to_owned)
+    fn find_in(beside: &Path, path: &OsStr) -> Result<Self, Failure> {
+        let find = |program| {
+            let dirs = [beside.to_owned()]
                 .into_iter()
-                .chain(env::split_paths(path))
-                .map(|dir| dir.join(program))
-                .find(|file| is_executable(file))
-                .ok_or_else(|| DevnetError::ProgramMissing {
-                    program,
-                    beside: beside.unwrap_or(Path::new("?")).to_owned(),
-                })
+                .chain(env::split_paths(path));
+            let mut files = dirs.map(|dir| dir.join(program));
+            files.find(|file| is_executable(file)).ok_or_else(|| {
+                let message = format!("there is no {program} in {} or in PATH", beside.display());
+                Failure::new(ExitCode::NotFound, message)
+                    .hint("cargo build --release   makes all of them")
+            })
         };
         Ok(Self {
             cnode: find("cnode")?,
@@ -60,7 +56,6 @@ fn is_executable(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_home::{ExitCode, Failure};
 
     fn put(dir: &Path, program: &str, mode: u32) -> PathBuf {
         fs::create_dir_all(dir).unwrap();
@@ -71,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beside_goes_before_the_path_and_what_is_missing_has_a_remedy() {
+    fn a_binary_beside_comes_before_the_path_and_a_missing_one_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let (beside, first, second) = (
             dir.path().join("own"),
@@ -83,7 +78,7 @@ mod tests {
         put(&first, "cnode", 0o755);
         put(&first, "initc", 0o644);
         let initc = put(&second, "initc", 0o755);
-        let failure = Failure::from(Programs::find_in(Some(&beside), &path).unwrap_err());
+        let failure = Programs::find_in(&beside, &path).unwrap_err();
         assert_eq!(failure.code, ExitCode::NotFound);
         assert!(failure.message.contains("discovery"), "{failure}");
         assert!(
@@ -93,7 +88,7 @@ mod tests {
         assert!(failure.hints[0].contains("cargo build --release"));
 
         let discovery = put(&second, "discovery", 0o755);
-        let found = Programs::find_in(Some(&beside), &path).unwrap();
+        let found = Programs::find_in(&beside, &path).unwrap();
         assert_eq!(
             found,
             Programs {

@@ -1,4 +1,4 @@
-//! What runs where: one line of JSON for programs, a table for people.
+//! Members and addresses of a network: one line of JSON for programs, a table for people.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,62 +10,54 @@ use super::NodeType;
 
 /// A network that is ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct DevnetReport {
-    /// The network.
     pub genesis_id: BlockId,
-    /// Directory of everything.
     pub data_dir: PathBuf,
     /// URL of the first basic node, else of the first validator.
     pub explorer: String,
-    /// The discovery service.
     pub discovery: DiscoveryEntry,
-    /// The nodes, validators first.
+    /// Validators first.
     pub nodes: Vec<NodeEntry>,
-    /// The funded accounts.
     pub accounts: Vec<AccountEntry>,
 }
 
 /// The discovery service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct DiscoveryEntry {
-    /// Its process.
     pub pid: u32,
-    /// Its URL.
+    /// URL.
     pub http: String,
 }
 
 /// A node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct NodeEntry {
-    /// Its name: `validator-1`, `basic-1` and so on.
+    /// `validator-1`, `basic-1` and so on.
     pub name: String,
-    /// What it does.
     #[serde(rename = "type")]
     pub node_type: NodeType,
-    /// Its address.
     pub address: Address,
-    /// Its process; nothing while it is stopped.
+    /// `None` while it is stopped.
     pub pid: Option<u32>,
     /// URL of its HTTP API.
     pub http: String,
     /// `HOST:PORT` for peers.
     pub p2p: String,
-    /// Its data directory.
     pub data_dir: PathBuf,
-    /// Its private key.
     pub key_file: PathBuf,
 }
 
 /// An account with coins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct AccountEntry {
-    /// Its name.
     pub name: String,
-    /// Its address.
     pub address: Address,
-    /// Its coins when the network was ready.
+    /// Coins when the network was ready.
     pub balance: Amount,
-    /// Its private key.
     pub key_file: PathBuf,
 }
 

@@ -1,247 +1,198 @@
-//! The life of a network: found, started, shown, obeyed, ended. Whatever happens, no
-//! process of it outlives this one.
+//! The life of a network: made, started, shown, changed by commands, ended. No process of
+//! it outlives this one.
 
 use std::io::{self, Write};
 use std::process;
 use std::time::{Duration, Instant};
 
 use ccoin_home::{ExitCode, Failure, environment, load_key};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::net::UnixStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::control::{self, Asked, ORDERS};
-use super::layout::Home;
-use super::live::{Announcement, LiveDevnet};
+use super::directory::{Directory, remove_all_abandoned};
 use super::network::Network;
-use super::process::{DEATHS, Death, last_line};
 use super::programs::Programs;
-use super::ready_file::ReadyFile;
-use super::report::DevnetReport;
-use super::{DevnetError, NewDevnet, follower, temporary, traffic};
+use super::running::{RunningDevnet, announcement};
+use super::{NewDevnet, block_line, command, traffic};
+use crate::files::{OwnedFile, json};
 use crate::signed_txn::now;
+
+/// Time between two looks for processes that have ended.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs a network until a signal ends it.
 ///
 /// # Errors
 /// [`Failure`] if it cannot be made or started; its processes have ended then.
 pub fn run(new: &NewDevnet) -> Result<(), Failure> {
-    let ready = ReadyFile::prepare(new.ready_file.as_deref())?;
+    let ready = new.ready_file.as_deref().map(OwnedFile::prepare);
+    let ready = ready.transpose()?;
     let programs = Programs::find()?;
-    let home = Home::open(new.data_dir.as_deref())?;
-    temporary::sweep();
-    // One thread: it waits nearly always, and the cores are for the nodes.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(ExitCode::Unexpected, error.to_string()))?;
-    let ending = runtime.block_on(live(programs, &home, new, ready));
+    let directory = Directory::open(new.data_dir.as_deref())?;
+    remove_all_abandoned();
+    let runtime = crate::runtime()?;
+    let ending = runtime.block_on(live(programs, &directory, new, ready));
     // Keys may still be in the making.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    match ending {
-        // What went wrong is told in its logs.
-        Err(error) if !error.leaves_nothing() => Err(error.into()),
-        ending => {
-            home.close()?;
-            Ok(ending?)
-        }
+    match ending.as_ref().map_err(|failure| failure.code) {
+        Ok(()) | Err(ExitCode::Interrupted | ExitCode::Usage) => ending.and(directory.close()),
+        // The logs in a temporary directory say what failed.
+        Err(_) => ending,
     }
 }
 
 async fn live(
     programs: Programs,
-    home: &Home,
+    directory: &Directory,
     new: &NewDevnet,
-    ready: ReadyFile,
-) -> Result<(), DevnetError> {
+    ready: Option<OwnedFile>,
+) -> Result<(), Failure> {
     let begun = Instant::now();
-    let mut signals = Signals::new()?;
-    let (death, mut deaths) = mpsc::channel(DEATHS);
+    let mut signals = end_signals()?;
+    let interrupted = || {
+        let message = "interrupted before the network was ready";
+        Err(Failure::new(ExitCode::Interrupted, message))
+    };
     let mut network = tokio::select! {
-        () = signals.end() => return Err(DevnetError::Interrupted),
-        founded = Network::found(programs, home, new, death) => founded?,
+        _ = signals.recv() => return interrupted(),
+        network = Network::open(programs, &directory.layout, new) => network?,
     };
     let started = tokio::select! {
         biased;
-        () = signals.end() => Err(DevnetError::Interrupted),
-        Some(death) = deaths.recv() => Err(died_early(&network, death)),
+        _ = signals.recv() => interrupted(),
         started = network.start() => started,
     };
     let ending = match started {
-        Ok(()) => stay(&mut network, home, new, ready, &mut signals, deaths, begun).await,
-        Err(error) => Err(error),
+        Ok(()) => stay(&mut network, directory, new, ready, &mut signals, begun).await,
+        Err(failure) => Err(failure),
     };
     tokio::select! {
         () = network.stop() => ending,
         // A second signal ends at once; the children see their pipes close.
-        () = signals.end() => process::exit(ExitCode::Interrupted as i32),
+        _ = signals.recv() => process::exit(ExitCode::Interrupted as i32),
     }
 }
 
-fn died_early(network: &Network, death: Death) -> DevnetError {
-    let log = network.log_of(&death.name);
-    DevnetError::Ended {
-        said: last_line(&log),
-        name: death.name,
-        how: death.how,
-        log,
-    }
-}
-
-/// Shows a network that is ready and obeys until a signal comes.
+/// Shows a network that is ready and executes commands until a signal comes.
 async fn stay(
     network: &mut Network,
-    home: &Home,
+    directory: &Directory,
     new: &NewDevnet,
-    ready: ReadyFile,
-    signals: &mut Signals,
-    mut deaths: mpsc::Receiver<Death>,
+    ready: Option<OwnedFile>,
+    signals: &mut mpsc::Receiver<()>,
     begun: Instant,
-) -> Result<(), DevnetError> {
-    let report = network.report().await?;
-    let control = home.layout.control();
-    let (order, mut orders) = mpsc::channel::<Asked>(ORDERS);
-    tokio::spawn(control::serve(control::open(&control)?, order));
-    let announcement = Announcement::prepare(&environment);
-    let mut announcement = announcement.unwrap_or_else(|error| unannounced(&error));
-    let mut announced = LiveDevnet {
-        report,
+) -> Result<(), Failure> {
+    let mut running = RunningDevnet {
+        report: network.report.clone(),
         pid: process::id(),
-        control,
+        control: directory.layout.control(),
         started: now(),
     };
-    announce(&mut announcement, &announced);
-    show(new, home, &ready, &announced.report, begun.elapsed())?;
-    if !new.json {
-        tokio::spawn(follower::follow(network.urls(), say));
+    let control = command::open(&running.control)?;
+    let mut announced = announcement(&environment).unwrap_or_else(|failure| unannounced(&failure));
+    announce(&mut announced, &running);
+    let line = json(&running.report);
+    ready
+        .as_ref()
+        .map_or(Ok(()), |ready| ready.write(&line, 0o644))?;
+    if new.json {
+        print(line);
+    } else {
+        let removed = directory.is_temporary().then_some(" (removed at the end)");
+        let removed = removed.unwrap_or_default();
+        print(format!(
+            "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it\n\
+             elsewhere: ccoin devnet stop|start|kill NODE\n",
+            running.report,
+            begun.elapsed().as_secs_f64()
+        ));
+        tokio::spawn(block_line::print_blocks(network.urls(), print));
     }
     start_traffic(network, new)?;
+    let mut look = tokio::time::interval(LOOK);
     loop {
-        let asked = tokio::select! {
+        let lines = tokio::select! {
             biased;
-            () = signals.end() => return Ok(()),
-            Some(death) = deaths.recv() => {
-                if let Some(line) = network.mourn(&death) {
-                    tell(new, line);
-                }
-                None
-            }
-            Some(asked) = orders.recv() => Some(asked),
+            _ = signals.recv() => return Ok(()),
+            Ok((stream, _)) = control.accept() => tokio::select! {
+                _ = signals.recv() => return Ok(()),
+                done = execute(network, stream) => done.into_iter().collect(),
+            },
+            _ = look.tick() => network.take_ended(),
         };
-        if let Some(Asked { order, outcome }) = asked {
-            let obeyed = tokio::select! {
-                () = signals.end() => return Ok(()),
-                obeyed = network.obey(&order) => obeyed,
-            };
-            if let Ok(done) = &obeyed {
-                tell(new, done.clone());
-            }
-            // Its sender may be gone.
-            let _ = outcome.send(obeyed);
+        if lines.is_empty() {
+            continue;
         }
-        announced.report.nodes = network.entries();
-        announce(&mut announcement, &announced);
+        // Programs that read JSON find what happens later on stderr.
+        lines
+            .into_iter()
+            .for_each(if new.json { print_error } else { print });
+        running.report.nodes.clone_from(&network.report.nodes);
+        announce(&mut announced, &running);
     }
 }
 
-/// A file that cannot be written is told once, and then there is none.
-fn announce(to: &mut Option<Announcement>, live: &LiveDevnet) {
-    let written = to.as_ref().map_or(Ok(()), |to| to.write(live));
-    if let Err(error) = written {
-        *to = unannounced(&error);
+/// Executes the command of one caller; returns what was done.
+async fn execute(network: &mut Network, mut stream: UnixStream) -> Option<String> {
+    let outcome = match command::receive(&mut stream).await? {
+        Ok(command) => network.apply(&command).await,
+        Err(failure) => Err(failure),
+    };
+    command::answer(&mut stream, &outcome).await;
+    outcome.ok()
+}
+
+/// Writes the file of this network; after a failure there is none any more.
+fn announce(to: &mut Option<OwnedFile>, running: &RunningDevnet) {
+    let written = to.as_ref().map(|file| file.write(&json(running), 0o600));
+    if let Some(Err(failure)) = written {
+        *to = unannounced(&failure);
     }
 }
 
-/// The network is as good as any, only that nobody finds it without being told.
-fn unannounced(error: &DevnetError) -> Option<Announcement> {
-    complain(format!(
-        "warning: other commands do not find this network, name a node with --url: {error}"
+/// Says once that other commands do not find the network; it runs nevertheless.
+fn unannounced(failure: &Failure) -> Option<OwnedFile> {
+    print_error(format!(
+        "warning: other commands do not find this network, name a node with --url: {failure}"
     ));
     None
 }
 
-fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), DevnetError> {
+fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), Failure> {
     let Some(rate) = new.traffic else {
         return Ok(());
     };
-    let keys: Result<Vec<_>, _> = network.accounts().map(|dir| load_key(dir, None)).collect();
-    let keys = keys.map_err(|error| DevnetError::Failed(error.into()))?;
-    let (urls, genesis_id) = (network.urls(), network.genesis_id);
-    tokio::spawn(traffic::send(rate, keys, urls, genesis_id, complain));
+    let keys: Result<Vec<_>, _> = network.accounts().map(|dir| load_key(&dir, None)).collect();
+    let (urls, genesis_id) = (network.urls(), network.report.genesis_id);
+    tokio::spawn(traffic::send(rate, keys?, urls, genesis_id, print_error));
     Ok(())
 }
 
-/// Says that the network is ready, to people or to programs.
-fn show(
-    new: &NewDevnet,
-    home: &Home,
-    ready: &ReadyFile,
-    report: &DevnetReport,
-    took: Duration,
-) -> Result<(), DevnetError> {
-    let line = serde_json::to_string(report).expect("texts and numbers can always be written");
-    ready.write(&line)?;
-    if new.json {
-        say(line);
-        return Ok(());
-    }
-    let removed = match home.is_temporary() {
-        true => " (removed at the end)",
-        false => "",
-    };
-    say(format!(
-        "{report}{removed}\n\nready in {:.1} s; Ctrl-C ends it\n\
-         elsewhere: ccoin devnet stop|start|kill NODE\n",
-        took.as_secs_f64()
-    ));
-    Ok(())
+/// The network goes on when stdout is closed.
+fn print(line: String) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// What happens while it runs: programs that read JSON find it on stderr.
-fn tell(new: &NewDevnet, line: String) {
-    if new.json {
-        complain(line);
-    } else {
-        say(line);
-    }
-}
-
-/// When stderr is closed nobody wants to know.
-fn complain(line: String) {
+/// The network goes on when stderr is closed.
+fn print_error(line: String) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// When stdout is closed nobody wants to know; the network goes on.
-fn say(line: String) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}");
-    let _ = out.flush();
-}
-
-/// The signals that end a network.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, DevnetError> {
-        let listen = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}")))
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
-        })
+/// Receives each signal that ends a network.
+fn end_signals() -> Result<mpsc::Receiver<()>, Failure> {
+    let (heard, signals) = mpsc::channel(1);
+    for kind in [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ] {
+        let failed = |error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}"));
+        let (mut signal, heard) = (signal(kind).map_err(failed)?, heard.clone());
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() && heard.send(()).await.is_ok() {}
+        });
     }
-
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
+    Ok(signals)
 }

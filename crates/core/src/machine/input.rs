@@ -1,7 +1,7 @@
 //! Everything that can come into the machine.
 
 use super::PeerId;
-use crate::{BlockId, Height, PowNonce, block::SealedBlock, transaction::VerifiedTransaction};
+use crate::{BlockId, Height, PowNonce, block::VerifiedBlock, transaction::VerifiedTransaction};
 use ccoin_crypto::Signature;
 
 /// Lets the shell match an answer with its question.
@@ -17,7 +17,7 @@ pub enum Input {
     Tick,
     /// Transactions from a user or a peer, their signatures checked.
     Submit {
-        /// Comes back in [`Effect::Reply`](super::Effect::Reply).
+        /// Comes back in [`Publish::Reply`](super::Publish::Reply).
         ticket: Ticket,
         /// The transactions, judged one by one in this order.
         txns: Vec<VerifiedTransaction>,
@@ -26,20 +26,20 @@ pub enum Input {
     },
     /// The miner found a nonce.
     Mined {
-        /// Of [`Effect::Mine`](super::Effect::Mine).
+        /// Of [`Publish::Mine`](super::Publish::Mine).
         job: JobId,
         /// Meets the difficulty.
         nonce: PowNonce,
     },
     /// The key signed a block id.
     Signed {
-        /// Of [`Effect::Sign`](super::Effect::Sign).
+        /// Of [`Publish::Sign`](super::Publish::Sign).
         job: JobId,
         /// Over the id.
         signature: Signature,
     },
     /// A peer has proven who it is.
-    Joined {
+    PeerJoined {
         /// Number of its connection.
         peer: PeerId,
         /// Whether it makes blocks: a miner of the genesis block that says so.
@@ -48,43 +48,50 @@ pub enum Input {
         height: Height,
     },
     /// A connection has ended.
-    Left {
+    PeerLeft {
         /// Its number.
         peer: PeerId,
     },
+    /// How a peer's clock differs from this node's, measured again.
+    ClockOffset {
+        /// The peer.
+        peer: PeerId,
+        /// Its clock minus this node's, in ms.
+        offset_ms: i64,
+    },
     /// A peer tells its height.
     Heights {
-        /// Who.
+        /// The peer.
         peer: PeerId,
         /// What it says that it has.
         height: Height,
     },
     /// A peer shows a new block; header and signatures are checked.
     Block {
-        /// Who.
+        /// The peer.
         peer: PeerId,
         /// The block.
-        block: SealedBlock,
+        block: VerifiedBlock,
     },
-    /// A peer shows a block of which this node has checked a copy before; the machine may have
+    /// A peer shows a block of which this node has checked a copy before. The machine may have
     /// it or not.
-    Copy {
-        /// Who.
+    KnownBlock {
+        /// The peer.
         peer: PeerId,
-        /// Which block.
+        /// The block's id.
         id: BlockId,
         /// Its number.
         height: Height,
     },
-    /// A peer answers [`Effect::Ask`](super::Effect::Ask); headers and signatures are checked.
-    Answer {
-        /// Who.
+    /// A peer answers [`Ask::Blocks`](super::Ask::Blocks); headers and signatures are checked.
+    Blocks {
+        /// The peer.
         peer: PeerId,
         /// The blocks, the oldest first.
-        blocks: Vec<SealedBlock>,
+        blocks: Vec<VerifiedBlock>,
         /// Whether its chain goes on behind the last.
         more: bool,
     },
-    /// The node shall end: nothing is mined any more.
+    /// The node ends: nothing is mined any more.
     Stop,
 }

@@ -1,37 +1,46 @@
-//! The node's decisions as one pure machine: `step(now, input) -> effects`.
+//! The node's decisions as one pure machine: `step(now, input) -> Step { ask, write, publish }`.
 //!
-//! It never reads a clock, waits, signs, verifies or writes. The order of the
-//! effects is binding: what is persisted by an earlier effect must be on disk before
-//! a later one becomes visible to anybody.
+//! It never reads a clock, waits, signs, verifies or writes. Each input has a handler in a
+//! file of its own (`on_*`); `lifecycle` calls them, `fetch` asks peers for blocks, `produce`
+//! makes blocks.
 
-mod accept;
-mod effect;
-mod follow;
+mod apply;
+mod fetch;
+mod hindrance;
 mod input;
-mod seal;
+mod lifecycle;
+mod on_block;
+mod on_blocks;
+mod on_mined;
+mod on_submit;
+mod placeholder;
+mod pool_follow;
+mod produce;
+mod restart;
+mod step;
 
 pub use crate::sync::{NodeState, PeerId};
+pub use fetch::Fault;
+pub use hindrance::Hindrance;
+pub use input::{Input, JobId, Ticket};
+pub use placeholder::PlaceholderText;
+pub use step::{Ask, Publish, Step, Write};
+
 use crate::{
-    Height, Timestamp,
-    block::SealedBlock,
-    chain::{Chain, Standing},
+    Height,
+    applied::Applied,
+    chain::{Chain, Score},
+    consensus::schedule::{Schedule, Slot},
     genesis::Genesis,
     ledger::{Account, State},
-    pool::{Pool, PoolError},
-    rules::{Applied, BlockError},
-    slots::{Schedule, Slot},
-    sync::{self, Action, Event, fetch::Fetch, orphans::Orphans},
-    transaction::VerifiedTransaction,
+    pool::Pool,
+    sync::{block_fetcher::BlockFetcher, orphans::Orphans},
 };
 use ccoin_crypto::Address;
-pub use effect::Effect;
-pub use follow::Fault;
-pub use input::{Input, JobId, Ticket};
-pub use seal::PlaceholderText;
 use std::sync::Arc;
 
-/// The newest (slot, number) for which this key has signed a block. It only grows:
-/// a key signs at most one block for each, across crashes.
+/// The newest (slot, number) for which this key has signed a block. It only grows: a key
+/// signs at most one block for each, across crashes (T2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SealMark {
     /// The slot.
@@ -40,13 +49,25 @@ pub struct SealMark {
     pub number: Height,
 }
 
+impl SealMark {
+    /// The mark of a key whose record is lost, at a moment in `slot`: it may have signed
+    /// anything up to the end of the next slot, whose leader's clock may be ahead (A2).
+    #[must_use]
+    pub fn after_lost_record(slot: Slot) -> Self {
+        Self {
+            slot: slot.saturating_add(1),
+            number: Height::MAX,
+        }
+    }
+}
+
 /// What a machine starts from.
 #[derive(Clone, Debug)]
 pub struct Start {
     /// The rules.
     pub genesis: Arc<Genesis>,
-    /// The newest checkpoint: a block, its state, and its standing in fork choice.
-    pub checkpoint: Option<(Arc<Applied>, Standing)>,
+    /// The newest checkpoint: a block, its state, and its score in fork choice.
+    pub checkpoint: Option<(Arc<Applied>, Score)>,
     /// The address to mine with; `None` for a node that only follows.
     pub miner: Option<Address>,
     /// From beside the key.
@@ -59,17 +80,18 @@ pub struct Start {
 #[derive(Debug)]
 pub struct Machine {
     genesis: Arc<Genesis>,
-    schedule: Schedule,
     chain: Chain,
     pool: Pool,
     state: NodeState,
-    follower: follow::Follower,
-    fetch: Fetch,
+    clocks: lifecycle::Clocks,
+    follower: fetch::Follower,
+    fetcher: BlockFetcher,
     orphans: Orphans,
+    clock_offsets: hindrance::ClockOffsets,
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
-    job: Option<seal::Job>,
+    job: Option<produce::Job>,
     next_job: JobId,
 }
 
@@ -84,127 +106,25 @@ impl Machine {
             last_sealed,
             block_text,
         } = start;
-        let (root, standing) = match checkpoint {
-            Some((applied, standing)) => (applied, Some(standing)),
+        let (root, score) = match checkpoint {
+            Some((applied, score)) => (applied, Some(score)),
             None => (Arc::new(genesis.applied()), None),
         };
         Self {
-            schedule: Schedule::new(&genesis.config),
-            chain: Chain::new(root, standing, &genesis),
+            chain: Chain::new(root, score, &genesis),
             pool: Pool::default(),
             state: NodeState::Genesis,
-            follower: follow::Follower::default(),
-            fetch: Fetch::default(),
+            clocks: lifecycle::Clocks::default(),
+            follower: fetch::Follower::default(),
+            fetcher: BlockFetcher::default(),
             orphans: Orphans::default(),
+            clock_offsets: hindrance::ClockOffsets::default(),
             miner,
             last_sealed,
             block_text,
             job: None,
             next_job: 0,
             genesis,
-        }
-    }
-
-    /// Takes a block from this node's own log: executed and checked against its
-    /// roots again, its signatures not.
-    ///
-    /// # Errors
-    /// [`BlockError`] if it does not fit: the log is not this chain's.
-    pub fn replay(&mut self, block: SealedBlock) -> Result<(), BlockError> {
-        let applied = self.execute(block)?;
-        self.chain.insert(applied);
-        Ok(())
-    }
-
-    /// Takes the waiting transactions from this node's own log, after all blocks. What is
-    /// in a block by now, or whose number is used, has had its answer; blocks that a wrong clock
-    /// has dated after `now` do not count. Who seems to have lost its coins stays: the head of a
-    /// start need not be the one before, and the next change of branch judges it when
-    /// somebody hears of it.
-    pub fn requeue(&mut self, now: Timestamp, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
-        let early = self.chain.keep_to(self.latest(now)).unwrap_or_default();
-        let left = early.left.iter().rev().flat_map(|block| {
-            let arrived = block.block.header().time;
-            let txns = block.block.transactions.iter();
-            txns.map(move |txn| (arrived, txn.clone()))
-        });
-        // What the log holds was accepted after they were left.
-        for (arrived, txn) in waiting.into_iter().chain(left) {
-            let account = self.account(&txn.sender());
-            let poor = self.pool.restore(arrived, account, txn.clone(), false);
-            if matches!(poor, Err(PoolError::Funds { .. })) {
-                let _ = self.pool.restore(arrived, account, txn, true);
-            }
-        }
-    }
-
-    /// Decides. Effects must be carried out in order.
-    #[must_use]
-    pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.wake(now, &mut effects);
-        let ending = matches!(self.state, NodeState::Stopping | NodeState::Dead);
-        if ending && !matches!(input, Input::Signed { .. }) {
-            // Only what the key has begun is finished: the next start hears the rest.
-            return effects;
-        }
-        if let Some(switch) = self.chain.keep_to(self.latest(now)) {
-            self.adopt(switch, &mut effects);
-        }
-        let stop = matches!(input, Input::Stop);
-        match input {
-            Input::Tick => {}
-            Input::Submit { ticket, txns, from } => {
-                self.submit(now, ticket, txns, from, &mut effects);
-            }
-            Input::Mined { job, nonce } => self.mined(now, job, nonce, &mut effects),
-            Input::Signed { job, signature } => self.signed(job, signature, &mut effects),
-            Input::Joined {
-                peer,
-                validator,
-                height,
-            } => self.fetch.joined(peer, validator, height),
-            Input::Left { peer } => self.left(peer),
-            Input::Heights { peer, height } => self.told(peer, height),
-            Input::Block { peer, block } => self.shown(now, peer, block, &mut effects),
-            Input::Copy { peer, id, height } => self.copied(peer, &id, height),
-            Input::Answer { peer, blocks, more } => {
-                self.answered(now, peer, blocks, more, &mut effects);
-            }
-            Input::Stop => {}
-        }
-        let event = if stop { Event::Stop } else { Event::Stirred };
-        let mut action = self.happens(event, &mut effects);
-        if self.has_caught_up(now) {
-            action = self.happens(Event::CaughtUp, &mut effects);
-        }
-        self.drop_stale_job(now, &mut effects);
-        if matches!(action, Action::Fetch | Action::FetchAndSeal) {
-            self.follow(now, &mut effects);
-        }
-        if action == Action::FetchAndSeal {
-            self.seal(now, &mut effects);
-        }
-        effects
-    }
-
-    /// No block is head that is dated later.
-    fn latest(&self, now: Timestamp) -> Timestamp {
-        let skew = self.genesis.config.consensus.max_skew_ms;
-        now.checked_add(skew).unwrap_or(now)
-    }
-
-    /// Looks an event up in the table and enters the state that it leads to.
-    fn happens(&mut self, event: Event, effects: &mut Vec<Effect>) -> Action {
-        let (state, action) = sync::next(self.state, event);
-        self.enter(state, effects);
-        action
-    }
-
-    fn enter(&mut self, to: NodeState, effects: &mut Vec<Effect>) {
-        let from = core::mem::replace(&mut self.state, to);
-        if from != to {
-            effects.push(Effect::State { from, to });
         }
     }
 
@@ -240,5 +160,9 @@ impl Machine {
 
     fn account(&self, address: &Address) -> Account {
         self.accounts().account(address)
+    }
+
+    fn schedule(&self) -> &Schedule {
+        &self.genesis.schedule
     }
 }

@@ -1,17 +1,21 @@
-//! The handshake: each side says who it is and proves it with its key over the
-//! challenges of both. No genesis id in the tags: it stands in the hellos.
+//! The handshake: each side names itself and proves it with its account key, over both
+//! hellos and the binding of the encrypted channel. A signature is worthless on any other
+//! connection. No genesis id in the tags: it stands in the hellos.
 
 use crate::{BlockId, Height, Timestamp, encoding::encode};
 use ccoin_crypto::{Address, Hash, PublicKey, Signature, sha256};
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol.
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL: u8 = 2;
 
 /// Bytes of the longest agent text.
 const MAX_AGENT: usize = 64;
 
-/// What a node does, as its hello says.
+/// Bytes of the longest place: a host name of 253, a colon and a port.
+const MAX_PLACE: usize = 259;
+
+/// The role that a node claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum NodeType {
@@ -44,7 +48,7 @@ impl TryFrom<u8> for NodeType {
     }
 }
 
-/// Who a node is and where it stands; one array of twelve.
+/// A node's identity and the heights of its chain; one array of thirteen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`PROTOCOL`].
@@ -59,10 +63,13 @@ pub struct Hello {
     pub address: Address,
     /// The key of the node's account.
     pub public_key: PublicKey,
-    /// What it does.
+    /// Its role.
     pub node_type: NodeType,
-    /// Where it listens for peers; 0: nowhere.
+    /// The port at which it listens for peers; 0: it does not listen.
     pub listen_port: u16,
+    /// `HOST:PORT`. In `HEY` the place that was dialled; in `ACK` the place at which the
+    /// answering side is reached, or empty if it does not know.
+    pub place: String,
     /// Number of its head; 0 without a chain.
     pub height: Height,
     /// Number of its newest final block; 0 without a chain.
@@ -81,6 +88,12 @@ impl Hello {
                 "agent of {got} bytes, at most {MAX_AGENT} are allowed"
             ));
         }
+        let got = self.place.len();
+        if got > MAX_PLACE || !self.place.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Some(format!(
+                "place of {got} bytes, at most {MAX_PLACE} printable ones are allowed"
+            ));
+        }
         (self.public_key.address() != self.address)
             .then(|| format!("address {} is not that of its key", self.address))
     }
@@ -95,14 +108,16 @@ pub struct Acknowledgement {
     pub signature: Signature,
 }
 
-/// What the answering side signs.
+/// The digest that the answering side signs. `binding` is the 32-byte exporter of RFC 9266.
 #[must_use]
-pub fn acknowledgement_digest(first: &Hello, second: &Hello) -> Hash {
-    sha256(&[b"ccoin/1/ack", &encode(first), &encode(second)])
+pub fn acknowledgement_digest(binding: &Hash, first: &Hello, second: &Hello) -> Hash {
+    let (first, second) = (encode(first), encode(second));
+    sha256(&[b"ccoin/2/ack", binding.as_bytes(), &first, &second])
 }
 
-/// What the first side signs.
+/// The digest that the dialling side signs.
 #[must_use]
-pub fn okay_digest(first: &Hello, second: &Hello) -> Hash {
-    sha256(&[b"ccoin/1/oky", &encode(first), &encode(second)])
+pub fn okay_digest(binding: &Hash, first: &Hello, second: &Hello) -> Hash {
+    let (first, second) = (encode(first), encode(second));
+    sha256(&[b"ccoin/2/oky", binding.as_bytes(), &first, &second])
 }

@@ -1,4 +1,5 @@
-//! Where this node stands, for whoever is asked for blocks: dense at the head, sparse below.
+//! Where this node stands, for the peer that is asked for blocks: dense at the head, sparse
+//! below.
 
 use crate::{BlockId, Height, chain::Chain};
 
@@ -6,17 +7,17 @@ use crate::{BlockId, Height, chain::Chain};
 pub(super) fn locator(chain: &Chain) -> Vec<(Height, BlockId)> {
     let mut pairs = Vec::new();
     let (mut back, mut step) = (0u64, 1u64);
-    let head = chain.head().block.header().number;
+    let head = chain.height();
     while let Some((number, id)) = head
         .checked_sub(back)
-        .and_then(|number| Some((number, chain.main_at(number)?)))
+        .and_then(|number| Some((number, chain.canonical_at(number)?)))
     {
         pairs.push((number, id));
         back = back.saturating_add(step);
         step = if back < 2 { 1 } else { back };
     }
     let oldest = chain
-        .main()
+        .canonical()
         .front()
         .map(|oldest| (oldest.block.header().number, oldest.block.id));
     let last = [oldest, Some((Height::GENESIS, chain.genesis()))];

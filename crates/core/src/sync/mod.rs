@@ -1,14 +1,17 @@
 //! The life of a node as a table, and how it gets the blocks that others have.
 //!
 //! [`next`] is the whole table: (state, event) gives (state, action). What an action
-//! means is the machine's business; which peer is asked for what is [`fetch`]'s, and what an answer
-//! must look like is [`request`]'s.
+//! means is up to the machine; [`plan`] decides which peer is asked for what, and [`request`]
+//! what an answer must look like.
 
-pub mod fetch;
+pub mod block_fetcher;
 mod locator;
 pub mod orphans;
+mod peer_progress;
+pub mod plan;
 pub mod request;
-mod source;
+
+pub use peer_progress::AnswerOutcome;
 
 /// Number of a connection; never used twice by a process.
 pub type PeerId = u64;

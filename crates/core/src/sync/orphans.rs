@@ -1,8 +1,8 @@
 //! Blocks whose parents are not here yet, or whose time has not come: bounded, and
-//! forgotten with the peer that sent them.
+//! forgotten when the peer that sent them leaves.
 
 use super::PeerId;
-use crate::{BlockId, Timestamp, block::SealedBlock};
+use crate::{BlockId, Timestamp, block::VerifiedBlock};
 use std::collections::BTreeMap;
 
 /// Announced blocks without a parent that one peer may have here.
@@ -15,17 +15,15 @@ const MAX_HELD: usize = 64;
 /// bound of their own, in what is asked for.
 const MAX_UNASKED_BYTES: usize = 32 << 20;
 
-/// A block that waits, and who sent it.
+/// A block that waits, and its sender.
 #[derive(Clone, Debug)]
 pub struct Orphan {
     /// The block.
-    pub block: SealedBlock,
-    /// Who sent it.
+    pub block: VerifiedBlock,
+    /// Its sender.
     pub peer: PeerId,
     /// Whether this node has asked for it: it belongs to a chain, or may do so.
     pub asked: bool,
-    /// Encoded transactions, which are nearly all of it.
-    bytes: usize,
 }
 
 /// The waiting blocks.
@@ -43,7 +41,7 @@ impl Orphans {
         self.bytes
     }
 
-    /// Keeps an announced block until its parent comes, if there is room and nobody else
+    /// Keeps an announced block until its parent comes, if there is room and no other peer
     /// has sent it.
     pub fn announce(&mut self, orphan: Orphan) {
         let key = (orphan.block.header().hash_parent, orphan.block.id);
@@ -58,16 +56,16 @@ impl Orphans {
     }
 
     fn has_room(&self) -> bool {
-        let held: usize = self.held.values().map(|orphan| orphan.bytes).sum();
+        let held: usize = self.held.values().map(|orphan| orphan.block.size()).sum();
         self.bytes.saturating_add(held) < MAX_UNASKED_BYTES
     }
 
     /// Keeps a block that this node has asked for.
     pub fn keep(&mut self, orphan: Orphan) {
         let key = (orphan.block.header().hash_parent, orphan.block.id);
-        self.bytes = self.bytes.saturating_add(orphan.bytes);
+        self.bytes = self.bytes.saturating_add(orphan.block.size());
         if let Some(same) = self.by_parent.insert(key, orphan) {
-            self.bytes = self.bytes.saturating_sub(same.bytes);
+            self.bytes = self.bytes.saturating_sub(same.block.size());
         }
     }
 
@@ -80,7 +78,7 @@ impl Orphans {
             .filter_map(|key| self.by_parent.remove(key))
             .collect();
         for orphan in &taken {
-            self.bytes = self.bytes.saturating_sub(orphan.bytes);
+            self.bytes = self.bytes.saturating_sub(orphan.block.size());
         }
         taken
     }
@@ -102,7 +100,7 @@ impl Orphans {
         let bytes = &mut self.bytes;
         self.by_parent.retain(|_, orphan| {
             let keep = !gone(orphan);
-            *bytes = bytes.saturating_sub(if keep { 0 } else { orphan.bytes });
+            *bytes = bytes.saturating_sub(if keep { 0 } else { orphan.block.size() });
             keep
         });
     }
@@ -136,13 +134,7 @@ impl Orphans {
 impl Orphan {
     /// A block that may have to wait.
     #[must_use]
-    pub fn new(block: SealedBlock, peer: PeerId, asked: bool) -> Self {
-        let bytes = block.transactions.iter().map(|txn| txn.size()).sum();
-        Self {
-            block,
-            peer,
-            asked,
-            bytes,
-        }
+    pub fn new(block: VerifiedBlock, peer: PeerId, asked: bool) -> Self {
+        Self { block, peer, asked }
     }
 }

@@ -1,7 +1,10 @@
 //! A request for blocks in flight, and what its answer must look like. Whether the
 //! blocks are valid is not asked here.
 
-use crate::{BlockId, Height, Timestamp, block::SealedBlock};
+use crate::{BlockId, Height, MonoTime, block::VerifiedBlock};
+
+/// How long a peer may take for an answer, in ms; then it is late.
+pub const PATIENCE_MS: u64 = 4_000;
 
 /// A request in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,10 +13,10 @@ pub struct Request {
     /// Numbers that its answer is expected to hold.
     pub(super) covers: (u64, u64),
     pub(super) most: u16,
-    pub(super) since: Timestamp,
-    /// Others are asked for the same: answers come sooner at present.
+    pub(super) since: MonoTime,
+    /// It takes much longer than average: another peer is asked for the same.
     pub(super) slow: bool,
-    /// Others are asked instead; this peer is not asked again before it answers.
+    /// The node does not wait for it; the peer is not asked again before it answers.
     pub(super) late: bool,
 }
 
@@ -45,7 +48,7 @@ impl Request {
     ///
     /// # Errors
     /// The first [`AnswerError`].
-    pub fn check(&self, blocks: &[SealedBlock], more: bool) -> Result<(), AnswerError> {
+    pub fn check(&self, blocks: &[VerifiedBlock], more: bool) -> Result<(), AnswerError> {
         if blocks.len() > usize::from(self.most) {
             let (got, most) = (blocks.len(), self.most);
             return Err(AnswerError::TooMany { got, most });

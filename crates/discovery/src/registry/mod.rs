@@ -1,23 +1,21 @@
-//! Who is listed: pure rules over verified records and a time that comes in. It knows
-//! no clock, socket or file.
+//! The list of nodes: pure rules over verified records and a given time. It has no clock,
+//! socket or file.
 //!
-//! An entry outlives its place in the list for as long as an older record of the same
+//! An entry outlives its listing for as long as an older record of the same
 //! node would still pass the check of its time: nothing can be replayed.
 
 use crate::{Command, Host, Verified};
 use ccoin_core::{BlockId, Timestamp};
 use ccoin_crypto::Address;
+use ccoin_http::address_group;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
-/// How long a node stays listed after it was last heard of, by the server's clock:
-/// nodes renew every 30 s, so two losses are forgiven.
+/// A node stays listed so long after its last record, by the server's clock. Nodes renew
+/// every 30 s, so two lost renewals do no harm.
 pub const LIFE_MS: u64 = 90_000;
 
-/// How far the time of a record may be from the server's clock.
+/// Largest difference between the time of a record and the server's clock.
 pub const CLOCK_WINDOW_MS: u64 = 60_000;
 
 /// Entries of all callers; further ids are refused until one ends.
@@ -27,7 +25,7 @@ pub const MAX_ENTRIES: usize = 10_000;
 pub const MAX_ENTRIES_PER_CALLER: usize = 64;
 
 /// Nodes in one answer, the longest listed first: the longest names fit into 1 MiB, and
-/// whoever fills the registry hides no node that was there before.
+/// a flood of new records hides no older node.
 pub const MAX_ANSWER: usize = 3_000;
 
 /// A node, as others connect to it.
@@ -41,7 +39,7 @@ pub struct Member {
     pub port: u16,
 }
 
-/// A node with everything that is known about it.
+/// A node as the page and `/members` show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// Where it is.
@@ -57,7 +55,7 @@ pub struct Listed {
     pub seen: Timestamp,
 }
 
-/// Which nodes are asked for; the default is all.
+/// Selects nodes; the default is all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only this network.
@@ -66,16 +64,16 @@ pub struct Filter {
     pub genesis_id: Option<BlockId>,
 }
 
-/// From where a list is looked at.
+/// Both ends of a connection: the listed addresses depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vantage {
-    /// Who asks.
+    /// The client.
     pub caller: IpAddr,
-    /// The address of this server on which they reached it.
+    /// The address of this server that the client has reached.
     pub reached: IpAddr,
 }
 
-/// Why a good record is not taken now.
+/// Why a valid record is refused now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
     /// The clocks differ too much.
@@ -94,28 +92,29 @@ pub enum RegistryError {
         /// Milliseconds of the stored one.
         stored: Timestamp,
     },
-    /// The caller has its share.
+    /// Too many records from one caller.
     #[error("there are {MAX_ENTRIES_PER_CALLER} records from your address")]
     CallerFull,
-    /// No room at all.
+    /// Too many records.
     #[error("there are {MAX_ENTRIES} records")]
     Full,
 }
 
-/// What is remembered of one node.
+/// The newest record of one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     id: Address,
     /// Of its newest record.
     time: Timestamp,
-    /// Who sent that record.
+    /// The sender of that record.
     caller: IpAddr,
-    /// Absent after a removal or the end of its life.
-    place: Option<Place>,
+    /// Absent after a removal or after [`LIFE_MS`]; `place` on disk.
+    #[serde(rename = "place")]
+    listing: Option<Listing>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
+struct Listing {
     ip: Host,
     port: u16,
     network_id: u32,
@@ -124,8 +123,8 @@ struct Place {
     seen: Timestamp,
 }
 
-impl Place {
-    /// A clock that was set back must not make a record live longer.
+impl Listing {
+    /// A clock that was set back does not make a record live longer.
     fn lives(&self, now: Timestamp) -> bool {
         now.get().abs_diff(self.seen.get()) < LIFE_MS
     }
@@ -139,7 +138,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// What `entries` leave at `now`, at most [`MAX_ENTRIES`].
+    /// The `entries` that are current at `now`, at most [`MAX_ENTRIES`].
     pub(crate) fn restore(entries: Vec<Entry>, now: Timestamp) -> Self {
         let entries = entries.into_iter().take(MAX_ENTRIES);
         let mut registry = Self {
@@ -150,20 +149,20 @@ impl Registry {
         registry
     }
 
-    /// Everything that a restart must not lose.
+    /// The content that a restart must not lose.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values()
     }
 
-    /// Grows with every change; 0 for what was restored.
+    /// Grows with every change; 0 for the restored content.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// Does what the owner of a record asks for.
+    /// Adds, renews or removes the record of a node.
     ///
     /// # Errors
-    /// [`RegistryError`]; nothing has changed then.
+    /// [`RegistryError`]; the registry is unchanged then.
     pub fn apply(
         &mut self,
         verified: &Verified,
@@ -182,15 +181,15 @@ impl Registry {
         }
         let caller = caller.to_canonical();
         self.check_room(id, caller)?;
-        let former = former.and_then(|entry| entry.place.as_ref());
-        let place = match verified.command() {
+        let former = former.and_then(|entry| entry.listing.as_ref());
+        let listing = match verified.command() {
             Command::Remove => None,
-            Command::Add => Some(Place {
+            Command::Add => Some(Listing {
                 ip: seen_from(caller, verified.host()),
                 port: record.port,
                 network_id: record.network_id,
                 genesis_id: record.genesis_id,
-                since: former.map_or(now, |place| place.since),
+                since: former.map_or(now, |listing| listing.since),
                 seen: now,
             }),
         };
@@ -198,7 +197,7 @@ impl Registry {
             id,
             time: got,
             caller,
-            place,
+            listing,
         };
         self.entries.insert(id, entry);
         self.revision += 1;
@@ -208,28 +207,28 @@ impl Registry {
     /// The nodes that live now, the longest listed first, at most [`MAX_ANSWER`].
     #[must_use]
     pub fn members(&self, filter: &Filter, vantage: Vantage, now: Timestamp) -> Vec<Listed> {
-        let wanted = |place: &Place| {
-            place.lives(now)
-                && filter.network_id.is_none_or(|id| id == place.network_id)
-                && filter.genesis_id.is_none_or(|id| id == place.genesis_id)
+        let wanted = |listing: &Listing| {
+            listing.lives(now)
+                && filter.network_id.is_none_or(|id| id == listing.network_id)
+                && filter.genesis_id.is_none_or(|id| id == listing.genesis_id)
         };
         let mut found: Vec<_> = self
             .entries
             .values()
-            .filter_map(|entry| Some((entry.place.as_ref().filter(|p| wanted(p))?, entry.id)))
+            .filter_map(|entry| Some((entry.listing.as_ref().filter(|p| wanted(p))?, entry.id)))
             .collect();
-        found.sort_unstable_by_key(|(place, id)| (place.since, *id));
+        found.sort_unstable_by_key(|(listing, id)| (listing.since, *id));
         found.truncate(MAX_ANSWER);
-        let listed = |(place, id): (&Place, Address)| Listed {
+        let listed = |(listing, id): (&Listing, Address)| Listed {
             member: Member {
                 id,
-                ip: shown_to(vantage, &place.ip),
-                port: place.port,
+                ip: shown_to(vantage, &listing.ip),
+                port: listing.port,
             },
-            network_id: place.network_id,
-            genesis_id: place.genesis_id,
-            since: place.since,
-            seen: place.seen,
+            network_id: listing.network_id,
+            genesis_id: listing.genesis_id,
+            since: listing.since,
+            seen: listing.seen,
         };
         found.into_iter().map(listed).collect()
     }
@@ -237,18 +236,18 @@ impl Registry {
     /// How many nodes live now.
     #[must_use]
     pub fn count(&self, now: Timestamp) -> usize {
-        let places = self
+        let listings = self
             .entries
             .values()
-            .filter_map(|entry| entry.place.as_ref());
-        places.filter(|place| place.lives(now)).count()
+            .filter_map(|entry| entry.listing.as_ref());
+        listings.filter(|listing| listing.lives(now)).count()
     }
 
-    /// Ends lives, and forgets times that no record can repeat any more.
+    /// Removes expired listings, and entries whose old records are too old to be replayed.
     fn sweep(&mut self, now: Timestamp) {
         self.entries.retain(|_, entry| {
-            entry.place = entry.place.take().filter(|place| place.lives(now));
-            entry.place.is_some() || is_current(entry.time, now)
+            entry.listing = entry.listing.take().filter(|listing| listing.lives(now));
+            entry.listing.is_some() || is_current(entry.time, now)
         });
     }
 
@@ -259,8 +258,8 @@ impl Registry {
         if caller.is_loopback() {
             return Ok(());
         }
-        let network = network(caller);
-        let same = |entry: &&Entry| entry.id != id && self::network(entry.caller) == network;
+        let group = address_group(caller);
+        let same = |entry: &&Entry| entry.id != id && address_group(entry.caller) == group;
         if self.entries.values().filter(same).count() >= MAX_ENTRIES_PER_CALLER {
             return Err(RegistryError::CallerFull);
         }
@@ -268,12 +267,12 @@ impl Registry {
     }
 }
 
-/// Could a record of this time be sent now?
+/// Whether a record of this time would be accepted now.
 fn is_current(time: Timestamp, now: Timestamp) -> bool {
     time.get().abs_diff(now.get()) <= CLOCK_WINDOW_MS
 }
 
-/// Where a node is: as it says, unless that says nothing to anybody but itself.
+/// The host that a record names, or the caller if only the node itself could use that.
 fn seen_from(caller: IpAddr, host: &Host) -> Host {
     if host.is_unspecified() || (host.is_loopback() && !caller.is_loopback()) {
         Host::of(caller)
@@ -282,20 +281,12 @@ fn seen_from(caller: IpAddr, host: &Host) -> Host {
     }
 }
 
-/// A node on this machine is, for others, where they reached this machine.
+/// For callers elsewhere, a node on this machine has the address that they have reached.
 fn shown_to(vantage: Vantage, host: &Host) -> Host {
     if host.is_loopback() && !vantage.caller.to_canonical().is_loopback() {
         Host::of(vantage.reached)
     } else {
         host.clone()
-    }
-}
-
-/// Whoever has one IPv6 address has the whole /64.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
     }
 }
 

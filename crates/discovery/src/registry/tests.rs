@@ -6,6 +6,7 @@ use crate::{
     record::tests::{claim, key},
 };
 use ccoin_crypto::Verifier;
+use serde_json::{Value, json};
 
 /// The server's clock when a test begins.
 const START: u64 = 1_700_000_000_000;
@@ -41,7 +42,7 @@ fn shown(registry: &Registry, vantage: Vantage, now: i64) -> Vec<String> {
         .collect()
 }
 
-/// An entry whose key nobody has.
+/// An entry without a key.
 fn stranger(number: u32, caller: IpAddr) -> Entry {
     let mut id = [0; 20];
     id[16..].copy_from_slice(&number.to_be_bytes());
@@ -49,7 +50,7 @@ fn stranger(number: u32, caller: IpAddr) -> Entry {
         id: Address::new(id),
         time: at(0),
         caller,
-        place: Some(Place {
+        listing: Some(Listing {
             ip: Host::of(caller),
             port: 1,
             network_id: 1,
@@ -60,11 +61,11 @@ fn stranger(number: u32, caller: IpAddr) -> Entry {
     }
 }
 
-/// Of the toy: no expiry.
+/// In the toy records never expired.
 #[test]
-fn records_never_expire() {
+fn a_record_lives_90_s_unless_it_is_renewed() {
     let mut registry = Registry::default();
-    // Its own clock is ahead: that buys no life.
+    // Its own clock is ahead: it does not live longer.
     registry
         .apply(&add(0, "10.0.0.1", 50_000), OUTSIDE, at(0))
         .unwrap();
@@ -107,13 +108,13 @@ fn a_time_must_be_near_and_newer() {
 }
 
 #[test]
-fn what_has_ended_cannot_be_replayed() {
+fn a_record_that_ended_cannot_be_replayed() {
     let mut registry = Registry::default();
     let (old, older) = (add(0, "", 40_000), add(1, "", 60_000));
     registry.apply(&old, OUTSIDE, at(0)).unwrap();
     registry.apply(&remove(0, 41_000), OUTSIDE, at(1)).unwrap();
     registry.apply(&older, OUTSIDE, at(1)).unwrap();
-    // Until its time is too old in any case, also over a restart.
+    // Until its time is too old, also over a restart.
     for now in [2, 100_000] {
         let kept = registry.entries().cloned().collect();
         registry = Registry::restore(kept, at(now));
@@ -136,7 +137,7 @@ fn what_has_ended_cannot_be_replayed() {
 }
 
 #[test]
-fn a_place_without_meaning_becomes_the_callers() {
+fn an_unusable_host_becomes_the_address_of_the_caller() {
     let mut registry = Registry::default();
     let v6: IpAddr = "::ffff:10.0.0.7".parse().unwrap();
     for (time, ip, caller, stored) in [
@@ -191,7 +192,7 @@ fn a_filter_names_network_and_block_1() {
 }
 
 #[test]
-fn one_caller_cannot_take_all_the_room() {
+fn one_caller_has_at_most_64_records() {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     for (filled, same, other) in [
         (OUTSIDE, OUTSIDE, ip("10.0.0.8")),
@@ -219,13 +220,13 @@ fn one_caller_cannot_take_all_the_room() {
 }
 
 #[test]
-fn the_registry_is_bounded_and_late_comers_hide_nobody() {
+fn the_registry_is_bounded_and_new_records_hide_no_older_one() {
     let many = (0..20_000).map(|n| stranger(n, HERE)).collect();
     let mut registry = Registry::restore(many, at(0));
     assert_eq!(registry.entries().count(), MAX_ENTRIES);
     let full = Err(RegistryError::Full);
     assert_eq!(registry.apply(&add(0, "", 0), HERE, at(0)), full);
-    // Who is known is not new.
+    // A known node is not new.
     let known = Entry {
         id: add(0, "", 0).record().id,
         ..stranger(0, HERE)
@@ -263,6 +264,10 @@ fn the_largest_answer_fits_the_clients_limit() {
 fn entries_keep_their_form_on_disk() {
     let entry = stranger(1, OUTSIDE);
     let text = serde_json::to_string(&entry).unwrap();
+    let written = json!({"id": entry.id, "time": START, "caller": "10.0.0.9", "place": {
+        "ip": "10.0.0.9", "port": 1, "network_id": 1, "genesis_id": BlockId::ZERO,
+        "since": START, "seen": START}});
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), written);
     assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
     assert!(serde_json::from_str::<Entry>(&text.replace("10.0.0.9", "<b>")).is_err());
 }

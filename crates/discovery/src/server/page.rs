@@ -1,5 +1,5 @@
-//! The list of nodes for people: one HTML page without scripts, in which everything
-//! that came from outside is escaped.
+//! The list of nodes for people: one HTML page without scripts. Every text of a node is
+//! escaped.
 
 use crate::{LIFE_MS, Listed};
 use ccoin_core::{BlockId, Timestamp};
@@ -35,8 +35,8 @@ pub(super) fn render(listed: &[Listed], now: Timestamp) -> String {
     let life = LIFE_MS / 1000;
     let mut line = |text: String| page.push_str(&text);
     line(format!(
-        "<p>{} {nodes}. A node that is silent for {life} s is forgotten. \
-         The same for programs: <a href=\"/members\">/members</a>.</p>\n",
+        "<p>{} {nodes}. A node leaves this list {life} s after its last record. \
+         As JSON: <a href=\"/members\">/members</a>.</p>\n",
         listed.len()
     ));
     if !listed.is_empty() {
@@ -56,7 +56,7 @@ fn row(listed: &Listed, now: Timestamp) -> String {
     };
     let genesis = match listed.genesis_id {
         BlockId::ZERO => "none yet".to_owned(),
-        // Heads of ids are zeros.
+        // Ids start with zeros.
         id => format!("…{}", &id.to_string()[56..]),
     };
     let silent = now.get().saturating_sub(listed.seen.get()) / 1000;
@@ -69,7 +69,7 @@ fn row(listed: &Listed, now: Timestamp) -> String {
     row + "</tr>\n"
 }
 
-/// Text that is text in HTML, in an element and in a quoted attribute.
+/// Escaped for HTML elements and quoted attributes.
 fn escaped(text: &impl Display) -> String {
     let mut safe = String::new();
     for c in text.to_string().chars() {
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn hostile_text_stays_text() {
         let mut listed = Listed {
-            // No such name gets past the parser; the page does not rely on that.
+            // The parser refuses such a name; the page does not rely on that.
             member: Member {
                 id: Address::new([0xab; 20]),
                 ip: Host::Name("<img src=x onerror=\"alert('&')\">".to_owned()),

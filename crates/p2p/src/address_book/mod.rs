@@ -1,69 +1,68 @@
-//! Where peers may be found, what is proven of it, and whom to dial next.
-//! Pure: time and chance come in; it dials nobody and looks nothing up.
+//! The places at which peers may listen, and which of them a handshake has proven.
+//! Pure: time and randomness are arguments; it dials no place and resolves no name.
 
+mod candidate_index;
+mod candidates;
+mod dial_policy;
 mod entry;
-mod hearsay;
-mod hints;
-mod order;
 
-pub(crate) use order::Situation;
+pub(crate) use dial_policy::DialContext;
 
-use crate::{limits::Limits, place::Place};
+use crate::{host_port::HostPort, limits::Limits};
+use candidate_index::CandidateIndex;
 use ccoin_core::{
     Address,
     message::{MAX_SHARED_PEERS, PeerAddress},
 };
 use entry::{Entry, Origin};
-use hints::Hints;
 use std::{
     collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
-/// Most places that are remembered as proven: what fits one message.
-const MOST_PROVEN: usize = MAX_SHARED_PEERS;
+/// Most places that are remembered as proven: one `PEX` holds as many.
+const MAX_PROVEN: usize = MAX_SHARED_PEERS;
 
-/// Failures in a row after which a place that was only heard of is forgotten.
-const HINT_TRIES: u32 = 5;
+/// Most proven places of one address. More than one, or a relay that a peer was reached
+/// through would displace the place of the peer itself.
+const MAX_PROVEN_OF_ADDRESS: usize = 3;
 
-/// All places.
+/// Failures in a row after which a candidate is forgotten.
+const CANDIDATE_TRIES: u32 = 5;
+
 #[derive(Debug)]
 pub(crate) struct AddressBook {
     limits: Limits,
     own: Address,
     miners: HashSet<Address>,
-    entries: BTreeMap<Place, Entry>,
-    /// Those of them that are hints.
-    hints: Hints,
+    entries: BTreeMap<HostPort, Entry>,
+    /// The unproven ones of them.
+    candidates: CandidateIndex,
     proofs: u64,
 }
 
 impl AddressBook {
-    /// Of the node with the address `own`.
     pub(crate) fn new(limits: &Limits, own: Address, miners: &[Address]) -> Self {
         Self {
             limits: limits.clone(),
             own,
             miners: miners.iter().copied().collect(),
             entries: BTreeMap::new(),
-            hints: Hints::default(),
+            candidates: CandidateIndex::default(),
             proofs: 0,
         }
     }
 
-    /// A place that the operator names: dialled for ever.
-    pub(crate) fn configure(&mut self, place: Place, now: Instant) {
+    /// Adds a place that the operator names; it is dialled for ever.
+    pub(crate) fn configure(&mut self, place: HostPort, now: Instant) {
         self.keep(place, Origin::Configured, None, now);
     }
 
-    /// A place proven in an earlier run: dialled for ever. The last one counts as proven
-    /// last.
+    /// Adds a place proven in an earlier run; it is dialled for ever. The last one added
+    /// counts as the newest.
     pub(crate) fn remember(&mut self, peer: PeerAddress, now: Instant) {
-        if peer.address != self.own && self.remembered() < MOST_PROVEN {
-            let place = Place {
-                host: peer.host,
-                port: peer.port,
-            };
+        if peer.address != self.own && self.remembered() < MAX_PROVEN {
+            let place = HostPort::of(&peer);
             self.proofs += 1;
             let proofs = self.proofs;
             let entry = self.keep(place, Origin::Remembered, Some(peer.address), now);
@@ -71,15 +70,15 @@ impl AddressBook {
         }
     }
 
-    /// A place that is more than a hint.
+    /// Adds a place that is more than a candidate.
     fn keep(
         &mut self,
-        place: Place,
+        place: HostPort,
         origin: Origin,
         address: Option<Address>,
         now: Instant,
     ) -> &mut Entry {
-        self.end_hint(&place);
+        self.unmark_candidate(&place);
         let entry = self.entries.entry(place);
         let entry = entry.or_insert_with(|| Entry::new(origin, address, now));
         entry.origin = entry.origin.min(origin);
@@ -91,20 +90,20 @@ impl AddressBook {
         self.of(Origin::Remembered).count()
     }
 
-    fn of(&self, origin: Origin) -> impl Iterator<Item = (&Place, &Entry)> {
+    fn of(&self, origin: Origin) -> impl Iterator<Item = (&HostPort, &Entry)> {
         self.entries
             .iter()
             .filter(move |(_, entry)| entry.origin == origin)
     }
 
-    /// Whether the operator has named a place of this address.
+    /// Whether this address was proven at a place that the operator names.
     pub(crate) fn is_configured(&self, address: &Address) -> bool {
         self.of(Origin::Configured)
             .any(|(_, entry)| entry.proven > 0 && entry.address.as_ref() == Some(address))
     }
 
-    /// Whether the operator has named this place.
-    pub(crate) fn is_configured_place(&self, place: &Place) -> bool {
+    /// Whether the operator names this place.
+    pub(crate) fn is_configured_place(&self, place: &HostPort) -> bool {
         let entry = self.entries.get(place);
         entry.is_some_and(|entry| entry.origin == Origin::Configured)
     }
@@ -114,9 +113,9 @@ impl AddressBook {
         address.is_some_and(|address| self.miners.contains(address))
     }
 
-    /// The handshake has proven who is there; says whether that is news.
-    pub(crate) fn prove(&mut self, place: &Place, address: Address) -> bool {
-        self.end_hint(place);
+    /// A handshake has proven the address at this place; returns whether that is new.
+    pub(crate) fn prove(&mut self, place: &HostPort, address: Address) -> bool {
+        self.unmark_candidate(place);
         let Some(entry) = self.entries.get_mut(place) else {
             return false;
         };
@@ -126,20 +125,29 @@ impl AddressBook {
         entry.proven = self.proofs;
         entry.origin = entry.origin.min(Origin::Remembered);
         if news {
-            // it has moved: its older places are no more than hints now
-            let older = self.of(Origin::Remembered);
-            let older = older.filter(|(other, e)| e.address == Some(address) && *other != place);
-            let older: Vec<Place> = older.map(|(other, _)| other.clone()).collect();
-            for other in older {
-                self.demote(&other);
-            }
+            self.demote_surplus(place, address);
             self.forget_oldest();
         }
         news
     }
 
+    /// Makes a candidate of one proven place of this address, if there are too many besides
+    /// `new`: the one that fails most, and of equals the one proven last.
+    fn demote_surplus(&mut self, new: &HostPort, address: Address) {
+        let others = || {
+            let proven = self.of(Origin::Remembered);
+            proven.filter(|(place, entry)| entry.address == Some(address) && *place != new)
+        };
+        if others().count() >= MAX_PROVEN_OF_ADDRESS {
+            let worst = others().max_by_key(|(_, entry)| (entry.failures, entry.proven));
+            if let Some(worst) = worst.map(|(place, _)| place.clone()) {
+                self.demote(&worst);
+            }
+        }
+    }
+
     fn forget_oldest(&mut self) {
-        if self.remembered() <= MOST_PROVEN {
+        if self.remembered() <= MAX_PROVEN {
             return;
         }
         let oldest = self
@@ -152,22 +160,30 @@ impl AddressBook {
         }
     }
 
-    /// A dial or handshake has failed.
-    pub(crate) fn fail(&mut self, place: &Place, now: Instant, chance: u32) {
-        let pause = |failures| self.limits.pause(failures, chance);
+    /// A dial or handshake has failed: backs off.
+    pub(crate) fn fail(&mut self, place: &HostPort, now: Instant, chance: u32) {
         let Some(entry) = self.entries.get_mut(place) else {
             return;
         };
         entry.dialling = false;
         entry.failures = entry.failures.saturating_add(1);
-        entry.not_before = now + pause(entry.failures);
-        if entry.origin == Origin::Hint && entry.failures >= HINT_TRIES && !self.must_stay(place) {
+        let recent = |lost| now.saturating_duration_since(lost) < self.limits.recent;
+        let longest = match entry.lost.is_some_and(recent) {
+            true => self.limits.reconnect,
+            false => self.limits.longest_pause,
+        };
+        entry.not_before = now + self.limits.pause(entry.failures, longest, chance);
+        if entry.origin == Origin::Candidate
+            && entry.failures >= CANDIDATE_TRIES
+            && !self.must_stay(place)
+        {
             self.forget(place);
         }
     }
 
-    /// Miners are dialled for ever: where they say themselves, and at the last place known.
-    fn must_stay(&self, place: &Place) -> bool {
+    /// Miners are dialled for ever: at the place that they name themselves, and at the last
+    /// known one.
+    fn must_stay(&self, place: &HostPort) -> bool {
         let Some(entry) = self.entries.get(place).filter(|entry| self.is_miner(entry)) else {
             return false;
         };
@@ -175,24 +191,48 @@ impl AddressBook {
         entry.first_hand || self.entries.values().filter(same).count() == 1
     }
 
-    /// The dial has led to a connection, or to a peer that is connected already.
-    pub(crate) fn reached(&mut self, place: &Place) {
+    /// The dial has led to a connection.
+    pub(crate) fn reached(&mut self, place: &HostPort) {
         if let Some(entry) = self.entries.get_mut(place) {
             entry.dialling = false;
         }
     }
 
-    /// A connection to this place has ended after `lived`.
-    pub(crate) fn lost(&mut self, place: &Place, lived: Duration, now: Instant, chance: u32) {
-        let long = lived > self.limits.lived;
+    /// A connection to this place has ended after `lasted`.
+    pub(crate) fn lost(&mut self, place: &HostPort, lasted: Duration, now: Instant, chance: u32) {
+        let long = lasted > self.limits.lived;
         if long && let Some(entry) = self.entries.get_mut(place) {
             entry.failures = 0;
+            entry.lost = Some(now);
         }
         self.fail(place, now, chance);
     }
 
-    /// Whoever is there is ourselves.
-    pub(crate) fn is_own(&mut self, place: &Place, now: Instant) {
+    /// A connection to this address has fallen silent: all of its places are dialled now,
+    /// and the place of the silent connection a little later.
+    pub(crate) fn suspect(
+        &mut self,
+        address: &Address,
+        silent: Option<&HostPort>,
+        lasted: Duration,
+        now: Instant,
+    ) {
+        if lasted <= self.limits.lived {
+            return;
+        }
+        let entries = self.entries.iter_mut();
+        for (place, entry) in entries.filter(|(_, entry)| entry.address == Some(*address)) {
+            entry.lost = Some(now);
+            entry.failures = 0;
+            entry.not_before = match silent == Some(place) {
+                true => now + self.limits.first_pause,
+                false => now,
+            };
+        }
+    }
+
+    /// This node has reached itself at this place.
+    pub(crate) fn is_own(&mut self, place: &HostPort, now: Instant) {
         let until = now + self.limits.own_address;
         if let Some(entry) = self.entries.get_mut(place) {
             entry.dialling = false;
@@ -200,7 +240,7 @@ impl AddressBook {
         }
     }
 
-    /// Peers that we have reached and that have proven who they are, the last one first.
+    /// The proven places, the newest first.
     pub(crate) fn proven(&self) -> Vec<PeerAddress> {
         let mut proven: Vec<(u64, PeerAddress)> = self
             .entries
@@ -212,7 +252,7 @@ impl AddressBook {
                     host: place.host.clone(),
                     port: place.port,
                 };
-                // a host that only our own resolver understands is nothing to hand on
+                // a host name that only the local resolver knows is not handed on
                 peer.out_of_range()
                     .is_none()
                     .then_some((entry.proven, peer))
@@ -220,19 +260,16 @@ impl AddressBook {
             .collect();
         proven.sort_by_key(|(proven, _)| std::cmp::Reverse(*proven));
         let peers = proven.into_iter().map(|(_, peer)| peer);
-        peers.take(MOST_PROVEN).collect()
+        peers.take(MAX_PROVEN).collect()
     }
 }
 
 impl Limits {
-    /// The pause after so many failures in a row: doubled each time, and up to a quarter
-    /// more or less, so that nodes which failed together do not come back together.
-    fn pause(&self, failures: u32, chance: u32) -> Duration {
+    /// The back-off after so many failures in a row: doubled each time, with a quarter of
+    /// jitter, so that nodes which failed together do not come back together.
+    fn pause(&self, failures: u32, longest: Duration, chance: u32) -> Duration {
         let doubled = 2u32.saturating_pow(failures.saturating_sub(1).min(20));
-        let pause = self
-            .first_pause
-            .saturating_mul(doubled)
-            .min(self.longest_pause);
+        let pause = self.first_pause.saturating_mul(doubled).min(longest);
         (pause * 3 / 4).saturating_add(pause.mul_f64(f64::from(chance) / f64::from(u32::MAX) / 2.0))
     }
 }
@@ -244,8 +281,8 @@ mod tests {
     pub(super) const OWN: Address = Address::new([9; 20]);
     pub(super) const MINER: Address = Address::new([1; 20]);
 
-    pub(super) fn place(n: usize) -> Place {
-        Place {
+    pub(super) fn place(n: usize) -> HostPort {
+        HostPort {
             host: format!("h{n}"),
             port: 4001,
         }
@@ -256,7 +293,7 @@ mod tests {
     }
 
     pub(super) fn remembered(n: u8, at: usize) -> PeerAddress {
-        let Place { host, port } = place(at);
+        let HostPort { host, port } = place(at);
         let address = address(n);
         PeerAddress {
             address,
@@ -267,20 +304,20 @@ mod tests {
 
     pub(super) fn book() -> AddressBook {
         let limits = Limits {
-            hints: 3,
+            candidates: 3,
             ..Limits::default()
         };
         AddressBook::new(&limits, OWN, &[MINER])
     }
 
-    pub(super) fn due(book: &mut AddressBook, now: Instant, few: bool) -> Vec<Place> {
-        let situation = Situation {
+    pub(super) fn due(book: &mut AddressBook, now: Instant, few: bool) -> Vec<HostPort> {
+        let context = DialContext {
             settled: &|_| false,
             refused: &|_| None,
             few,
             seats: true,
         };
-        book.due(now, &situation).0
+        book.due(now, &context).0
     }
 
     #[test]
@@ -309,7 +346,61 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_proven_is_handed_on_and_the_newest_place_of_each() {
+    fn a_lost_peer_is_dialled_within_two_seconds_for_an_hour() {
+        let (mut book, start) = (book(), Instant::now());
+        book.configure(place(1), start);
+        book.prove(&place(1), address(2));
+        book.reached(&place(1));
+        let long = book.limits.lived * 2;
+        book.suspect(&address(2), Some(&place(1)), long, start);
+        let mut now = start;
+        while now < start + Duration::from_secs(3600) {
+            let next = book.entries[&place(1)].not_before;
+            assert!(next - now <= Duration::from_secs(2), "{:?}", next - now);
+            now = next;
+            book.fail(&place(1), now, u32::MAX);
+        }
+        for _ in 0..9 {
+            now = book.entries[&place(1)].not_before;
+            book.fail(&place(1), now, u32::MAX);
+        }
+        assert!(book.entries[&place(1)].not_before - now > Duration::from_secs(30));
+    }
+
+    #[test]
+    fn the_place_of_a_silent_connection_is_dialled_after_the_other_places() {
+        let (mut book, now) = (book(), Instant::now());
+        for n in 1..=2 {
+            book.configure(place(n), now);
+            book.prove(&place(n), address(2));
+        }
+        let long = book.limits.lived * 2;
+        book.suspect(&address(2), Some(&place(1)), long, now);
+        assert_eq!(due(&mut book, now, true), [place(2)]);
+    }
+
+    #[test]
+    fn places_of_a_relay_do_not_displace_the_place_of_the_peer() {
+        let (mut book, now) = (book(), Instant::now());
+        book.remember(remembered(2, 0), now);
+        for n in 1..20 {
+            // claimed for a stranger, and then the peer answers there
+            book.suggest(address(9 + n as u8), place(n), now, 0);
+            book.prove(&place(n), address(2));
+            let direct = &book.entries[&place(0)];
+            assert_eq!(direct.origin, Origin::Remembered);
+            assert!(book.proven().contains(&remembered(2, 0)));
+            assert!(book.remembered() <= MAX_PROVEN_OF_ADDRESS + 1);
+        }
+        // a place at which the peer is not found any more goes first
+        book.fail(&place(0), now, 0);
+        book.suggest(address(40), place(40), now, 0);
+        book.prove(&place(40), address(2));
+        assert!(!book.proven().contains(&remembered(2, 0)));
+    }
+
+    #[test]
+    fn only_proven_places_are_handed_on_the_newest_first() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(address(2), place(1), now, 0);
         book.suggest(address(2), place(2), now, 0);
@@ -317,13 +408,8 @@ mod tests {
         assert!(book.prove(&place(1), address(3)));
         assert!(!book.prove(&place(1), address(3)));
         assert!(book.prove(&place(2), address(3)));
-        let proven = book.proven();
-        assert_eq!(proven.len(), 1);
-        assert_eq!(
-            (proven[0].host.as_str(), proven[0].address),
-            ("h2", address(3))
-        );
-        for n in 0..2 * MOST_PROVEN {
+        assert_eq!(book.proven(), [remembered(3, 2), remembered(3, 1)]);
+        for n in 0..2 * MAX_PROVEN {
             let host = format!("r{n}");
             let address = address(10);
             book.remember(
@@ -335,10 +421,10 @@ mod tests {
                 now,
             );
         }
-        assert_eq!(book.remembered(), MOST_PROVEN);
+        assert_eq!(book.remembered(), MAX_PROVEN);
         book.configure(place(3), now);
         book.prove(&place(3), address(4));
         assert_eq!(book.proven()[0].address, address(4));
-        assert_eq!(book.proven().len(), MOST_PROVEN);
+        assert_eq!(book.proven().len(), MAX_PROVEN);
     }
 }

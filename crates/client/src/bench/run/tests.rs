@@ -1,6 +1,6 @@
-//! A whole measurement against a small node of wood: it speaks HTTP like a node,
-//! puts everything that waits into a block whenever it is asked for its height, and
-//! misbehaves on demand. It checks no signature.
+//! A whole measurement against a fake node: it answers over HTTP like a node, puts all
+//! waiting transactions into a block whenever it is asked for its height, and fails on
+//! demand. It checks no signature.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use super::*;
 
 const GENESIS: BlockId = BlockId::new([3; 32]);
 
-/// How the node misbehaves.
+/// How the node fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,
@@ -37,31 +37,43 @@ enum Fault {
     NoBlocks,
     /// Each connection serves one request only.
     HangsUp,
+    /// The third block is replaced by another one, once.
+    Reorg,
 }
 
-struct WoodenNode {
+struct FakeNode {
     fault: Fault,
     busy: bool,
     known: HashSet<TxId>,
     waiting: Vec<TxId>,
     blocks: Vec<Vec<TxId>>,
+    /// Number of the first block after a reorg.
+    replaced_from: usize,
     requests: usize,
 }
 
-impl WoodenNode {
+impl FakeNode {
     /// Status and body of the answer.
     fn answer(&mut self, method: &Method, path: &str, body: &[u8]) -> (u16, Value) {
         if method == Method::POST {
             return self.submit(body);
         }
         if path == "/v1/status" {
+            let reorg = self.fault == Fault::Reorg && self.replaced_from == usize::MAX;
+            if reorg && self.blocks.len() == 3 {
+                self.replaced_from = 4;
+                self.waiting.extend(self.blocks.pop().unwrap());
+                self.blocks.push(std::mem::take(&mut self.waiting));
+                // A node changes to a longer branch only.
+                self.blocks.push(Vec::new());
+            }
             if !self.waiting.is_empty() && self.fault != Fault::NoBlocks {
                 self.blocks.push(std::mem::take(&mut self.waiting));
             }
             let height = self.blocks.len() + 1;
             return (
                 200,
-                json!({"genesis_id": GENESIS, "height": height, "version": "wood"}),
+                json!({"genesis_id": GENESIS, "height": height, "version": "fake"}),
             );
         }
         if path == "/v1/blocks/1" {
@@ -71,12 +83,19 @@ impl WoodenNode {
             return (200, json!({"data": config.canonical_json()}));
         }
         if path.starts_with("/v1/accounts/") {
-            return (200, json!({"next_number": 1}));
+            return (200, json!({"next_number": 1, "balance": 0}));
         }
         let number: usize = path.strip_prefix("/v1/blocks/").unwrap().parse().unwrap();
-        let (id, parent) = (format!("{number:064x}"), format!("{:064x}", number - 1));
+        let id = |number| {
+            let branch = u8::from(number >= self.replaced_from);
+            format!("{branch:02x}{number:062x}")
+        };
+        let (id, parent) = (id(number), id(number - 1));
         let body = &self.blocks[number - 2];
-        (200, json!({"id": id, "hash_parent": parent, "body": body}))
+        let (miner, time) = ("1".repeat(40), "2026-11-24T13:00:00.000Z");
+        let block =
+            json!({"id": id, "hash_parent": parent, "coinbase": miner, "time": time, "body": body});
+        (200, block)
     }
 
     fn submit(&mut self, body: &[u8]) -> (u16, Value) {
@@ -91,15 +110,20 @@ impl WoodenNode {
 
     fn judge(&mut self, txn: &Value) -> Value {
         let id = id_of(txn);
-        let problem = |code| json!({"id": id, "problem": {"code": code, "detail": "wood"}});
+        let problem = |code| json!({"id": id, "problem": {"code": code, "detail": "fake"}});
         match self.fault {
-            Fault::SmallQueue(places) if self.waiting.len() >= places => problem("queue-full"),
+            Fault::SmallQueue(places)
+                if self.waiting.len() >= places && !self.known.contains(&id) =>
+            {
+                problem("queue-full")
+            }
             Fault::Refuses(from) if txn["number"].as_u64().unwrap() >= from => {
                 problem("nonce-used")
             }
             _ => {
-                assert!(self.known.insert(id), "sent twice after it was accepted");
-                self.waiting.push(id);
+                if self.known.insert(id) {
+                    self.waiting.push(id);
+                }
                 json!({"id": id, "status": "pending"})
             }
         }
@@ -130,7 +154,7 @@ fn id_of(txn: &Value) -> TxId {
     sha256(&[b"ccoin/1/txn", GENESIS.as_bytes(), &fields]).into()
 }
 
-async fn serve(listener: TcpListener, node: Arc<Mutex<WoodenNode>>) {
+async fn serve(listener: TcpListener, node: Arc<Mutex<FakeNode>>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let node = Arc::clone(&node);
@@ -177,13 +201,23 @@ fn bench(dir: &std::path::Path, node: SocketAddr) -> BenchRun {
 }
 
 /// The result of 60 transfers, and the number of POST requests they took.
-async fn measured(fault: Fault, rate: Option<u32>) -> (Result<Value, BenchError>, usize) {
-    let node = Arc::new(Mutex::new(WoodenNode {
+async fn measured(fault: Fault, rate: Option<u32>) -> (Result<Value, Failure>, usize) {
+    let (report, node) = measured_with_node(fault, rate).await;
+    let requests = node.lock().unwrap().requests;
+    (report, requests)
+}
+
+async fn measured_with_node(
+    fault: Fault,
+    rate: Option<u32>,
+) -> (Result<Value, Failure>, Arc<Mutex<FakeNode>>) {
+    let node = Arc::new(Mutex::new(FakeNode {
         fault,
         busy: fault == Fault::BusyOnce,
         known: HashSet::new(),
         waiting: Vec::new(),
         blocks: Vec::new(),
+        replaced_from: usize::MAX,
         requests: 0,
     }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -194,13 +228,14 @@ async fn measured(fault: Fault, rate: Option<u32>) -> (Result<Value, BenchError>
         rate,
         ..bench(dir.path(), address)
     };
-    let report = measure(&bench, Duration::from_millis(600)).await;
+    let patience = match fault {
+        Fault::NoBlocks | Fault::SmallQueue(0) => Duration::from_millis(600),
+        _ => Duration::from_secs(60),
+    };
+    let report = measure(&bench, patience).await;
     server.abort();
-    let requests = node.lock().unwrap().requests;
-    (
-        report.map(|report| serde_json::to_value(report).unwrap()),
-        requests,
-    )
+    let report = report.map(|report| serde_json::to_value(report).unwrap());
+    (report, node)
 }
 
 #[tokio::test]
@@ -220,6 +255,18 @@ async fn every_transfer_is_followed_into_its_block() {
     assert!((590.0..605.0).contains(&size), "{size}");
 }
 
+/// A follower that misses the reorg never sees the transfers that the new block adds.
+#[tokio::test]
+async fn a_reverted_block_does_not_count_and_its_replacement_does() {
+    let (report, node) = measured_with_node(Fault::Reorg, None).await;
+    let report = report.unwrap();
+    let node = node.lock().unwrap();
+    assert_eq!(node.replaced_from, 4);
+    assert_eq!(report["included"], 60);
+    // All but the empty one.
+    assert_eq!(report["blocks"], node.blocks.len() - 1);
+}
+
 #[tokio::test]
 async fn an_open_loop_takes_the_time_of_its_rate() {
     let begun = Instant::now();
@@ -230,7 +277,7 @@ async fn an_open_loop_takes_the_time_of_its_rate() {
 }
 
 #[tokio::test]
-async fn back_pressure_is_waited_out_and_nothing_is_sent_twice() {
+async fn back_pressure_is_waited_out_and_no_transfer_counts_twice() {
     let (report, requests) = measured(Fault::SmallQueue(5), None).await;
     assert_eq!(report.unwrap()["included"], 60);
     assert!(requests > 9, "{requests}");
@@ -250,34 +297,29 @@ async fn a_connection_that_ends_is_opened_again() {
 #[tokio::test]
 async fn a_refusal_ends_the_measurement() {
     let (report, _) = measured(Fault::Refuses(20), None).await;
-    let error = report.unwrap_err();
+    let failure = report.unwrap_err();
+    assert_eq!(failure.code, ExitCode::Unexpected);
     assert!(
-        matches!(&error, BenchError::Refused { code, .. } if code == "nonce-used"),
-        "{error}"
+        failure.message.ends_with("was refused: nonce-used: fake"),
+        "{failure}"
     );
-    assert_eq!(Failure::from(error).code, ExitCode::Unexpected);
 }
 
 #[tokio::test]
 async fn a_node_without_blocks_is_given_up() {
     let (report, _) = measured(Fault::NoBlocks, None).await;
-    let error = report.unwrap_err();
+    let failure = report.unwrap_err();
+    assert_eq!(failure.code, ExitCode::Unexpected);
     // 20 may be in flight: two arrays of 7.
-    assert!(
-        matches!(
-            error,
-            BenchError::NotIncluded {
-                missing: 14,
-                accepted: 14,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let message = "14 of 14 accepted transfers were in no block ";
+    assert!(failure.message.starts_with(message), "{failure}");
     let (report, _) = measured(Fault::SmallQueue(0), None).await;
-    let error = report.unwrap_err();
-    assert!(matches!(error, BenchError::QueueFull { .. }), "{error}");
-    assert_eq!(Failure::from(error).code, ExitCode::Unexpected);
+    let failure = report.unwrap_err();
+    assert_eq!(failure.code, ExitCode::Unexpected);
+    assert!(
+        failure.message.starts_with("the queue was full for "),
+        "{failure}"
+    );
 }
 
 #[tokio::test]
@@ -286,10 +328,8 @@ async fn without_a_node_there_is_a_clear_end() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let dir = tempfile::tempdir().unwrap();
-    let error = measure(&bench(dir.path(), address), PATIENCE)
-        .await
-        .unwrap_err();
-    assert_eq!(Failure::from(error).code, ExitCode::Connect);
+    let measured = measure(&bench(dir.path(), address), PATIENCE).await;
+    assert_eq!(measured.unwrap_err().code, ExitCode::Connect);
 }
 
 #[test]

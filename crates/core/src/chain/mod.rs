@@ -1,0 +1,274 @@
+//! The newest executed blocks, and which of them is the head.
+//!
+//! `tree` holds the blocks of all branches, `fork_choice` orders them, `window` bounds
+//! them. A block below the window can never be left any more; only storage knows it.
+
+mod fork_choice;
+mod tree;
+mod window;
+
+pub use fork_choice::Score;
+pub use window::{WINDOW_BLOCKS, WINDOW_BYTES};
+
+use crate::{
+    BlockId, Height, Timestamp, applied::Applied, consensus::schedule::Schedule, genesis::Genesis,
+    rules::ParentContext,
+};
+use ccoin_crypto::Address;
+use fork_choice::rank;
+use std::{collections::VecDeque, sync::Arc};
+use tree::Tree;
+use window::{ANCHOR_BLOCKS, ANCHOR_BYTES};
+
+/// A change of head.
+#[derive(Clone, Debug, Default)]
+pub struct Reorg {
+    /// Blocks of the old branch, newest first; their transactions return to the pool.
+    pub reverted: Vec<Arc<Applied>>,
+    /// Blocks of the new branch, oldest first.
+    pub applied: Vec<Arc<Applied>>,
+}
+
+/// The window of blocks.
+#[derive(Debug)]
+pub struct Chain {
+    schedule: Schedule,
+    genesis: BlockId,
+    tree: Tree,
+    /// The head's branch, oldest first, without gaps; never empty.
+    canonical: VecDeque<Arc<Applied>>,
+    head: Arc<Applied>,
+    /// Estimated bytes of the canonical branch, and of all other blocks.
+    canonical_bytes: usize,
+    side_bytes: usize,
+    /// A better block than the head is dated in the future.
+    shelved: bool,
+}
+
+impl Chain {
+    /// A chain of one block: block 1, or the block of a checkpoint with its score.
+    #[must_use]
+    pub fn new(root: Arc<Applied>, score: Option<Score>, genesis: &Genesis) -> Self {
+        let schedule = genesis.schedule.clone();
+        let score = score.unwrap_or_else(|| Score::genesis(&schedule));
+        Self {
+            genesis: genesis.id,
+            tree: Tree::new(Arc::clone(&root), score, schedule.clone()),
+            schedule,
+            canonical: VecDeque::from([Arc::clone(&root)]),
+            head: root,
+            canonical_bytes: 0,
+            side_bytes: 0,
+            shelved: false,
+        }
+    }
+
+    /// The best block.
+    #[must_use]
+    pub fn head(&self) -> &Arc<Applied> {
+        &self.head
+    }
+
+    /// Number of the head.
+    #[must_use]
+    pub fn height(&self) -> Height {
+        self.head.block.header().number
+    }
+
+    /// The part of the head's branch in memory, oldest first.
+    #[must_use]
+    pub fn canonical(&self) -> &VecDeque<Arc<Applied>> {
+        &self.canonical
+    }
+
+    /// Id of the block with this number on the head's branch, if it is in memory.
+    #[must_use]
+    pub fn canonical_at(&self, number: Height) -> Option<BlockId> {
+        let first = self.canonical.front()?.block.header().number;
+        let index = usize::try_from(number.get().checked_sub(first.get())?).ok()?;
+        self.canonical.get(index).map(|applied| applied.block.id)
+    }
+
+    /// A block of the window, on any branch.
+    #[must_use]
+    pub fn get(&self, id: &BlockId) -> Option<&Arc<Applied>> {
+        self.tree.get(id).map(|entry| &entry.applied)
+    }
+
+    /// Id of block 1.
+    #[must_use]
+    pub fn genesis(&self) -> BlockId {
+        self.genesis
+    }
+
+    /// The block from which a restart replays, and its score: far enough back that
+    /// branches which left the canonical one a while ago still join.
+    #[must_use]
+    pub fn anchor(&self) -> Option<(&Arc<Applied>, &Score)> {
+        let mut bytes = 0usize;
+        let newest = self.canonical.iter().rev();
+        let anchor = newest
+            .take(ANCHOR_BLOCKS.saturating_add(1))
+            .take_while(|block| {
+                let before = bytes;
+                bytes = bytes.saturating_add(self.cost(&block.block.id));
+                before <= ANCHOR_BYTES
+            })
+            .last()?;
+        Some((anchor, self.score(&anchor.block.id)?))
+    }
+
+    /// The score of a block of the window.
+    #[must_use]
+    pub fn score(&self, id: &BlockId) -> Option<&Score> {
+        self.tree.get(id).map(|entry| &entry.score)
+    }
+
+    /// Distinct slots of the blocks up to one.
+    #[must_use]
+    pub fn slots(&self, id: &BlockId) -> u64 {
+        self.score(id).map_or(0, |score| score.slots)
+    }
+
+    /// What the rules need of the parent of a block that `signer` makes.
+    #[must_use]
+    pub fn parent_context(&self, parent: &BlockId, signer: &Address) -> Option<ParentContext> {
+        let entry = self.tree.get(parent)?;
+        let index = self.schedule.index(signer);
+        let last = index.and_then(|index| entry.score.last_by_miner.get(index));
+        let header = entry.applied.block.header();
+        Some(ParentContext {
+            number: header.number,
+            time: header.time,
+            last_by_signer: last.copied().filter(|time| *time > Timestamp::ZERO),
+        })
+    }
+
+    /// How many blocks with this number the leader of this time has made.
+    #[must_use]
+    pub fn siblings(&self, number: Height, time: Timestamp) -> u8 {
+        self.tree.siblings(number, self.schedule.slot(time))
+    }
+
+    /// Adds an executed block whose parent is here. Returns the change of head if it is
+    /// the best block now.
+    pub fn insert(&mut self, applied: Arc<Applied>) -> Option<Reorg> {
+        let (rank_of_new, cost) = self.tree.insert(Arc::clone(&applied))?;
+        self.side_bytes = self.side_bytes.saturating_add(cost);
+        let better = Some(rank_of_new) > self.tree.get(&self.head.block.id).map(rank);
+        let reorg = if better { self.set_head(applied) } else { None };
+        self.prune();
+        reorg
+    }
+
+    /// Keeps blocks dated after `latest` from being head: a clock that was set back leaves
+    /// such blocks behind. Must be called again as time goes by.
+    pub fn cap_head_time(&mut self, latest: Timestamp) -> Option<Reorg> {
+        if !self.shelved && self.head.block.header().time <= latest {
+            return None;
+        }
+        let in_time = |entry: &&tree::Entry| entry.applied.block.header().time <= latest;
+        let entries = || self.tree.entries();
+        let best = entries().filter(in_time).max_by_key(|entry| rank(entry))?;
+        let best_of_all = entries().max_by_key(|entry| rank(entry))?;
+        let shelved = best.applied.block.id != best_of_all.applied.block.id;
+        let best = Arc::clone(&best.applied);
+        self.shelved = shelved;
+        if best.block.id == self.head.block.id {
+            return None;
+        }
+        self.set_head(best)
+    }
+
+    /// Number and time of the latest dated block of the head, and of a better block that
+    /// waits for its time.
+    #[must_use]
+    pub fn newest_time(&self) -> (Height, Timestamp) {
+        let dated = |block: &Arc<Applied>| {
+            let header = block.block.header();
+            (header.number, header.time)
+        };
+        let head = dated(&self.head);
+        let waiting = self.shelved.then(|| {
+            let best = self.tree.entries().max_by_key(|entry| rank(entry));
+            best.map_or(head, |entry| dated(&entry.applied))
+        });
+        waiting.unwrap_or(head)
+    }
+
+    /// `None` if the branch leaves the canonical one below the window.
+    fn set_head(&mut self, head: Arc<Applied>) -> Option<Reorg> {
+        let mut reorg = Reorg::default();
+        let mut cursor = Arc::clone(&head);
+        while self.canonical_at(cursor.block.header().number) != Some(cursor.block.id) {
+            let parent = self.get(&cursor.block.header().hash_parent).cloned();
+            reorg.applied.push(cursor);
+            cursor = parent?;
+        }
+        reorg.applied.reverse();
+        let fork = cursor.block.header().number;
+        while let Some(newest) = self
+            .canonical
+            .pop_back_if(|block| block.block.header().number > fork)
+        {
+            reorg.reverted.push(newest);
+        }
+        self.canonical.extend(reorg.applied.iter().cloned());
+        let (less, more) = (self.costs(&reorg.reverted), self.costs(&reorg.applied));
+        let change =
+            |all: usize, more: usize, less: usize| all.saturating_add(more).saturating_sub(less);
+        self.canonical_bytes = change(self.canonical_bytes, more, less);
+        self.side_bytes = change(self.side_bytes, less, more);
+        self.head = head;
+        Some(reorg)
+    }
+
+    /// Forgets the oldest canonical blocks beyond the budget with all that forks off below
+    /// them, then the worst leaves of the other branches.
+    fn prune(&mut self) {
+        while window::is_canonical_over(self.canonical.len(), self.canonical_bytes) {
+            let Some(oldest) = self.canonical.pop_front() else {
+                break;
+            };
+            let cost = self.cost(&oldest.block.id);
+            self.canonical_bytes = self.canonical_bytes.saturating_sub(cost);
+            self.side_bytes = self.side_bytes.saturating_add(cost);
+        }
+        let first = self.canonical.front().map(|b| b.block.header().number);
+        while let (Some(first), Some((number, id))) = (first, self.tree.lowest()) {
+            if number >= first {
+                break;
+            }
+            self.forget(&id);
+        }
+        while window::is_side_over(self.side_blocks(), self.side_bytes) {
+            let leaves = self.tree.entries().filter(|entry| {
+                let (number, id) = entry.key();
+                entry.is_leaf() && self.canonical_at(number) != Some(id)
+            });
+            let Some(worst) = leaves.min_by_key(|entry| rank(entry)) else {
+                break;
+            };
+            let id = worst.applied.block.id;
+            self.forget(&id);
+        }
+    }
+
+    fn forget(&mut self, id: &BlockId) {
+        let cost = self.tree.remove(id);
+        self.side_bytes = self.side_bytes.saturating_sub(cost);
+    }
+
+    fn side_blocks(&self) -> usize {
+        self.tree.len().saturating_sub(self.canonical.len())
+    }
+
+    fn cost(&self, id: &BlockId) -> usize {
+        self.tree.get(id).map_or(0, |entry| entry.cost)
+    }
+
+    fn costs(&self, blocks: &[Arc<Applied>]) -> usize {
+        let costs = blocks.iter().map(|block| self.cost(&block.block.id));
+        costs.fold(0, usize::saturating_add)
+    }
+}

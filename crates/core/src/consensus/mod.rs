@@ -1,0 +1,3 @@
+//! Who may make blocks when. Pure functions of the clock and the genesis block.
+
+pub mod schedule;

@@ -1,0 +1,101 @@
+//! A block into the chain: the rules that need it, execution, the head.
+
+use super::{Machine, Publish, Step, Write};
+use crate::{
+    Now,
+    applied::Applied,
+    block::{SealedBlock, VerifiedBlock},
+    chain::Reorg,
+    execution::execute,
+    rules::{BlockError, check_against_parent, check_body},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Blocks of one signer for one number and slot that are kept unasked: two prove its fault
+/// (E2). Peers may have kept other ones, and a chain may go on behind any of them.
+const MAX_SIBLINGS: u8 = 2;
+
+impl Machine {
+    /// The rules from 8 on, in order. A refused block has changed nothing.
+    pub(super) fn accept(
+        &mut self,
+        now: Now,
+        block: VerifiedBlock,
+        asked: bool,
+        step: &mut Step,
+    ) -> Result<(), BlockError> {
+        let header = block.header();
+        if self.chain.get(&block.id).is_some() {
+            return Err(BlockError::Known(block.id));
+        }
+        let skew = self.genesis.config.consensus.max_skew_ms;
+        let ahead_ms = header.time.get().saturating_sub(now.wall.get());
+        if ahead_ms > skew {
+            return Err(BlockError::Future {
+                time: header.time,
+                ahead_ms,
+                tolerated_ms: skew,
+            });
+        }
+        if !asked && self.chain.siblings(header.number, header.time) >= MAX_SIBLINGS {
+            return Err(BlockError::Rivals {
+                signer: header.coinbase,
+                number: header.number,
+            });
+        }
+        let slot_end = self.schedule().end(self.schedule().slot(header.time));
+        let timely = now.wall.get() <= slot_end.saturating_add(skew);
+        let (block, bytes) = block.into_parts();
+        let applied = self.execute(block)?;
+        self.insert(applied, bytes, timely, step);
+        Ok(())
+    }
+
+    /// Rules 9 to 14: the body against the header, the block against its parent.
+    pub(super) fn execute(&self, block: SealedBlock) -> Result<Arc<Applied>, BlockError> {
+        let header = block.header();
+        check_body(header, block.txn_ids())?;
+        let id = header.hash_parent;
+        let context = self.chain.parent_context(&id, &header.coinbase);
+        let (Some(parent), Some(context)) = (self.chain.get(&id), context) else {
+            return Err(BlockError::Parent(id));
+        };
+        let txns = block.transactions.len();
+        check_against_parent(header, txns, &context, &self.genesis)?;
+        execute(block, &parent.state, &self.genesis).map(Arc::new)
+    }
+
+    /// Adds an executed block, and brings pool and readers along if it is the head.
+    pub(super) fn insert(
+        &mut self,
+        applied: Arc<Applied>,
+        bytes: Bytes,
+        timely: bool,
+        step: &mut Step,
+    ) {
+        step.write.push(Write::Block {
+            applied: Arc::clone(&applied),
+            bytes: bytes.clone(),
+            timely,
+        });
+        if let Some(reorg) = self.chain.insert(applied) {
+            self.follower.head_bytes = Some((self.chain.head().block.id, bytes));
+            self.follow_head(reorg, step);
+        }
+    }
+
+    /// Brings the pool along with the head, and tells readers.
+    pub(super) fn follow_head(&mut self, reorg: Reorg, step: &mut Step) {
+        let dropped = if reorg.reverted.is_empty() {
+            self.settle(&reorg)
+        } else {
+            self.readmit(&reorg, step)
+        };
+        if !dropped.is_empty() {
+            let ids = dropped.iter().map(|(txn, _)| *txn.id()).collect();
+            step.write.push(Write::Dropped(ids));
+        }
+        step.publish.push(Publish::Head { reorg, dropped });
+    }
+}

@@ -1,0 +1,154 @@
+//! What keeps a node from being ready, in words for operators: the one source of `/readyz`,
+//! of warnings in the log, and of the refusal to sign payments on an old head.
+
+use super::{Machine, NodeState, PeerId};
+use crate::{Height, Now, Timestamp};
+use std::collections::BTreeMap;
+
+/// How many blocks a ready node may lack.
+const NEAR_BLOCKS: u64 = 1;
+
+/// Something that keeps a node from being ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// It is not in state r.
+    State(NodeState),
+    /// A peer whose blocks proved good so far claims more than this node has.
+    Behind {
+        /// Own height.
+        height: Height,
+        /// What the peer claims.
+        target: Height,
+    },
+    /// The clocks of more than half of the peers that count differ from this node's in the
+    /// same direction (C2).
+    Clock {
+        /// This node's clock minus the nearest of those peers', in ms.
+        ahead_ms: i64,
+        /// How many peers differ so.
+        peers: usize,
+        /// How many peers count.
+        of: usize,
+    },
+    /// The best block is dated in the future: a clock was wrong when it was made (F4).
+    DatedAhead {
+        /// Number of the block.
+        number: Height,
+        /// When its time has come.
+        until: Timestamp,
+        /// How far that is.
+        ahead_ms: u64,
+    },
+}
+
+impl core::fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::State(state) => write!(f, "the node is {}", state.word()),
+            Self::Behind { height, target } => write!(f, "at block {height} of {target}"),
+            Self::Clock {
+                ahead_ms,
+                peers,
+                of,
+            } => {
+                let side = if *ahead_ms < 0 { "behind" } else { "ahead of" };
+                let ms = ahead_ms.unsigned_abs();
+                write!(
+                    f,
+                    "my clock is {ms} ms {side} those of {peers} of {of} peers: set the clock (NTP)"
+                )
+            }
+            Self::DatedAhead {
+                number, ahead_ms, ..
+            } => {
+                let seconds = ahead_ms.div_ceil(1_000);
+                write!(
+                    f,
+                    "block {number} is dated {seconds} s ahead of this clock, and blocks go on \
+                     when its time has come: set the clock (NTP)"
+                )
+            }
+        }
+    }
+}
+
+/// Clock offsets of connected peers: theirs minus this node's, in ms.
+#[derive(Debug, Default)]
+pub(super) struct ClockOffsets(BTreeMap<PeerId, i64>);
+
+impl ClockOffsets {
+    pub(super) fn set(&mut self, peer: PeerId, offset_ms: i64) {
+        self.0.insert(peer, offset_ms);
+    }
+
+    pub(super) fn forget(&mut self, peer: PeerId) {
+        self.0.remove(&peer);
+    }
+
+    /// A jump of the own clock makes all of them wrong (C4).
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The offsets of these peers.
+    fn of(&self, peers: impl Iterator<Item = PeerId>) -> Vec<i64> {
+        peers
+            .filter_map(|peer| self.0.get(&peer).copied())
+            .collect()
+    }
+}
+
+impl Machine {
+    /// Everything that keeps this node from being ready now.
+    #[must_use]
+    pub fn hindrances(&self, now: Now) -> Vec<Hindrance> {
+        let state = (self.state != NodeState::Ready).then_some(Hindrance::State(self.state));
+        let height = self.chain.height();
+        let target = self.fetcher.credible_claim();
+        let behind = target.get() > height.get().saturating_add(NEAR_BLOCKS);
+        let behind = behind.then_some(Hindrance::Behind { height, target });
+        let found = [state, behind, self.wrong_clock(), self.dated_ahead(now)];
+        found.into_iter().flatten().collect()
+    }
+
+    /// Whether more than half of (connected validators and this node) differ from this
+    /// node's clock by more than max_skew in the same direction (C2). Without a connected
+    /// validator the other peers count.
+    pub(super) fn wrong_clock(&self) -> Option<Hindrance> {
+        let validators = self.clock_offsets.of(self.fetcher.validator_ids());
+        let offsets = if validators.is_empty() {
+            self.clock_offsets.of(self.fetcher.peer_ids())
+        } else {
+            validators
+        };
+        let skew = i64::try_from(self.genesis.config.consensus.max_skew_ms).unwrap_or(i64::MAX);
+        let of = offsets.len();
+        let most = of.saturating_add(1) >> 1;
+        let later: Vec<_> = offsets.iter().filter(|offset| **offset > skew).collect();
+        let earlier: Vec<_> = offsets
+            .iter()
+            .filter(|offset| **offset < skew.saturating_neg())
+            .collect();
+        let (peers, nearest) = if later.len() > earlier.len() {
+            (later.len(), later.into_iter().min())
+        } else {
+            (earlier.len(), earlier.into_iter().max())
+        };
+        (peers > most).then_some(Hindrance::Clock {
+            ahead_ms: nearest.map_or(0, |offset| offset.saturating_neg()),
+            peers,
+            of,
+        })
+    }
+
+    fn dated_ahead(&self, now: Now) -> Option<Hindrance> {
+        let (number, time) = self.chain.newest_time();
+        let skew = self.genesis.config.consensus.max_skew_ms;
+        let ahead_ms = time.get().saturating_sub(now.wall.get());
+        (ahead_ms > skew).then_some(Hindrance::DatedAhead {
+            number,
+            until: time,
+            ahead_ms,
+        })
+    }
+}

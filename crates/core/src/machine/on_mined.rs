@@ -1,0 +1,92 @@
+//! The block in the making: its nonce is found, its id is signed, or it is dropped.
+
+use super::{JobId, Machine, NodeState, Publish, SealMark, Step, Write, produce::Job};
+use crate::{
+    Height, Now, PowNonce,
+    applied::Applied,
+    block::{SealedBlock, SignedHeader, VerifiedBlock, block_id},
+};
+use ccoin_crypto::Signature;
+use std::sync::Arc;
+
+impl Machine {
+    /// A nonce is found: what is about to be signed is persisted first.
+    pub(super) fn on_mined(&mut self, now: Now, job: JobId, nonce: PowNonce, step: &mut Step) {
+        self.drop_stale_job(now, step);
+        let Some(job) = self
+            .job
+            .as_mut()
+            .filter(|open| open.id == job && open.nonce.is_none())
+        else {
+            return;
+        };
+        job.nonce = Some(nonce);
+        let mark = SealMark {
+            slot: job.slot,
+            number: job.header.number,
+        };
+        self.last_sealed = mark;
+        step.write.push(Write::SealMark(mark));
+        step.publish.push(Publish::Sign {
+            job: job.id,
+            message: block_id(&job.mining_hash, nonce).into(),
+        });
+    }
+
+    /// The signature is there: the block joins the chain.
+    pub(super) fn on_signed(&mut self, job: JobId, signature: Signature, step: &mut Step) {
+        let Some(job) = self
+            .job
+            .take_if(|open| open.id == job && open.nonce.is_some())
+        else {
+            return;
+        };
+        let Job {
+            header,
+            mining_hash,
+            transactions,
+            state,
+            changes,
+            nonce,
+            ..
+        } = job;
+        let Some(nonce) = nonce else { return };
+        let id = block_id(&mining_hash, nonce);
+        let signed = SignedHeader {
+            header,
+            nonce,
+            signature,
+        };
+        let block = SealedBlock {
+            id,
+            signed,
+            transactions,
+        };
+        let (block, bytes) = VerifiedBlock::made_here(block).into_parts();
+        let applied = Arc::new(Applied {
+            block,
+            state,
+            changes,
+        });
+        self.insert(applied, bytes, true, step);
+    }
+
+    /// Drops the block in the making when its slot is over, the node ends, or the head has
+    /// moved to a rival: a descendant of the same parent, or a block with more slots behind
+    /// it. Once the key signs, it is too late.
+    pub(super) fn drop_stale_job(&mut self, now: Now, step: &mut Step) {
+        let Some(job) = self.job.as_ref().filter(|job| job.nonce.is_none()) else {
+            return;
+        };
+        let parent = job.header.hash_parent;
+        let head = self.chain.head();
+        let before = job.header.number.checked_sub(1).unwrap_or(Height::ZERO);
+        let rival = head.block.id != parent
+            && (self.chain.canonical_at(before) == Some(parent)
+                || self.chain.slots(&head.block.id) > self.chain.slots(&parent));
+        if rival || self.schedule().slot(now.wall) != job.slot || self.state != NodeState::Ready {
+            step.publish.push(Publish::CancelMining(job.id));
+            self.job = None;
+        }
+    }
+}

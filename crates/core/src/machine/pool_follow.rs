@@ -1,0 +1,115 @@
+//! The pool follows the head: included transactions leave it, reverted ones come back.
+
+use super::{Machine, Publish, Step, Write};
+use crate::{
+    Timestamp, TxId, chain::Reorg, ledger::Draft, pool::PoolError, transaction::VerifiedTransaction,
+};
+use std::collections::BTreeSet;
+
+/// Rounds over the transactions that do not apply yet: some spend what later ones bring.
+const MAX_ROUNDS: usize = 16;
+
+/// A transaction that left the pool without being included, and why.
+type Dropped = (VerifiedTransaction, PoolError);
+
+impl Machine {
+    /// Takes the senders of new blocks out of the pool as far as they got.
+    pub(super) fn settle(&mut self, reorg: &Reorg) -> Vec<Dropped> {
+        if self.pool.is_empty() {
+            return Vec::new();
+        }
+        let included = || {
+            reorg
+                .applied
+                .iter()
+                .flat_map(|block| &block.block.transactions)
+        };
+        let senders: BTreeSet<_> = included().map(VerifiedTransaction::sender).collect();
+        let mut settled = Vec::new();
+        for sender in senders {
+            let account = self.account(&sender);
+            settled.extend(self.pool.settle(&sender, account));
+        }
+        let ids: BTreeSet<_> = included().map(VerifiedTransaction::id).collect();
+        settled.retain(|txn| !ids.contains(txn.id()));
+        let reason = |txn: &VerifiedTransaction| {
+            let account = self.account(&txn.sender());
+            self.pool.judge(account, txn).err()
+        };
+        settled
+            .into_iter()
+            .filter_map(|txn| reason(&txn).map(|reason| (txn, reason)))
+            .collect()
+    }
+
+    /// After a reorg judges all transactions again: first those of the reverted blocks, then
+    /// those that waited, each in its order.
+    pub(super) fn readmit(&mut self, reorg: &Reorg, step: &mut Step) -> Vec<Dropped> {
+        let included: BTreeSet<_> = reorg
+            .applied
+            .iter()
+            .flat_map(|block| block.block.txn_ids())
+            .collect();
+        let mut waiting = Vec::new();
+        for block in reorg.reverted.iter().rev() {
+            let (arrived, txns) = (block.block.header().time, &block.block.transactions);
+            let returned: Vec<_> = txns
+                .iter()
+                .filter(|txn| !included.contains(txn.id()))
+                .cloned()
+                .collect();
+            waiting.extend(returned.iter().map(|txn| (arrived, txn.clone())));
+            if !returned.is_empty() {
+                step.write.push(Write::Transactions {
+                    arrived,
+                    txns: returned.clone(),
+                });
+                step.publish.push(Publish::Queued {
+                    arrived,
+                    txns: returned,
+                    from: None,
+                });
+            }
+        }
+        let queued = core::mem::take(&mut self.pool);
+        let queued = queued.by_arrival().map(|(at, txn)| (at, txn.clone()));
+        waiting.extend(queued.filter(|(_, txn)| !included.contains(txn.id())));
+        self.take_back(waiting)
+    }
+
+    /// Restores transactions that were accepted before; the refused ones and why.
+    fn take_back(&mut self, waiting: Vec<(Timestamp, VerifiedTransaction)>) -> Vec<Dropped> {
+        let jointly_applicable = self.jointly_applicable(&waiting);
+        let mut refused = Vec::new();
+        for (arrived, txn) in waiting {
+            let account = self.account(&txn.sender());
+            let covered = jointly_applicable.contains(txn.id());
+            if let Err(reason) = self.pool.restore(arrived, account, txn.clone(), covered) {
+                refused.push((txn, reason));
+            }
+        }
+        refused
+    }
+
+    /// Those of these transactions that could be in blocks together: some spend what
+    /// others bring, in an order that may have been lost.
+    fn jointly_applicable(&self, waiting: &[(Timestamp, VerifiedTransaction)]) -> BTreeSet<TxId> {
+        let mut draft = Draft::new(self.accounts());
+        let mut applicable = BTreeSet::new();
+        let mut rest: Vec<_> = waiting.iter().map(|(_, txn)| txn).collect();
+        for _ in 0..MAX_ROUNDS {
+            let before = rest.len();
+            rest.retain(|txn| {
+                let applied = draft.apply(txn).is_ok();
+                if applied {
+                    applicable.insert(*txn.id());
+                }
+                !applied
+            });
+            if rest.is_empty() || rest.len() == before {
+                break;
+            }
+        }
+        applicable
+    }
+}

@@ -1,0 +1,45 @@
+//! A machine brought up to date from this node's own logs.
+
+use super::Machine;
+use crate::{
+    Now, Timestamp, block::SealedBlock, pool::PoolError, rules::BlockError,
+    transaction::VerifiedTransaction,
+};
+
+impl Machine {
+    /// Takes a block from this node's own log. It is executed and its roots are compared
+    /// again; its signatures are not.
+    ///
+    /// # Errors
+    /// [`BlockError`] if it does not fit: the log is not this chain's.
+    pub fn replay(&mut self, block: SealedBlock) -> Result<(), BlockError> {
+        let applied = self.execute(block)?;
+        self.chain.insert(applied);
+        Ok(())
+    }
+
+    /// Restores pending transactions after replay. Included or superseded ones are skipped;
+    /// blocks dated after `now` by a wrong clock do not count as included. Transactions whose
+    /// sender cannot pay *on this head* are kept: the head may differ from the one before
+    /// the crash, and the next reorg judges them again.
+    pub fn requeue(&mut self, now: Now, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
+        let early = match self.is_alone() {
+            true => None,
+            false => self.chain.cap_head_time(self.latest(now)),
+        };
+        let reverted = early.map(|reorg| reorg.reverted).unwrap_or_default();
+        let reverted = reverted.iter().rev().flat_map(|block| {
+            let arrived = block.block.header().time;
+            let txns = block.block.transactions.iter();
+            txns.map(move |txn| (arrived, txn.clone()))
+        });
+        // The pool log holds what was accepted after those blocks were reverted.
+        for (arrived, txn) in waiting.into_iter().chain(reverted) {
+            let account = self.account(&txn.sender());
+            let restored = self.pool.restore(arrived, account, txn.clone(), false);
+            if matches!(restored, Err(PoolError::Funds { .. })) {
+                let _ = self.pool.restore(arrived, account, txn, true);
+            }
+        }
+    }
+}

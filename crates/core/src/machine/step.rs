@@ -1,0 +1,165 @@
+//! Everything that the machine can ask for, in the three kinds that keep what is visible
+//! behind what is durable.
+//!
+//! The shell carries out `ask` at once. It brings `write` to disk and only then shows
+//! `publish`, in order. A vote or an answer that leaves before its fsync cannot be written
+//! down here.
+
+use super::{Fault, JobId, NodeState, PeerId, SealMark, Ticket};
+use crate::{
+    Height, Timestamp, TxId,
+    applied::Applied,
+    chain::Reorg,
+    message::BlockRequest,
+    pool::{Accepted, PoolError},
+    transaction::VerifiedTransaction,
+};
+use bytes::Bytes;
+use ccoin_crypto::Hash;
+use std::sync::Arc;
+
+/// What one input leads to.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Reveals nothing that the disk does not hold: carried out at once.
+    pub ask: Vec<Ask>,
+    /// Goes to disk, in order.
+    pub write: Vec<Write>,
+    /// Becomes visible, in order, once all of `write` is on disk.
+    pub publish: Vec<Publish>,
+}
+
+/// A question, a complaint, or a line for the operator.
+#[derive(Debug)]
+pub enum Ask {
+    /// Ask a peer for blocks.
+    Blocks {
+        /// The peer.
+        peer: PeerId,
+        /// Which blocks.
+        request: BlockRequest,
+    },
+    /// Ask all peers for their heights.
+    Heights,
+    /// A peer has broken a rule: end its connection. The machine counts it as left.
+    Penalize {
+        /// The peer.
+        peer: PeerId,
+        /// The rule.
+        fault: Fault,
+    },
+    /// A peer owes an answer for a minute: end its connection, without penalty. The
+    /// machine counts it as left.
+    Disconnect {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// The branch of a peer leaves this node's below the window.
+    BranchTooOld {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// How far catching up has got.
+    Progress {
+        /// Own height.
+        height: Height,
+        /// The greatest height that a peer claims.
+        target: Height,
+    },
+}
+
+/// A record for the disk.
+#[derive(Debug)]
+pub enum Write {
+    /// Accepted transactions, into the pool log.
+    Transactions {
+        /// When they arrived.
+        arrived: Timestamp,
+        /// The transactions.
+        txns: Vec<VerifiedTransaction>,
+    },
+    /// Transactions that can never be included, into the pool log: a restart must not
+    /// bring back what was reported as dropped.
+    Dropped(Vec<TxId>),
+    /// What the key is about to sign, beside the key.
+    SealMark(SealMark),
+    /// An executed block, into the block log.
+    Block {
+        /// The block and what it does.
+        applied: Arc<Applied>,
+        /// Its canonical encoding.
+        bytes: Bytes,
+        /// Whether it came in time; fork choice needs that again after a restart.
+        timely: bool,
+    },
+}
+
+/// What users, peers, the miner and the key may see now.
+#[derive(Debug)]
+pub enum Publish {
+    /// The answer to a submission.
+    Reply {
+        /// Of [`Input::Submit`](super::Input::Submit).
+        ticket: Ticket,
+        /// One per transaction, in its order.
+        results: Vec<Result<Accepted, PoolError>>,
+    },
+    /// Transactions that wait now, behind a gap or not.
+    Queued {
+        /// When they arrived.
+        arrived: Timestamp,
+        /// The transactions.
+        txns: Vec<VerifiedTransaction>,
+        /// The peer that sent them; `None`: a user, or a reverted block.
+        from: Option<PeerId>,
+    },
+    /// Waiting transactions that no gap holds back any more, for the peers. It may name
+    /// some again.
+    GossipTransactions(Vec<TxId>),
+    /// The head, for all peers but one.
+    AnnounceBlock {
+        /// The block.
+        applied: Arc<Applied>,
+        /// Its canonical encoding.
+        bytes: Bytes,
+        /// The peer that sent it.
+        except: Option<PeerId>,
+    },
+    /// The own height, for one peer.
+    SendHeights {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// Look for a nonce.
+    Mine {
+        /// Comes back in [`Input::Mined`](super::Input::Mined).
+        job: JobId,
+        /// What the nonce is appended to.
+        mining_hash: Hash,
+        /// Zero hex digits wanted.
+        difficulty: u8,
+    },
+    /// Stop looking.
+    CancelMining(JobId),
+    /// Sign a block id with the node's key.
+    Sign {
+        /// Comes back in [`Input::Signed`](super::Input::Signed).
+        job: JobId,
+        /// The block id.
+        message: Hash,
+    },
+    /// The head has changed.
+    Head {
+        /// Blocks reverted and applied.
+        reorg: Reorg,
+        /// Transactions that can never be included, and why.
+        dropped: Vec<(VerifiedTransaction, PoolError)>,
+    },
+    /// The node's state has changed.
+    State {
+        /// What it was.
+        from: NodeState,
+        /// What it is.
+        to: NodeState,
+    },
+}

@@ -1,0 +1,220 @@
+//! A node's wiring: every part is spawned here, in the order in which they need each other,
+//! and ended in the reverse order.
+
+use crate::{
+    NodeError, PeerSetup,
+    chain_thread::{self, ChainHandle, ChainThread, Event},
+    checkpoints::Checkpoints,
+    commit_batch::WAITING_COMMITS,
+    commit_thread::CommitThread,
+    handle::NodeHandle,
+    indexer::Indexer,
+    miner::Miner,
+    peers::{self, PeerParts, Registered, outbound::Outbound},
+    reader::ChainReader,
+    recovery::{ChainPaths, Recovered},
+    threads::{Ending, Threads},
+    verifier::VerifierPool,
+    view::Recent,
+};
+use ccoin_core::{
+    Height,
+    genesis::Genesis,
+    machine::{Input, PlaceholderText, SealMark, Start},
+};
+use ccoin_crypto::SecretKey;
+use ccoin_p2p::ChainStatus;
+use ccoin_storage::{ChainLock, VoteFile};
+use std::sync::{Arc, mpsc};
+use tokio::sync::{Mutex, mpsc as tokio_mpsc, watch};
+
+/// What a node is made from.
+pub struct NodeSetup {
+    /// Where its chain lies.
+    pub chain: ChainPaths,
+    /// One process per data directory.
+    pub lock: ChainLock,
+    /// The rules.
+    pub genesis: Genesis,
+    /// The account's key.
+    pub key: Arc<SecretKey>,
+    /// Of a validator; a basic node never seals.
+    pub votes: Option<VoteFile>,
+    /// `client.block_data`.
+    pub block_data: Option<String>,
+    /// Unpredictable bytes for placeholder texts.
+    pub seeds: [[u8; 32]; 2],
+    /// Throw the index away and build it again.
+    pub reindex: bool,
+    /// How it meets others; `None`: it does not.
+    pub peers: Option<PeerSetup>,
+}
+
+/// A running node.
+pub struct Node {
+    handle: NodeHandle,
+    threads: Threads,
+    ended: tokio_mpsc::Receiver<()>,
+    registered: Option<Registered>,
+    _lock: ChainLock,
+}
+
+impl Node {
+    /// Opens the chain, brings the machine up to date and starts all parts.
+    ///
+    /// # Errors
+    /// [`NodeError`] if storage is damaged or a thread cannot start.
+    pub fn start(setup: NodeSetup) -> Result<Self, NodeError> {
+        let start = machine_start(&setup);
+        let validator = start.miner.is_some();
+        let genesis = Arc::clone(&start.genesis);
+        let recovered = Recovered::open(&setup.chain, &start)?;
+        let (view, watched) = watch::channel(Arc::new(recovered.first_view()));
+        let tx_tracker = Arc::new(recovered.tx_tracker(&watched.borrow()));
+        let (mut threads, ended) = Threads::new();
+        let (chain, inbox) = chain_thread::queues();
+        let (commits, committed) = mpsc::sync_channel(WAITING_COMMITS);
+
+        let verifiers = VerifierPool::spawn(&genesis)?;
+        let log = recovered.blocks.reader();
+        let index = Indexer::spawn(
+            &mut threads,
+            &setup.chain.index,
+            setup.reindex,
+            (log.clone(), Arc::clone(&genesis), watched.clone()),
+        )?;
+        let reader = ChainReader {
+            genesis: Arc::clone(&genesis),
+            view: watched.clone(),
+            tx_tracker: Arc::clone(&tx_tracker),
+            index,
+            log,
+        };
+        let miner = match validator {
+            true => Some(Miner::spawn(&mut threads, &setup.key, chain.clone())?),
+            false => None,
+        };
+        let (local, told) = watch::channel(ChainStatus {
+            network_id: genesis.config.network_id,
+            genesis_id: genesis.id,
+            height: watched.borrow().height(),
+            final_number: Height::GENESIS,
+        });
+        let gossip = peers::open_gossip(&setup.chain.root, &genesis, &setup.key);
+        let parts = PeerParts {
+            genesis: Arc::clone(&genesis),
+            key: Arc::clone(&setup.key),
+            validator,
+            local: told,
+            verifiers: verifiers.clone(),
+            reader: reader.clone(),
+            gossip: gossip.clone(),
+            chain: chain.clone(),
+        };
+        let met = setup.peers.as_ref();
+        let met = met.map(|peers| peers::spawn(peers, &setup.chain.root, parts));
+        let (network, registered) = met.transpose()?.unzip();
+        let outbound = Arc::new(Outbound {
+            network: network.clone(),
+            gossip,
+            local,
+        });
+        let recent = Arc::clone(&watched.borrow().recent);
+        CommitThread {
+            genesis: Arc::clone(&genesis),
+            blocks: recovered.blocks,
+            pool: recovered.pool,
+            votes: setup.votes,
+            miner,
+            tx_tracker,
+            view,
+            checkpoints: Checkpoints::new(setup.chain.state.clone(), recovered.replayed_from),
+            positions: recovered.positions,
+            leader: None,
+            recent_bytes: recent.iter().map(Recent::transaction_bytes).sum(),
+            outbound: Arc::clone(&outbound),
+        }
+        .spawn(&mut threads, committed)?;
+        ChainThread {
+            machine: recovered.machine,
+            inbox,
+            commits,
+            outbound,
+        }
+        .spawn(&mut threads)?;
+        let handle = NodeHandle {
+            wallet: Arc::new(Mutex::new(wallet_text(&genesis, setup.seeds[1]))),
+            genesis,
+            key: setup.key,
+            chain,
+            verifiers,
+            view: watched,
+            reader,
+            validator,
+            network,
+        };
+        Ok(Self {
+            handle,
+            threads,
+            ended,
+            registered: registered.flatten(),
+            _lock: setup.lock,
+        })
+    }
+
+    /// The callers' end.
+    #[must_use]
+    pub fn handle(&self) -> &NodeHandle {
+        &self.handle
+    }
+
+    /// Returns when a thread has ended that should not have; [`Node::stop`] then tells why.
+    pub async fn failed(&mut self) {
+        let _ = self.ended.recv().await;
+    }
+
+    /// Takes leave of the discovery service and of all peers.
+    pub async fn leave(&mut self) {
+        if let Some(registered) = self.registered.take() {
+            registered.end().await;
+        }
+        if let Some(network) = &self.handle.network {
+            network.stop().await;
+        }
+    }
+
+    /// Ends the node: nothing new is made, everything accepted is on disk.
+    ///
+    /// # Errors
+    /// What made a thread end early.
+    pub fn stop(self) -> Ending {
+        let ChainHandle { events, .. } = &self.handle.chain;
+        let _ = events.blocking_send(Event::Input(Box::new(Input::Stop)));
+        drop(self.handle);
+        self.threads.join()
+    }
+}
+
+/// What the machine starts from, but for a checkpoint.
+fn machine_start(setup: &NodeSetup) -> Start {
+    let genesis = Arc::new(setup.genesis.clone());
+    let votes = setup.votes.as_ref();
+    let mark = votes.and_then(|votes| votes.record(&genesis.id));
+    let placeholder = genesis.config.block_mining.placeholder_data.as_ref();
+    Start {
+        checkpoint: None,
+        miner: votes.map(|_| setup.key.public_key().address()),
+        last_sealed: mark.map_or_else(SealMark::default, |record| SealMark {
+            slot: record.last_sealed_slot,
+            number: Height::new(record.last_sealed_number).unwrap_or(Height::MAX),
+        }),
+        block_text: PlaceholderText::new(setup.block_data.clone(), placeholder, setup.seeds[0]),
+        genesis,
+    }
+}
+
+/// The text of payments without data.
+fn wallet_text(genesis: &Genesis, seed: [u8; 32]) -> PlaceholderText {
+    let placeholder = genesis.config.transaction.placeholder_data.as_ref();
+    PlaceholderText::new(None, placeholder, seed)
+}

@@ -1,0 +1,239 @@
+//! One peer: its frames one after another, each handled before the next is read, so a peer
+//! that sends more than this node can verify has to wait. Transactions and requests wait
+//! beside the rest: blocks overtake them.
+
+use super::{PeerContext, tx_gossip::feed, tx_inbound::take_transactions, verify::CheckError};
+use bytes::Bytes;
+use ccoin_core::{
+    Height,
+    block::Block,
+    gossip::Gossip,
+    machine::{Input, PeerId},
+    message::{BlockAnswer, BlockRequest, ByeReason, Header, Message},
+};
+use ccoin_crypto::PublicKey;
+use ccoin_p2p::{Connection, Frame};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Messages of transactions that wait to be verified: few, so that the peer waits and
+/// tells its other peers first.
+const WAITING_TXNS: usize = 2;
+
+/// Requests that wait for the answer before: an honest peer has one in flight.
+const WAITING_REQUESTS: usize = 1;
+
+/// Why a conversation ends.
+pub(super) enum End {
+    /// The peer has broken a rule.
+    Fault(ByeReason, String),
+    /// The node is ending.
+    Stopping,
+}
+
+struct PeerTask {
+    context: Arc<PeerContext>,
+    peer: PeerId,
+    /// The height that the peer tells.
+    claimed: watch::Sender<Height>,
+}
+
+/// Talks to a peer until one of both ends it.
+pub(super) async fn run(context: Arc<PeerContext>, mut connection: Connection) {
+    let (peer, hello) = (connection.id, &connection.hello);
+    context.peer_store.met(&connection);
+    let same_chain = hello.genesis_id == context.genesis.id;
+    let joined = Gossip::joined(peer, hello, &context.genesis);
+    context.learn(core::slice::from_ref(&hello.public_key), peer);
+    context.send_keys(peer);
+    let (claimed, claims) = watch::channel(hello.height);
+    let task = PeerTask {
+        context: Arc::clone(&context),
+        peer,
+        claimed,
+    };
+    if !context.chain.input(joined).await {
+        return;
+    }
+    let (txns, waiting_txns) = mpsc::channel(WAITING_TXNS);
+    let (requests, waiting_requests) = mpsc::channel(WAITING_REQUESTS);
+    let talk = async {
+        while let Some(Frame { header, body }) = connection.frames.recv().await {
+            if &header == b"TXN" {
+                txns.send(body).await.map_err(|_| End::Stopping)?;
+                continue;
+            }
+            if let Some(request) = task.handle_frame(header, body).await? {
+                requests.send(request).await.map_err(|_| End::Stopping)?;
+            }
+        }
+        Ok(())
+    };
+    let feed = async {
+        if same_chain {
+            feed(Arc::clone(&context), peer, claims).await;
+        }
+        core::future::pending::<()>().await;
+    };
+    let ended = tokio::select! {
+        ended = talk => ended,
+        Err(end) = take_transactions(&context, peer, waiting_txns) => Err(end),
+        () = serve(&context, peer, waiting_requests) => Ok(()),
+        () = feed => Ok(()),
+    };
+    if let Err(End::Fault(reason, text)) = ended {
+        context.network.ban(peer, reason, &text);
+    }
+    context.gossip.lock().on_peer_left(peer);
+    context.chain.input(Input::PeerLeft { peer }).await;
+}
+
+/// Answers requests for blocks, one after another, as fast as the peer reads.
+async fn serve(
+    context: &Arc<PeerContext>,
+    peer: PeerId,
+    mut waiting: mpsc::Receiver<BlockRequest>,
+) {
+    while let Some(request) = waiting.recv().await {
+        let keys = context.gossip.lock().keys.all();
+        let answer = context.reader.serve(request, keys).await;
+        let frame = Message::Blocks(answer).frame();
+        context.network.send_when_room(peer, frame.into()).await;
+    }
+}
+
+impl PeerContext {
+    /// Takes keys of miners, and tells all peers but the sender of the new ones.
+    fn learn(&self, keys: &[PublicKey], sender: PeerId) {
+        let (new, all) = {
+            let mut gossip = self.gossip.lock();
+            (gossip.learn(keys), gossip.keys.all())
+        };
+        if !new.is_empty() {
+            self.key_store.save(&all);
+            let frame = Message::Keys(new).frame();
+            self.network.broadcast(frame.into(), Some(sender));
+        }
+    }
+
+    fn send_keys(&self, peer: PeerId) {
+        let all = Message::Keys(self.gossip.lock().keys.all());
+        self.network.send(peer, all.frame().into());
+    }
+}
+
+impl PeerTask {
+    async fn input(&self, input: Input) -> Result<(), End> {
+        let taken = self.context.chain.input(input).await;
+        taken.then_some(()).ok_or(End::Stopping)
+    }
+
+    /// Does what a frame asks for; a request for blocks is given back.
+    async fn handle_frame(&self, header: Header, body: Bytes) -> Result<Option<BlockRequest>, End> {
+        if &header == b"BLK" {
+            self.block(body).await?;
+            return Ok(None);
+        }
+        if &header == b"ABL" && !self.context.gossip.lock().take_asked(self.peer) {
+            return Ok(None);
+        }
+        match Message::decode(header, &body).map_err(CheckError::from)? {
+            Message::Keys(keys) => self.keys(&keys).await?,
+            Message::Heights(heights) => self.height(heights.height).await?,
+            Message::Blocks(answer) => self.blocks(answer).await?,
+            Message::AskBlocks(request) => return Ok(Some(request)),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    async fn height(&self, height: Height) -> Result<(), End> {
+        self.claimed.send_replace(height);
+        let peer = self.peer;
+        self.input(Input::Heights { peer, height }).await
+    }
+
+    async fn block(&self, body: Bytes) -> Result<(), End> {
+        let (context, peer) = (&self.context, self.peer);
+        let Some(signed) = Block::peek(&body) else {
+            // The check says what is wrong with it.
+            return self.check_block(body).await;
+        };
+        let (id, height) = (signed.id(&context.genesis.id), signed.header.number);
+        self.claimed.send_replace(height);
+        let (own, canonical) = {
+            let view = context.reader.view.borrow();
+            (view.height(), view.by_id(&id).is_some())
+        };
+        let known = context
+            .gossip
+            .lock()
+            .on_announced(peer, (height, id), own, canonical);
+        match known {
+            Some(input) => self.input(input).await,
+            None => self.check_block(body).await,
+        }
+    }
+
+    async fn check_block(&self, body: Bytes) -> Result<(), End> {
+        let (context, peer) = (&self.context, self.peer);
+        match context.checker.block(body.clone()).await {
+            Ok(block) => {
+                context.gossip.lock().on_checked(block.id);
+                self.input(Input::Block { peer, block }).await
+            }
+            Err(CheckError::Key(miner)) => {
+                tracing::debug!("block of {miner} waits for its key");
+                context.gossip.lock().park(peer, miner, body);
+                self.ask_keys();
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn blocks(&self, answer: BlockAnswer) -> Result<(), End> {
+        self.context.learn(&answer.keys, self.peer);
+        let (peer, more) = (self.peer, answer.more == 1);
+        let (blocks, more) = match self.context.checker.blocks(answer).await {
+            Ok(blocks) => (blocks, more),
+            Err(CheckError::Key(miner)) => {
+                // A peer that has lost the key is not to blame: others have it.
+                tracing::debug!("blocks of {miner} came without its key");
+                self.ask_keys();
+                (Vec::new(), false)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.input(Input::Blocks { peer, blocks, more }).await
+    }
+
+    fn ask_keys(&self) {
+        let ask = Message::Keys(Vec::new()).frame();
+        self.context.network.send(self.peer, ask.into());
+    }
+
+    async fn keys(&self, keys: &[PublicKey]) -> Result<(), End> {
+        if keys.is_empty() {
+            self.context.send_keys(self.peer);
+            return Ok(());
+        }
+        self.context.learn(keys, self.peer);
+        let parked = self.context.gossip.lock().unpark(self.peer);
+        for body in parked {
+            self.block(body).await?;
+        }
+        Ok(())
+    }
+}
+
+impl From<CheckError> for End {
+    fn from(error: CheckError) -> Self {
+        let reason = match &error {
+            CheckError::Stopping => return Self::Stopping,
+            CheckError::Message(_) | CheckError::Key(_) => ByeReason::Malformed,
+            CheckError::Block(_) | CheckError::Transaction(_) => ByeReason::Invalid,
+        };
+        Self::Fault(reason, error.to_string())
+    }
+}

@@ -1,0 +1,290 @@
+//! Reads: from memory where the view or the transaction tracker knows, else from index and
+//! log, never through the chain thread.
+
+use crate::{
+    indexer::{IndexBehind, IndexHandle},
+    tx_status::{TxStatus, TxTracker},
+    view::View,
+};
+use bytes::Bytes;
+use ccoin_core::{
+    Address, BlockId, Height, TxId,
+    block::{Block, SealedBlock},
+    genesis::Genesis,
+    gossip::serve::{self, Canonical, Start},
+    ledger::Account,
+    message::{BlockAnswer, BlockRequest},
+    transaction::{Transaction, VerifiedTransaction},
+};
+use ccoin_crypto::PublicKey;
+use ccoin_storage::{IndexError, LogReader, Position, StorageError};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Accounts that one page may look at to find those that existed at a height.
+const PAGE_SCAN: usize = 100_000;
+
+/// Why a read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Try again soon.
+    #[error(transparent)]
+    Behind(#[from] IndexBehind),
+    /// The index is damaged.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The log holds something else than the index says.
+    #[error("the record at {0} is not what the index says: run cnode --reindex")]
+    Mismatch(u64),
+}
+
+/// One page of accounts as of a block.
+pub type AccountsPage = (Vec<(Address, Account)>, Option<Address>);
+
+/// Start of an answer, encoded blocks, height of the head.
+type Found = ((Height, BlockId), Vec<Bytes>, Height);
+
+/// Reads of one node.
+#[derive(Clone)]
+pub struct ChainReader {
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) view: watch::Receiver<Arc<View>>,
+    pub(crate) tx_tracker: Arc<TxTracker>,
+    pub(crate) index: IndexHandle,
+    pub(crate) log: LogReader,
+}
+
+impl ChainReader {
+    /// The block with this number on the head's branch.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it is not in memory and storage does not answer.
+    pub async fn block(&self, number: Height) -> Result<Option<SealedBlock>, ReadError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.at(number) {
+            return Ok(Some(recent.applied.block.clone()));
+        }
+        if number == Height::GENESIS {
+            return Ok(Some(self.genesis.applied().block));
+        }
+        if number > view.height() || number == Height::ZERO {
+            return Ok(None);
+        }
+        let found = self
+            .index
+            .ask(number, move |index| index.block_at(number))
+            .await??;
+        match found {
+            Some((id, position)) => self.read_block(position, &id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Number of a block of the head's branch.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it is not in memory and storage does not answer.
+    pub async fn height_of(&self, id: BlockId) -> Result<Option<Height>, ReadError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.by_id(&id) {
+            return Ok(Some(recent.header().number));
+        }
+        let settled = settled(&view);
+        Ok(self
+            .index
+            .ask(settled, move |index| index.height_of(&id))
+            .await??)
+    }
+
+    /// A transaction and what became of it.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it is not in memory and storage does not answer.
+    pub async fn transaction(
+        &self,
+        id: TxId,
+    ) -> Result<Option<(VerifiedTransaction, TxStatus)>, ReadError> {
+        if let Some(known) = self.tx_tracker.status(&id) {
+            return Ok(Some(known));
+        }
+        let settled = settled(&self.view.borrow());
+        let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
+            let Some(found) = index.txn(&id)? else {
+                return Ok(None);
+            };
+            Ok(index
+                .block_at(found.height)?
+                .map(|(block, _)| (found, block)))
+        };
+        let Some((found, block)) = self.index.ask(settled, find).await?? else {
+            return Ok(None);
+        };
+        let bytes = self
+            .log_read(move |log| log.read_range(found.position, found.offset, found.length))
+            .await?;
+        let max_data = self.genesis.config.transaction.max_data_bytes as usize;
+        let txn = Transaction::decode(&bytes, max_data)
+            .map(|txn| VerifiedTransaction::already_verified(txn, &self.genesis.id))
+            .ok()
+            .filter(|txn| *txn.id() == id)
+            .ok_or(ReadError::Mismatch(found.position.0))?;
+        let status = TxStatus::Included {
+            height: found.height,
+            block,
+            index: found.index as usize,
+        };
+        Ok(Some((txn, status)))
+    }
+
+    /// An account as of a block of the head's branch; zeros if it did not exist.
+    /// `None` if there is no such block.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it is not in memory and storage does not answer.
+    pub async fn account(
+        &self,
+        address: Address,
+        at: Height,
+    ) -> Result<Option<Account>, ReadError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.at(at) {
+            return Ok(Some(recent.applied.state.account(&address)));
+        }
+        if at > view.height() || at == Height::ZERO {
+            return Ok(None);
+        }
+        let found = self
+            .index
+            .ask(at, move |index| index.account_at(&address, at))
+            .await??;
+        let value = found.map_or_else(Default::default, |(_, value)| value);
+        Account::from_value(value)
+            .map(Some)
+            .ok_or(ReadError::Mismatch(0))
+    }
+
+    /// Accounts as of a block in address order, at most `limit`, after an address.
+    ///
+    /// # Errors
+    /// [`ReadError`] if storage does not answer.
+    pub async fn accounts(
+        &self,
+        at: Height,
+        after: Option<Address>,
+        limit: usize,
+    ) -> Result<AccountsPage, ReadError> {
+        let page = self.index.ask(at, move |index| {
+            index.accounts_page(at, after, limit, PAGE_SCAN)
+        });
+        let (rows, next) = page.await??;
+        let account =
+            |(address, value)| Account::from_value(value).map(|account| (address, account));
+        let rows: Option<Vec<_>> = rows.into_iter().map(account).collect();
+        Ok((rows.ok_or(ReadError::Mismatch(0))?, next))
+    }
+
+    /// The answer to a request of a peer for blocks. There is always one, because the peer
+    /// waits for it: without blocks if storage does not answer.
+    pub(crate) async fn serve(&self, request: BlockRequest, keys: Vec<PublicKey>) -> BlockAnswer {
+        let found = self.find_blocks(request).await.unwrap_or_else(|error| {
+            // The peer turns to others; the index catches up or the node ends.
+            tracing::warn!("cannot answer a peer's request for blocks: {error}");
+            None
+        });
+        let nothing = || ((Height::ZERO, BlockId::ZERO), Vec::new(), Height::ZERO);
+        let (start, blocks, height) = found.unwrap_or_else(nothing);
+        serve::answer(start, blocks, height, &self.genesis.id, keys)
+    }
+
+    /// Start of an answer, its encoded blocks, and the height when they were chosen.
+    async fn find_blocks(&self, request: BlockRequest) -> Result<Option<Found>, ReadError> {
+        let view = Arc::clone(&self.view.borrow());
+        let in_memory = |number: Height| match view.at(number) {
+            Some(recent) => Canonical::Block(recent.id()),
+            None if number > settled(&view) => Canonical::Absent,
+            None => Canonical::InStorage,
+        };
+        let start = match serve::find_start(&request.locator, in_memory) {
+            Start::Behind(number, id) => (number, id),
+            Start::Nowhere => return Ok(None),
+            Start::AskStorage(pairs) => match self.find_stored(pairs, settled(&view)).await? {
+                Some(start) => start,
+                None => return Ok(None),
+            },
+        };
+        let numbers = serve::numbers(start.0, view.height(), &request);
+        let (recent, older): (Vec<_>, Vec<_>) =
+            numbers.partition(|number| view.at(*number).is_some());
+        let mut positions = Vec::new();
+        if !older.is_empty() {
+            let find = move |index: &mut ccoin_storage::Index| -> Result<Vec<_>, IndexError> {
+                let found = older.into_iter().map(|number| index.block_at(number));
+                found.collect::<Result<Vec<_>, _>>()
+            };
+            let found = self.index.ask(settled(&view), find).await??;
+            positions.extend(found.into_iter().map_while(|found| found.map(|(_, at)| at)));
+        }
+        let recent = recent.into_iter().filter_map(|number| view.at(number));
+        positions.extend(recent.map(|recent| recent.position));
+        let read = move |log: &LogReader| {
+            let blocks = positions.into_iter().map(|position| log.read(position));
+            serve::take_blocks(blocks.map(|read| read.map(|(_, bytes)| bytes.into())))
+        };
+        let blocks = self.log_read(read).await?;
+        Ok(Some((start, blocks, view.height())))
+    }
+
+    /// The first of these blocks that is on the head's branch, asked of the index.
+    async fn find_stored(
+        &self,
+        pairs: Vec<(Height, BlockId)>,
+        settled: Height,
+    ) -> Result<Option<(Height, BlockId)>, ReadError> {
+        let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
+            let mut failure = None;
+            let start = serve::find_start(&pairs, |number| match index.block_at(number) {
+                Ok(Some((id, _))) if number <= settled => Canonical::Block(id),
+                Ok(_) => Canonical::Absent,
+                Err(error) => {
+                    failure.get_or_insert(error);
+                    Canonical::Absent
+                }
+            });
+            match (failure, start) {
+                (Some(error), _) => Err(error),
+                (None, Start::Behind(number, id)) => Ok(Some((number, id))),
+                (None, _) => Ok(None),
+            }
+        };
+        Ok(self.index.ask(settled, find).await??)
+    }
+
+    async fn read_block(&self, position: Position, id: &BlockId) -> Result<SealedBlock, ReadError> {
+        let (_, bytes) = self.log_read(move |log| log.read(position)).await?;
+        Block::decode(&bytes)
+            .map(|block| SealedBlock::already_verified(block, &self.genesis.id))
+            .ok()
+            .filter(|block| block.id == *id)
+            .ok_or(ReadError::Mismatch(position.0))
+    }
+
+    async fn log_read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&LogReader) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let log = self.log.clone();
+        let read = tokio::task::spawn_blocking(move || read(&log)).await;
+        Ok(read.map_err(|_| IndexBehind)??)
+    }
+}
+
+/// The highest block that memory does not hold any more: the index must.
+fn settled(view: &View) -> Height {
+    let first = view.recent.front().map(|oldest| oldest.header().number);
+    first
+        .and_then(|first| first.checked_sub(1))
+        .unwrap_or(Height::ZERO)
+}

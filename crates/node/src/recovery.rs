@@ -1,0 +1,332 @@
+//! What is on disk, opened: the machine brought up to date from the log, with its
+//! roots checked, and the files ready for writing.
+
+use crate::{
+    checkpoints::{self, Restored},
+    clock,
+    commit_batch::kind,
+    commit_thread::RECENT_LEAST,
+    error::NodeError,
+    tx_status::TxTracker,
+    view::{QueueSize, Recent, View},
+};
+use ccoin_core::{
+    BlockId, Height, Timestamp,
+    applied::Applied,
+    block::{Block, SealedBlock},
+    genesis::Genesis,
+    machine::{Hindrance, Machine, NodeState, Start},
+    rules::BlockError,
+    transaction::{Transaction, VerifiedTransaction},
+};
+use ccoin_storage::{BlockLog, PoolLog, Position, load_newest};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The parts of a `chain` directory.
+#[derive(Clone, Debug)]
+pub struct ChainPaths {
+    /// The directory itself.
+    pub root: PathBuf,
+    /// The block log: the truth.
+    pub blocks: PathBuf,
+    /// The pool log: accepted transactions that wait.
+    pub pool: PathBuf,
+    /// Checkpoints: derived.
+    pub state: PathBuf,
+    /// The index: derived.
+    pub index: PathBuf,
+}
+
+impl ChainPaths {
+    /// The parts of the chain in `root`.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            blocks: root.join("blocks"),
+            pool: root.join("pool"),
+            state: root.join("state"),
+            index: root.join("index"),
+            root,
+        }
+    }
+
+    /// Whether there is a chain.
+    ///
+    /// # Errors
+    /// [`NodeError::File`] if the directory cannot be looked at.
+    pub fn exist(&self) -> Result<bool, NodeError> {
+        self.blocks
+            .try_exists()
+            .map_err(|source| NodeError::file(&self.blocks, source))
+    }
+
+    /// Writes the chain of a new network: block 1 alone. It appears whole or not at all.
+    ///
+    /// # Errors
+    /// [`NodeError`] if there is one already or it cannot be written.
+    pub fn create(&self, genesis: &Genesis) -> Result<(), NodeError> {
+        let unfinished = self.root.join("blocks.new");
+        let io = |source| NodeError::file(&unfinished, source);
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let mut blocks = BlockLog::create(&unfinished)?;
+        blocks.append(kind::GENESIS, &[&genesis.encode()])?;
+        blocks.sync()?;
+        fs::rename(&unfinished, &self.blocks).map_err(io)?;
+        fs::File::open(&self.root)
+            .and_then(|root| root.sync_all())
+            .map_err(io)
+    }
+
+    /// Throws the chain away, the truth first, so that no half of it is ever taken for one.
+    ///
+    /// # Errors
+    /// [`NodeError::File`] names what is left.
+    pub fn remove(&self) -> Result<(), NodeError> {
+        for part in [&self.blocks, &self.pool, &self.state, &self.index] {
+            match fs::remove_dir_all(part) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(NodeError::file(part, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads block 1; changes nothing.
+    ///
+    /// # Errors
+    /// [`NodeError`] if what is there is not a chain.
+    pub fn genesis(&self) -> Result<Genesis, NodeError> {
+        let (record, bytes) = BlockLog::first_record(&self.blocks)?;
+        if record != kind::GENESIS {
+            let reason = "the first record is not a genesis block".to_owned();
+            return Err(damaged(&self.blocks, Position::START, reason));
+        }
+        Ok(Genesis::decode(&bytes)?)
+    }
+}
+
+/// Everything a start has found.
+pub(crate) struct Recovered {
+    pub(crate) blocks: BlockLog,
+    pub(crate) pool: PoolLog,
+    pub(crate) machine: Machine,
+    /// Waiting transactions, in the order of their arrival.
+    pub(crate) waiting: Vec<(Timestamp, VerifiedTransaction)>,
+    /// Records of the blocks that the machine has in its window.
+    pub(crate) positions: BTreeMap<(Height, BlockId), Position>,
+    /// Record of the block where the replay began.
+    pub(crate) replayed_from: Position,
+}
+
+impl Recovered {
+    /// Opens the chain of `start.genesis`. Derived data that is not sound is passed
+    /// over; a damaged log is an error.
+    ///
+    /// # Errors
+    /// [`NodeError`] names the file and what helps.
+    pub(crate) fn open(paths: &ChainPaths, start: &Start) -> Result<Self, NodeError> {
+        let mut written = None;
+        let checkpoint = load_newest(&paths.state, checkpoints::restore)?;
+        let found = checkpoint.and_then(|(summary, restored)| {
+            written = Some((restored.head, summary.position));
+            replay_log(paths, start, Some(restored))
+                .inspect_err(|error| {
+                    tracing::warn!(
+                        "a checkpoint does not fit the block log and is passed over: {error}"
+                    );
+                })
+                .ok()
+        });
+        let replayed = match found {
+            Some(replayed) => replayed,
+            None => replay_log(paths, start, None)?,
+        };
+        // A checkpoint is written after the head of its time: a log that ends before it
+        // has lost its end.
+        let end = replayed.machine.chain().head().block.header().number;
+        if let Some(((height, id), position)) = written
+            && !replayed.positions.contains_key(&(height, id))
+            && height >= end
+        {
+            let reason = format!("block {height} is missing, the log ends at {end}");
+            return Err(damaged(&paths.blocks, position, reason));
+        }
+        let Replay {
+            blocks,
+            mut machine,
+            positions,
+            from,
+        } = replayed;
+        let genesis = &start.genesis;
+        let max_data = genesis.config.transaction.max_data_bytes as usize;
+        let decode = |bytes: &[u8]| Transaction::decode(bytes, max_data);
+        let id_of = |bytes: &[u8]| Some(decode(bytes).ok()?.id(&genesis.id));
+        let (pool, entries) = PoolLog::open(&paths.pool, &id_of)?;
+        let mut waiting = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let txn = decode(&entry.bytes)
+                .map_err(|error| damaged(&paths.pool, Position::START, error.to_string()))?;
+            let txn = VerifiedTransaction::already_verified(txn, &genesis.id);
+            waiting.push((entry.arrived, txn));
+        }
+        machine.requeue(clock::now(), waiting.clone());
+        let pool_now = machine.pool();
+        waiting.retain(|(_, txn)| pool_now.contains(&txn.sender(), txn.number, txn.id()));
+        Ok(Self {
+            blocks,
+            pool,
+            machine,
+            waiting,
+            positions,
+            replayed_from: from,
+        })
+    }
+
+    /// What readers see first. The index answers for older blocks.
+    pub(crate) fn first_view(&self) -> View {
+        let canonical = self.machine.chain().canonical();
+        let older = canonical.len().saturating_sub(RECENT_LEAST);
+        let recent = canonical.iter().skip(older).filter_map(|applied| {
+            let key = (applied.block.header().number, applied.block.id);
+            Some(Recent {
+                applied: Arc::clone(applied),
+                position: *self.positions.get(&key)?,
+            })
+        });
+        let pool = self.machine.pool();
+        View {
+            recent: Arc::new(recent.collect()),
+            state: NodeState::Genesis,
+            queue: QueueSize {
+                txns: pool.len(),
+                bytes: pool.bytes(),
+                oldest: pool.oldest_ready(),
+            },
+            hindrances: Arc::new([Hindrance::State(NodeState::Genesis)]),
+        }
+    }
+
+    /// The statuses of the transactions in memory.
+    pub(crate) fn tx_tracker(&self, view: &View) -> TxTracker {
+        let tracker = TxTracker::default();
+        let blocks = view.recent.iter();
+        blocks.for_each(|recent| tracker.restore_block(&recent.applied));
+        let now = clock::mono();
+        let waiting = self.waiting.iter();
+        waiting.for_each(|(arrived, txn)| tracker.restore(now, *arrived, txn));
+        tracker
+    }
+}
+
+/// A log read from some block to its end.
+struct Replay {
+    blocks: BlockLog,
+    machine: Machine,
+    positions: BTreeMap<(Height, BlockId), Position>,
+    from: Position,
+}
+
+fn replay_log(
+    paths: &ChainPaths,
+    start: &Start,
+    restored: Option<Restored>,
+) -> Result<Replay, NodeError> {
+    let genesis = &start.genesis;
+    let from = restored
+        .as_ref()
+        .map_or(Position::START, |restored| restored.position);
+    let mut restored = restored;
+    let mut machine = match restored {
+        Some(_) => None,
+        None => Some(Machine::new(start.clone())),
+    };
+    let mut positions = BTreeMap::new();
+    let blocks = BlockLog::open(&paths.blocks, from, &mut |position, record, bytes| {
+        let misfit = |reason: String| damaged(&paths.blocks, position, reason);
+        if record == kind::GENESIS {
+            // A young chain's checkpoint is block 1 itself.
+            restored = None;
+            machine.get_or_insert_with(|| Machine::new(start.clone()));
+            positions.insert((Height::GENESIS, genesis.id), position);
+        }
+        if !matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK) {
+            return Ok(());
+        }
+        let block = Block::decode(bytes).map_err(|error| misfit(error.to_string()))?;
+        let block = SealedBlock::already_verified(block, &genesis.id);
+        let key = (block.header().number, block.id);
+        match (&mut machine, restored.take()) {
+            (None, Some(checkpoint)) => {
+                machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
+            }
+            (Some(machine), _) => replay(machine, block).map_err(misfit)?,
+            (None, None) => return Err(misfit("a block before the first".into())),
+        }
+        positions.insert(key, position);
+        Ok::<_, NodeError>(())
+    })?;
+    let machine = machine.ok_or_else(|| damaged(&paths.blocks, from, "no block".into()))?;
+    if let Some(first) = machine
+        .chain()
+        .canonical()
+        .front()
+        .map(|first| first.block.header().number)
+    {
+        positions = positions.split_off(&(first, BlockId::ZERO));
+    }
+    Ok(Replay {
+        blocks,
+        machine,
+        positions,
+        from,
+    })
+}
+
+/// A machine whose first block is a checkpoint's, if block and accounts agree.
+fn from_checkpoint(
+    start: &Start,
+    block: SealedBlock,
+    restored: Restored,
+) -> Result<Machine, String> {
+    let Restored {
+        id, state, score, ..
+    } = restored;
+    if block.id != id || block.header().hash_state != state.root() {
+        return Err("the block is not the one of the checkpoint".into());
+    }
+    let applied = Arc::new(Applied {
+        block,
+        state,
+        changes: Vec::new(),
+    });
+    Ok(Machine::new(Start {
+        checkpoint: Some((applied, score)),
+        ..start.clone()
+    }))
+}
+
+/// Executes a block from the log again; one whose parent lies below the window is settled.
+fn replay(machine: &mut Machine, block: SealedBlock) -> Result<(), String> {
+    match machine.replay(block) {
+        Ok(()) | Err(BlockError::Parent(_)) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn damaged(path: &Path, position: Position, reason: String) -> NodeError {
+    NodeError::Record {
+        path: path.to_owned(),
+        position: position.0,
+        reason,
+    }
+}

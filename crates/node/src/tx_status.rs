@@ -1,0 +1,247 @@
+//! What became of each transaction, as far as memory reaches: pending, in a recent block, or
+//! dropped with a reason. It follows the machine's `Publish`, so it never says what the disk
+//! does not hold.
+
+use ccoin_core::{
+    AccountNonce, Address, BlockId, Height, MonoTime, Timestamp, TxId,
+    applied::Applied,
+    gossip::{TxFeed, TxQueue},
+    machine::Publish,
+    pool::PoolError,
+    transaction::VerifiedTransaction,
+};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+/// Dropped transactions whose reason is kept, and bytes of their encodings.
+const MAX_DROPPED: usize = 100_000;
+const MAX_DROPPED_BYTES: usize = 128 << 20;
+
+/// What became of a transaction.
+#[derive(Clone, Debug)]
+pub enum TxStatus {
+    /// It waits.
+    Pending,
+    /// It is in a block of the head's branch.
+    Included {
+        /// Number of the block.
+        height: Height,
+        /// Id of the block.
+        block: BlockId,
+        /// Its place in the block, from 0.
+        index: usize,
+    },
+    /// It can never be included.
+    Dropped(PoolError),
+}
+
+impl TxStatus {
+    /// The word for it in the API.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Included { .. } => "included",
+            Self::Dropped(_) => "dropped",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    queue: TxQueue,
+    senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
+    included: HashMap<TxId, (Arc<Applied>, usize)>,
+    dropped: HashMap<TxId, (VerifiedTransaction, PoolError)>,
+    dropped_order: VecDeque<TxId>,
+    dropped_bytes: usize,
+}
+
+/// Statuses of transactions, and the queue that feeds peers.
+#[derive(Debug, Default)]
+pub struct TxTracker {
+    facts: Mutex<Facts>,
+    /// The newest place of the feed.
+    news: watch::Sender<u64>,
+}
+
+impl TxTracker {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A transaction and what became of it, if memory knows.
+    #[must_use]
+    pub fn status(&self, id: &TxId) -> Option<(VerifiedTransaction, TxStatus)> {
+        let facts = self.facts();
+        if let Some(queued) = facts.queue.get(id) {
+            return Some((queued.txn.clone(), TxStatus::Pending));
+        }
+        if let Some((block, index)) = facts.included.get(id) {
+            let txn = block.block.transactions.get(*index)?;
+            let status = TxStatus::Included {
+                height: block.block.header().number,
+                block: block.block.id,
+                index: *index,
+            };
+            return Some((txn.clone(), status));
+        }
+        let (txn, reason) = facts.dropped.get(id)?;
+        Some((txn.clone(), TxStatus::Dropped(reason.clone())))
+    }
+
+    /// Those of these transactions that memory holds: their signatures were checked.
+    pub(crate) fn verified(&self, ids: &[TxId]) -> Vec<Option<VerifiedTransaction>> {
+        let facts = self.facts();
+        let find = |id: &TxId| {
+            let queued = facts.queue.get(id).map(|queued| queued.txn.clone());
+            queued.or_else(|| {
+                let (block, index) = facts.included.get(id)?;
+                block.block.transactions.get(*index).cloned()
+            })
+        };
+        ids.iter().map(find).collect()
+    }
+
+    /// Numbers of the waiting transactions of a sender, ascending.
+    #[must_use]
+    pub fn numbers(&self, sender: &Address) -> Vec<AccountNonce> {
+        let facts = self.facts();
+        let numbers = facts.senders.get(sender);
+        numbers.map_or_else(Vec::new, |numbers| numbers.keys().copied().collect())
+    }
+
+    /// Waiting transactions in the order of their arrival, after a place in it.
+    #[must_use]
+    pub fn page(&self, after: u64, limit: usize) -> Vec<(u64, Timestamp, VerifiedTransaction)> {
+        let facts = self.facts();
+        let rows = facts.queue.after(after).take(limit);
+        rows.map(|(order, queued)| (order, queued.arrived, queued.txn.clone()))
+            .collect()
+    }
+
+    /// What the peer of a feed hears next; see [`TxFeed::next`].
+    pub(crate) fn feed(
+        &self,
+        feed: &mut TxFeed,
+        now: MonoTime,
+        own: Height,
+    ) -> Vec<VerifiedTransaction> {
+        feed.next(now, own, &self.facts().queue)
+    }
+
+    /// Changes when there is something new to gossip.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Follows what is durable now.
+    pub(crate) fn follow(&self, now: MonoTime, publish: &Publish) {
+        match publish {
+            Publish::Queued {
+                arrived,
+                txns,
+                from,
+            } => {
+                let mut facts = self.facts();
+                facts.wait(txns);
+                facts.queue.add(now, *arrived, txns, *from);
+            }
+            Publish::GossipTransactions(ids) => {
+                let mut facts = self.facts();
+                facts.queue.make_ready(ids);
+                self.news.send_replace(facts.queue.newest_place());
+            }
+            Publish::Head { reorg, dropped } => {
+                let mut facts = self.facts();
+                for block in &reorg.reverted {
+                    facts.forget(block);
+                }
+                for block in &reorg.applied {
+                    facts.include(block);
+                }
+                for (txn, reason) in dropped {
+                    facts.give_up(txn, reason);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes over a transaction of the pool that a start has restored.
+    pub(crate) fn restore(&self, now: MonoTime, arrived: Timestamp, txn: &VerifiedTransaction) {
+        let mut facts = self.facts();
+        let txns = std::slice::from_ref(txn);
+        facts.wait(txns);
+        facts.queue.add(now, arrived, txns, None);
+    }
+
+    /// Takes over a block that a start has in memory.
+    pub(crate) fn restore_block(&self, block: &Arc<Applied>) {
+        self.facts().include(block);
+    }
+
+    /// Forgets a block that storage answers for from now on.
+    pub(crate) fn forget(&self, block: &Applied) {
+        self.facts().forget(block);
+    }
+}
+
+impl Facts {
+    fn wait(&mut self, txns: &[VerifiedTransaction]) {
+        for txn in txns {
+            let numbers = self.senders.entry(txn.sender()).or_default();
+            numbers.insert(txn.number, *txn.id());
+            self.undrop(txn.id());
+        }
+    }
+
+    fn undrop(&mut self, id: &TxId) {
+        let gone = self.dropped.remove(id);
+        self.dropped_bytes -= gone.map_or(0, |(txn, _)| txn.size());
+    }
+
+    fn include(&mut self, block: &Arc<Applied>) {
+        for (index, txn) in block.block.transactions.iter().enumerate() {
+            self.unwait(txn);
+            self.included.insert(*txn.id(), (Arc::clone(block), index));
+        }
+    }
+
+    fn forget(&mut self, block: &Applied) {
+        for txn in &block.block.transactions {
+            self.included.remove(txn.id());
+        }
+    }
+
+    fn give_up(&mut self, txn: &VerifiedTransaction, reason: &PoolError) {
+        self.unwait(txn);
+        self.undrop(txn.id());
+        self.dropped_bytes += txn.size();
+        self.dropped
+            .insert(*txn.id(), (txn.clone(), reason.clone()));
+        self.dropped_order.push_back(*txn.id());
+        while self.dropped_order.len() > MAX_DROPPED || self.dropped_bytes > MAX_DROPPED_BYTES {
+            let Some(oldest) = self.dropped_order.pop_front() else {
+                break;
+            };
+            self.undrop(&oldest);
+        }
+    }
+
+    fn unwait(&mut self, txn: &VerifiedTransaction) {
+        if self.queue.remove(txn.id()).is_none() {
+            return;
+        }
+        let sender = txn.sender();
+        if let Some(numbers) = self.senders.get_mut(&sender) {
+            numbers.remove(&txn.number);
+            if numbers.is_empty() {
+                self.senders.remove(&sender);
+            }
+        }
+    }
+}

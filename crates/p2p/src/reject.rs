@@ -1,0 +1,94 @@
+//! Why a peer is rejected, in words that name the values of both sides: they go into both
+//! logs. Ends no connection itself.
+
+use crate::{host_port::HostPort, shared::Shared, state::State};
+use ccoin_core::{
+    Address, BlockId,
+    message::{ByeReason, Hello, PROTOCOL},
+};
+use std::time::Instant;
+
+/// The reason, and both sides' values in words.
+pub(crate) type Rejection = (ByeReason, String);
+
+impl Shared {
+    /// Checks everything that can be checked before the peer takes a seat. The address need
+    /// not be proven yet: a false one only harms the peer that claims it.
+    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&HostPort>) -> Result<(), Rejection> {
+        if theirs.version != PROTOCOL {
+            let text = format!(
+                "this node speaks version {PROTOCOL}, the other {}",
+                theirs.version
+            );
+            return Err((ByeReason::Version, text));
+        }
+        if theirs.address == self.address {
+            let text = format!("{} is the address of this node itself", self.address);
+            return Err((ByeReason::OwnAddress, text));
+        }
+        self.judge_genesis(theirs.network_id, theirs.genesis_id)?;
+        self.judge_address(&theirs.address)?;
+        let (state, now) = (self.state(), Instant::now());
+        let address = &theirs.address;
+        if state.admission.banned(address, now).is_some() {
+            return Err(state.rejection(ByeReason::Banned, address, now));
+        }
+        let seated = state.admission.is_seated(address);
+        let privileged = state.is_privileged(address, place);
+        if !seated && !privileged && !state.admission.has_ordinary_seat() {
+            return Err(state.rejection(ByeReason::Full, address, now));
+        }
+        Ok(())
+    }
+
+    /// Whether both nodes are on the same chain, or one of them has none yet.
+    pub(crate) fn judge_genesis(&self, network: u32, theirs: BlockId) -> Result<(), Rejection> {
+        let local = *self.local.borrow();
+        let mine = match local.genesis_id {
+            BlockId::ZERO => self.wanted_genesis.unwrap_or(BlockId::ZERO),
+            genesis => genesis,
+        };
+        if mine == BlockId::ZERO || theirs == BlockId::ZERO || mine == theirs {
+            return Ok(());
+        }
+        let text = format!(
+            "the genesis ids differ: this node has {mine} (network {}), the other has {theirs} (network {network})",
+            local.network_id
+        );
+        Err((ByeReason::Network, text))
+    }
+
+    /// Whether the allow-list contains this address or is empty.
+    pub(crate) fn judge_address(&self, address: &Address) -> Result<(), Rejection> {
+        let allow = self.allow.borrow();
+        if allow.is_empty() || allow.contains(address) {
+            return Ok(());
+        }
+        let text = format!("{address} is not on the allow-list of this node");
+        Err((ByeReason::NotAllowed, text))
+    }
+}
+
+impl State {
+    /// The rejection of this address for this reason.
+    pub(crate) fn rejection(
+        &self,
+        reason: ByeReason,
+        address: &Address,
+        now: Instant,
+    ) -> Rejection {
+        let text = match (reason, self.connections_to(address).next()) {
+            (ByeReason::Duplicate, Some(old)) => format!("{} works", old.describe(now)),
+            (ByeReason::Banned, _) => {
+                let until = self.admission.banned(address, now).unwrap_or(now);
+                let rest = (until - now).as_secs_f32().ceil();
+                format!("{address} is refused for {rest} s more because it broke a rule")
+            }
+            _ => {
+                let seated = self.admission.seated();
+                format!("{seated} peers are connected: there is no seat for {address}")
+            }
+        };
+        (reason, text)
+    }
+}

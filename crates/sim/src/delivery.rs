@@ -1,0 +1,269 @@
+//! What nodes of a [`World`] say to each other, and what becomes of what they hear: parsing
+//! and signatures aside, the path of a frame through the shipped gossip into the machine.
+
+use crate::{
+    lies::{Lie, Misdeed},
+    world::{Event, World},
+};
+use ccoin_core::{
+    Height, MonoTime,
+    block::VerifiedBlock,
+    gossip::TxFeed,
+    machine::{Ask, Input, PeerId, Publish},
+    message::BlockRequest,
+    transaction::VerifiedTransaction,
+};
+use ccoin_crypto::PublicKey;
+
+/// How long a late answer takes.
+const LATE: u64 = 3_900;
+
+/// A message between nodes.
+#[derive(Clone, Debug)]
+pub(crate) enum Frame {
+    Block(VerifiedBlock),
+    Txns(Vec<VerifiedTransaction>),
+    Ask(BlockRequest),
+    Answer {
+        blocks: Vec<VerifiedBlock>,
+        keys: Vec<PublicKey>,
+        more: bool,
+    },
+    AskHeights,
+    Heights(Height),
+    /// Keys of miners; none: a request for all.
+    Keys(Vec<PublicKey>),
+}
+
+impl World {
+    pub(crate) fn joined(&mut self, to: usize, id: PeerId) {
+        if !self.conns.get(&id).is_some_and(|conn| conn.open) {
+            return;
+        }
+        let other = self.other(id, to);
+        let height = self.nodes[other].claim();
+        let validator = self.nodes[other].shell.is_validator();
+        let key = self.miner_key(other);
+        let node = &mut self.nodes[to];
+        let feed = TxFeed::new(MonoTime(self.now), id, height, node.height());
+        node.feeds.insert(id, feed);
+        self.learn(to, id, key.as_slice());
+        let keys = self.nodes[to].gossip.keys.all();
+        self.say(to, id, Frame::Keys(keys));
+        let input = Input::PeerJoined {
+            peer: id,
+            validator,
+            height,
+        };
+        self.step(to, input);
+    }
+
+    fn learn(&mut self, to: usize, from: PeerId, keys: &[PublicKey]) {
+        let new = self.nodes[to].gossip.learn(keys);
+        if !new.is_empty() {
+            self.say_all(to, Some(from), &Frame::Keys(new));
+        }
+    }
+
+    pub(crate) fn hear(&mut self, to: usize, peer: PeerId, frame: Frame) {
+        let hides = self.nodes[to].admits.is_some()
+            && matches!(self.nodes[to].lie, Some(Lie::Miner(Misdeed::Hide)));
+        match frame {
+            Frame::Block(_) if hides => {}
+            Frame::Block(block) => self.hear_block(to, peer, block),
+            Frame::Heights(height) => self.hear_height(to, peer, height),
+            Frame::AskHeights => {
+                let height = self.nodes[to].claim();
+                self.say(to, peer, Frame::Heights(height));
+            }
+            Frame::Txns(txns) => {
+                let input = Input::Submit {
+                    ticket: 0,
+                    txns,
+                    from: Some(peer),
+                };
+                self.step(to, input);
+            }
+            Frame::Keys(keys) if keys.is_empty() => {
+                let all = self.nodes[to].gossip.keys.all();
+                self.say(to, peer, Frame::Keys(all));
+            }
+            Frame::Keys(keys) => {
+                self.learn(to, peer, &keys);
+                for block in self.nodes[to].gossip.unpark(peer) {
+                    let block = self.parked[&block].clone();
+                    self.hear_block(to, peer, block);
+                }
+            }
+            Frame::Answer { blocks, keys, more } => {
+                self.hear_answer(
+                    to,
+                    peer,
+                    if hides { Vec::new() } else { blocks },
+                    keys,
+                    more && !hides,
+                );
+            }
+            Frame::Ask(request) => self.hear_ask(to, peer, &request),
+        }
+    }
+
+    fn hear_height(&mut self, to: usize, peer: PeerId, height: Height) {
+        if let Some(feed) = self.nodes[to].feeds.get_mut(&peer) {
+            feed.on_height(height);
+        }
+        self.step(to, Input::Heights { peer, height });
+    }
+
+    fn hear_block(&mut self, to: usize, peer: PeerId, block: VerifiedBlock) {
+        let (number, id, miner) = (block.header().number, block.id, block.header().coinbase);
+        let node = &mut self.nodes[to];
+        if let Some(feed) = node.feeds.get_mut(&peer) {
+            feed.on_height(number);
+        }
+        let canonical = node.has(number, &id);
+        let known = node
+            .gossip
+            .on_announced(peer, (number, id), node.height(), canonical);
+        if let Some(input) = known {
+            return self.step(to, input);
+        }
+        if node.gossip.keys.get(&miner).is_none() {
+            node.gossip.park(peer, miner, block.bytes().clone());
+            self.parked.insert(block.bytes().clone(), block);
+            return self.say(to, peer, Frame::Keys(Vec::new()));
+        }
+        node.checked += 1;
+        node.gossip.on_checked(id);
+        self.step(to, Input::Block { peer, block });
+    }
+
+    fn hear_answer(
+        &mut self,
+        to: usize,
+        peer: PeerId,
+        mut blocks: Vec<VerifiedBlock>,
+        keys: Vec<PublicKey>,
+        mut more: bool,
+    ) {
+        if !self.nodes[to].gossip.take_asked(peer) {
+            return;
+        }
+        self.learn(to, peer, &keys);
+        let node = &mut self.nodes[to];
+        let unknown =
+            |block: &VerifiedBlock| node.gossip.keys.get(&block.header().coinbase).is_none();
+        if blocks.iter().any(unknown) {
+            // A peer that has lost the key is not to blame: others have it.
+            (blocks, more) = (Vec::new(), false);
+            self.say(to, peer, Frame::Keys(Vec::new()));
+        }
+        self.step(to, Input::Blocks { peer, blocks, more });
+    }
+
+    fn hear_ask(&mut self, to: usize, conn: PeerId, request: &BlockRequest) {
+        let node = &self.nodes[to];
+        let honest = node.serve(request);
+        let answer = match &node.lie {
+            Some(lie) => lie.twist(honest, request, node.admitted(), &self.genesis.id),
+            None => Some(honest),
+        };
+        let Some((blocks, more)) = answer else { return };
+        let keys = node.gossip.keys.all();
+        let frame = Frame::Answer { blocks, keys, more };
+        if matches!(node.lie, Some(Lie::Late)) {
+            let to = self.other(conn, to);
+            return self.schedule(self.now + LATE, Event::Frame { to, conn, frame });
+        }
+        self.answer(to, conn, frame);
+    }
+
+    /// An answer whose blocks may not be at hand, or whose connection may break.
+    fn answer(&mut self, from: usize, conn: PeerId, mut answer: Frame) {
+        if self.breaks > 0 && self.random.below(self.breaks) == 0 {
+            return self.close(conn);
+        }
+        // Not twice in a row: two nodes of one height would keep two heads until the next block.
+        let again = self.lost.remove(&conn);
+        if !again && self.losses > 0 && self.random.below(self.losses) == 0 {
+            self.lost.insert(conn);
+            answer = Frame::Answer {
+                blocks: Vec::new(),
+                keys: Vec::new(),
+                more: false,
+            };
+        }
+        self.say(from, conn, answer);
+    }
+
+    pub(crate) fn say(&mut self, from: usize, conn: PeerId, frame: Frame) {
+        let to = self.other(conn, from);
+        if self.nodes[from].admits.is_some() && matches!(frame, Frame::Block(_)) {
+            return;
+        }
+        self.travel(conn, to, Event::Frame { to, conn, frame });
+    }
+
+    pub(crate) fn say_all(&mut self, from: usize, except: Option<PeerId>, frame: &Frame) {
+        let peers: Vec<_> = self.nodes[from].feeds.keys().copied().collect();
+        for peer in peers.into_iter().filter(|peer| Some(*peer) != except) {
+            self.say(from, peer, frame.clone());
+        }
+    }
+
+    /// Asks what the machine asks, at once.
+    pub(crate) fn ask(&mut self, index: usize, ask: Ask) {
+        match ask {
+            Ask::Blocks { peer, request } => {
+                let node = &mut self.nodes[index];
+                assert!(node.feeds.contains_key(&peer), "asks a peer that has left");
+                assert!(!node.gossip.take_asked(peer), "two requests in flight");
+                node.gossip.on_asked(peer);
+                let (now, other) = (self.now, self.other(peer, index));
+                self.nodes[index].asks.push((now, other));
+                self.say(index, peer, Frame::Ask(request));
+            }
+            Ask::Heights => {
+                self.nodes[index].asked_heights += 1;
+                self.say_all(index, None, &Frame::AskHeights);
+            }
+            Ask::Disconnect { peer } => {
+                self.nodes[index].feeds.remove(&peer);
+                self.nodes[index].gossip.on_peer_left(peer);
+                self.close(peer);
+            }
+            Ask::Penalize { peer, fault } => {
+                let other = self.other(peer, index);
+                self.nodes[index].penalties.push((other, fault));
+                let link = self.conns[&peer].link;
+                self.links[link].banned = !self.nodes[other].shell.is_validator();
+                self.nodes[index].feeds.remove(&peer);
+                self.nodes[index].gossip.on_peer_left(peer);
+                self.step(index, Input::PeerLeft { peer });
+                self.close(peer);
+            }
+            Ask::BranchTooOld { .. } | Ask::Progress { .. } => {}
+        }
+    }
+
+    /// Tells peers what they may know now.
+    pub(crate) fn tell(&mut self, index: usize, publish: Publish) {
+        match publish {
+            Publish::AnnounceBlock {
+                applied,
+                bytes,
+                except,
+            } => {
+                let block = VerifiedBlock::from_wire(applied.block.clone(), bytes);
+                self.say_all(index, except, &Frame::Block(block));
+            }
+            Publish::SendHeights { peer } if self.conns.contains_key(&peer) => {
+                let height = self.nodes[index].claim();
+                self.say(index, peer, Frame::Heights(height));
+            }
+            other => {
+                self.nodes[index].shell.publish(other);
+            }
+        }
+    }
+}

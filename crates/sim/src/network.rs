@@ -1,0 +1,138 @@
+//! Small networks: block 1 of any configuration that a run needs.
+
+use crate::{
+    keys::{ghost_miner, miner},
+    time::at,
+};
+use ccoin_core::{
+    AccountNonce, Address, Amount, Height, PowNonce,
+    genesis::{Genesis, UnminedGenesis},
+    genesis_config::{Allocation, GenesisDocument},
+    ledger::Account,
+};
+use std::sync::Arc;
+
+/// What distinguishes the networks of the tests; times in ms.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub miners: usize,
+    /// Whether they are [`ghost_miner`]s.
+    pub ghosts: bool,
+    pub interval: u64,
+    pub min_bound: u32,
+    pub max_bound: u32,
+    pub allow_empty: bool,
+    pub reward: u64,
+    pub difficulty: u8,
+    pub slot: u64,
+    pub guard: u64,
+    pub gap: u64,
+    pub max_data: u32,
+    pub alloc: Vec<(Address, u64, u64)>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            miners: 1,
+            ghosts: false,
+            interval: 1_000,
+            min_bound: 2,
+            max_bound: 3,
+            allow_empty: true,
+            reward: 10,
+            difficulty: 1,
+            slot: 2_000,
+            guard: 400,
+            gap: 50,
+            max_data: 64,
+            alloc: (0..4).map(|index| (miner(index), 0, 1_000)).collect(),
+        }
+    }
+}
+
+impl Network {
+    /// A network that makes a block of whatever waits, and none without.
+    pub fn ready(miners: usize) -> Self {
+        Self {
+            miners,
+            min_bound: 1,
+            max_bound: 50,
+            allow_empty: false,
+            difficulty: 0,
+            ..Self::default()
+        }
+    }
+
+    /// Block 1 of this network, made at [`START`].
+    pub fn found(&self) -> Arc<Genesis> {
+        let miners: Vec<_> = (0..self.miners)
+            .map(if self.ghosts { ghost_miner } else { miner })
+            .map(|address| format!("\"{address}\""))
+            .collect();
+        let text = format!(
+            "{{\"network_id\": 1, \"miners\": [{}], \"block_mining\": {{\"interval\": {}.{:03}, \
+             \"min_bound\": {}, \"max_bound\": {}, \"allow_empty\": {}, \"reward\": {}, \"difficulty\": {}}}, \
+             \"transaction\": {{\"max_data_bytes\": {}}}, \"genesis_block\": {{\"difficulty\": 0}}, \
+             \"consensus\": {{\"slot_ms\": {}, \"guard_ms\": {}, \"min_gap_ms\": {}}}}}",
+            miners.join(", "),
+            self.interval / 1_000,
+            self.interval % 1_000,
+            self.min_bound,
+            self.max_bound,
+            self.allow_empty,
+            self.reward,
+            self.difficulty,
+            self.max_data,
+            self.slot,
+            self.guard,
+            self.gap,
+        );
+        let mut document = GenesisDocument::parse(&text, "test").expect("a good configuration");
+        for (address, nonce, balance) in &self.alloc {
+            let nonce = AccountNonce::new(*nonce).expect("within the range");
+            let balance = coins(*balance);
+            let account = Allocation { nonce, balance };
+            document.alloc.insert(*address, account);
+        }
+        let unmined = UnminedGenesis::new(&document, at(0)).expect("fits a block");
+        Arc::new(
+            unmined
+                .seal(PowNonce::ZERO)
+                .expect("difficulty 0 takes any nonce"),
+        )
+    }
+}
+
+/// One miner whose blocks may hold 1 to 100 transactions; miner `i` has sent `i` already.
+pub fn open_network() -> Arc<Genesis> {
+    let alloc = (0..4)
+        .map(|index| (miner(index), index as u64, 1_000))
+        .collect();
+    Network {
+        difficulty: 0,
+        max_bound: 100,
+        min_bound: 1,
+        alloc,
+        ..Network::default()
+    }
+    .found()
+}
+
+/// An account with this nonce and balance.
+pub fn account(nonce: u64, balance: u64) -> Account {
+    Account {
+        nonce: AccountNonce::new(nonce).expect("within the range"),
+        balance: coins(balance),
+    }
+}
+
+/// A number of a block.
+pub fn height(number: u64) -> Height {
+    Height::new(number).expect("within the range")
+}
+
+/// Whole coins.
+pub fn coins(amount: u64) -> Amount {
+    Amount::new(amount).expect("within the range")
+}

@@ -1,0 +1,317 @@
+//! A machine with a disk that remembers what was written, a miner that finds every nonce at
+//! once, and a key. It carries out steps in their binding order and never decides anything.
+
+use crate::{
+    keys::key,
+    network::Network,
+    time::{START, at},
+};
+use ccoin_core::{
+    Address, MonoTime, Now, PowNonce, Timestamp,
+    applied::Applied,
+    block::SealedBlock,
+    chain::Score,
+    genesis::Genesis,
+    machine::{
+        Ask, Input, Machine, PeerId, PlaceholderText, Publish, SealMark, Start, Step, Write,
+    },
+    pow::Midstate,
+    rules::BlockError,
+    transaction::VerifiedTransaction,
+};
+use ccoin_crypto::{Hash, Signature};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The sender of blocks that a test hands in by itself: a connection without a handshake.
+pub const STRANGER: PeerId = 0;
+
+/// A node: the machine, what is on its disk, and what it has told the world.
+pub struct Shell {
+    pub machine: Machine,
+    pub genesis: Arc<Genesis>,
+    /// Position among the miners; `None`: it only follows.
+    index: Option<usize>,
+    /// Whether `Mine` is answered by itself.
+    pub mines: bool,
+    /// Whether `Sign` is answered by itself.
+    pub signs: bool,
+    /// Whether a filler takes the place of signatures.
+    fills: bool,
+    /// What it has asked, in order.
+    pub asks: Vec<Ask>,
+    /// What became visible and no part of the shell has used up, in order.
+    pub published: Vec<Publish>,
+    pub mark: SealMark,
+    pub log: Vec<SealedBlock>,
+    /// Where a restart begins, and how much of the log lies before.
+    pub checkpoint: Option<(Arc<Applied>, Score, usize)>,
+    pub pool_log: Vec<(Timestamp, VerifiedTransaction)>,
+    /// Names of all writes and publications in the order in which they were carried out.
+    pub trace: Vec<&'static str>,
+    /// Everything signed, with the mark under which it was.
+    pub signed: Vec<(SealMark, Hash)>,
+    /// Blocks made here and not yet collected.
+    pub made: Vec<SealedBlock>,
+    pub dropped: Vec<VerifiedTransaction>,
+    /// The monotonic clock: it never goes back, whatever moment an input names.
+    mono: MonoTime,
+}
+
+impl Shell {
+    /// A node of miner `index` with an empty disk.
+    pub fn new(genesis: &Arc<Genesis>, index: usize) -> Self {
+        Self::with(genesis, Some(index), false)
+    }
+
+    /// A node whose blocks carry a filler instead of a signature.
+    pub fn unsigned(genesis: &Arc<Genesis>, index: Option<usize>) -> Self {
+        Self::with(genesis, index, true)
+    }
+
+    fn with(genesis: &Arc<Genesis>, index: Option<usize>, fills: bool) -> Self {
+        Self {
+            machine: boot(genesis, index, SealMark::default(), None),
+            genesis: Arc::clone(genesis),
+            index,
+            mines: true,
+            signs: true,
+            fills,
+            asks: Vec::new(),
+            published: Vec::new(),
+            mark: SealMark::default(),
+            log: Vec::new(),
+            checkpoint: None,
+            pool_log: Vec::new(),
+            trace: Vec::new(),
+            signed: Vec::new(),
+            made: Vec::new(),
+            dropped: Vec::new(),
+            mono: MonoTime::default(),
+        }
+    }
+
+    /// A node of a [`crate::World`], which does the work.
+    pub(crate) fn of_world(genesis: &Arc<Genesis>, index: Option<usize>) -> Self {
+        Self {
+            mines: false,
+            signs: false,
+            ..Self::with(genesis, index, true)
+        }
+    }
+
+    /// Kills the node and starts it again from its disk, long after its last block.
+    pub fn restart(&mut self) {
+        self.restart_at(Timestamp::MAX.get() - START);
+    }
+
+    /// Kills the node and starts it again from its disk.
+    pub fn restart_at(&mut self, after_ms: u64) {
+        let checkpoint = self.checkpoint.clone();
+        let before = checkpoint.as_ref().map_or(0, |(_, _, before)| *before);
+        let root = checkpoint.map(|(block, score, _)| (block, score));
+        let settled = root.is_some();
+        self.machine = boot(&self.genesis, self.index, self.mark, root);
+        self.published.clear();
+        for block in &self.log[before..] {
+            match self.machine.replay(block.clone()) {
+                Err(BlockError::Parent(_)) if settled => {}
+                replayed => replayed.expect("the log is this chain's"),
+            }
+        }
+        self.machine
+            .requeue(self.now(after_ms), self.pool_log.clone());
+    }
+
+    /// The head's branch from block 1 on; what lies below the window comes from the log.
+    pub fn canonical(&self) -> Vec<SealedBlock> {
+        let newest = self.machine.chain().canonical().iter();
+        let mut branch: Vec<_> = newest.rev().map(|applied| applied.block.clone()).collect();
+        let records: BTreeMap<_, _> = self.log.iter().map(|block| (block.id, block)).collect();
+        while let Some(parent) = branch.last().map(|oldest| oldest.header().hash_parent) {
+            let Some(parent) = records.get(&parent) else {
+                break;
+            };
+            branch.push((*parent).clone());
+        }
+        if branch
+            .last()
+            .is_some_and(|oldest| oldest.id != self.genesis.id)
+        {
+            branch.push(self.genesis.applied().block);
+        }
+        branch.reverse();
+        branch
+    }
+
+    /// The address that it mines with.
+    pub fn miner(&self) -> Option<Address> {
+        self.index.map(|index| self.genesis.config.miners[index])
+    }
+
+    /// Both clocks at a moment of the wall clock.
+    pub fn now(&self, after_ms: u64) -> Now {
+        Now {
+            wall: at(after_ms),
+            mono: self.mono.max(MonoTime(after_ms)),
+        }
+    }
+
+    /// One input at `after_ms`, and all that follows from it at the same moment.
+    pub fn input(&mut self, after_ms: u64, input: Input) {
+        self.input_at(self.now(after_ms), input);
+    }
+
+    /// The same at a moment of two clocks that need not agree.
+    pub fn input_at(&mut self, now: Now, input: Input) {
+        self.mono = now.mono;
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            let Step {
+                ask,
+                write,
+                publish,
+            } = self.machine.step(now, input);
+            self.asks.extend(ask);
+            write.into_iter().for_each(|write| self.write(write));
+            for publish in publish {
+                inputs.extend(self.publish(publish));
+            }
+        }
+    }
+
+    pub fn tick(&mut self, after_ms: u64) {
+        self.input(after_ms, Input::Tick);
+    }
+
+    pub fn submit(&mut self, after_ms: u64, txns: &[VerifiedTransaction]) {
+        let input = Input::Submit {
+            ticket: 0,
+            txns: txns.to_vec(),
+            from: None,
+        };
+        self.input(after_ms, input);
+    }
+
+    pub fn block(&mut self, after_ms: u64, block: &SealedBlock) {
+        let input = Input::Block {
+            peer: STRANGER,
+            block: crate::verified(block),
+        };
+        self.input(after_ms, input);
+    }
+
+    /// Brings a record to the disk.
+    pub fn write(&mut self, write: Write) {
+        self.trace.push(match &write {
+            Write::Transactions { .. } => "write transactions",
+            Write::Dropped(_) => "write dropped",
+            Write::SealMark(_) => "write seal mark",
+            Write::Block { .. } => "write block",
+        });
+        match write {
+            Write::Transactions { arrived, txns } => {
+                let txns = txns.into_iter().map(|txn| (arrived, txn));
+                self.pool_log.extend(txns);
+            }
+            Write::Dropped(ids) => self.pool_log.retain(|(_, txn)| !ids.contains(txn.id())),
+            Write::SealMark(mark) => self.mark = mark,
+            Write::Block { applied, .. } => {
+                let block = &applied.block;
+                if self.signed.iter().any(|(_, id)| *id == block.id.into()) {
+                    self.made.push(block.clone());
+                }
+                self.log.push(block.clone());
+            }
+        }
+    }
+
+    /// Makes something visible; what the miner or the key answer at once.
+    pub fn publish(&mut self, publish: Publish) -> Option<Input> {
+        self.trace.push(name(&publish));
+        match publish {
+            Publish::Mine {
+                job,
+                mining_hash,
+                difficulty,
+            } if self.mines => {
+                let nonce =
+                    Midstate::new(&mining_hash).search(difficulty, PowNonce::ZERO, u64::MAX)?;
+                return Some(Input::Mined { job, nonce });
+            }
+            Publish::Sign { job, message } if self.signs => {
+                self.signed.push((self.mark, message));
+                let index = self.index.expect("a node that only follows signs nothing");
+                let signature = if self.fills {
+                    Signature::new(&[0xab; 256]).expect("not too long")
+                } else {
+                    key(index).sign(&message).expect("a fresh key signs")
+                };
+                return Some(Input::Signed { job, signature });
+            }
+            Publish::Head { dropped, .. } => {
+                self.dropped.extend(dropped.into_iter().map(|(txn, _)| txn));
+            }
+            other => self.published.push(other),
+        }
+        None
+    }
+
+    pub fn is_validator(&self) -> bool {
+        self.index.is_some()
+    }
+
+    /// A long run of many nodes keeps its disks, and nothing else.
+    pub(crate) fn forget_what_tests_look_at(&mut self) {
+        self.trace.clear();
+        self.published.clear();
+        self.made.clear();
+        self.dropped.clear();
+    }
+
+    /// (number, ms after the start, transactions) of every block after genesis.
+    pub fn blocks(&self) -> Vec<(u64, u64, usize)> {
+        let shown = |block: &Arc<Applied>| {
+            let header = block.block.header();
+            let after = header.time.get() - START;
+            (header.number.get(), after, block.block.transactions.len())
+        };
+        let chain = self.machine.chain();
+        chain.canonical().iter().skip(1).map(shown).collect()
+    }
+}
+
+/// A network and the node of its first miner.
+pub fn node(network: &Network) -> (Shell, Arc<Genesis>) {
+    let genesis = network.found();
+    (Shell::new(&genesis, 0), genesis)
+}
+
+fn boot(
+    genesis: &Arc<Genesis>,
+    index: Option<usize>,
+    last_sealed: SealMark,
+    checkpoint: Option<(Arc<Applied>, Score)>,
+) -> Machine {
+    Machine::new(Start {
+        genesis: Arc::clone(genesis),
+        checkpoint,
+        miner: index.map(|index| genesis.config.miners[index]),
+        last_sealed,
+        block_text: PlaceholderText::Fixed(String::new()),
+    })
+}
+
+fn name(publish: &Publish) -> &'static str {
+    match publish {
+        Publish::Reply { .. } => "reply",
+        Publish::Queued { .. } => "queued",
+        Publish::GossipTransactions(_) => "gossip",
+        Publish::AnnounceBlock { .. } => "announce",
+        Publish::SendHeights { .. } => "send heights",
+        Publish::Mine { .. } => "mine",
+        Publish::CancelMining(_) => "cancel",
+        Publish::Sign { .. } => "sign",
+        Publish::Head { .. } => "head",
+        Publish::State { .. } => "state",
+    }
+}

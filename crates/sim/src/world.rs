@@ -1,0 +1,320 @@
+//! A network of nodes in virtual time: links with delay that keep their order, silence,
+//! kills, hangs and partitions. What nodes say to each other is what their machines and the
+//! shipped gossip say; nothing here decides for them.
+
+use crate::{
+    delivery::Frame,
+    keys::{ghost_miner_key, key},
+    latency::Latency,
+    links::{Conn, Link, SILENCE},
+    node::{Node, Process},
+    payments::Payments,
+    random::Random,
+    time::at,
+};
+use bytes::Bytes;
+use ccoin_core::{
+    BlockId, MonoTime, Now, PowNonce,
+    block::VerifiedBlock,
+    genesis::Genesis,
+    machine::{Input, JobId, PeerId},
+};
+use ccoin_crypto::{PublicKey, Signature};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// How often a peer that is not connected is dialled again.
+const RECONNECT: u64 = 500;
+/// A node never sleeps longer.
+const LONGEST_SLEEP: u64 = 1_000;
+
+/// What happens to a node, or to the wires.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "few exist at a time")]
+pub(crate) enum Event {
+    Joined {
+        to: usize,
+        conn: PeerId,
+    },
+    Left {
+        to: usize,
+        conn: PeerId,
+    },
+    Frame {
+        to: usize,
+        conn: PeerId,
+        frame: Frame,
+    },
+    Wake {
+        to: usize,
+    },
+    Written {
+        to: usize,
+        life: u32,
+    },
+    Mined {
+        to: usize,
+        life: u32,
+        job: JobId,
+        nonce: PowNonce,
+    },
+    Signed {
+        to: usize,
+        life: u32,
+        job: JobId,
+        signature: Signature,
+    },
+    Silence {
+        conn: PeerId,
+        since: u64,
+    },
+    Reconnect,
+}
+
+/// All nodes, all links, and what is on its way.
+pub struct World {
+    pub genesis: Arc<Genesis>,
+    pub nodes: Vec<Node>,
+    pub now: u64,
+    /// Public keys of the miners, in genesis order.
+    keys: Vec<PublicKey>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) conns: BTreeMap<PeerId, Conn>,
+    queue: BTreeMap<(u64, u64), Event>,
+    pub(crate) counted: u64,
+    /// Greatest extra delay of a frame.
+    pub jitter: u64,
+    pub random: Random,
+    /// How long work takes.
+    pub latency: Latency,
+    /// One answer of so many breaks its connection; 0: none.
+    pub breaks: u64,
+    /// One answer of so many is empty, because its blocks are not at hand; 0: none.
+    pub losses: u64,
+    /// Connections whose last answer was lost.
+    pub(crate) lost: BTreeSet<PeerId>,
+    pub(crate) payments: Payments,
+    /// Blocks that wait at some node for a key, by their bytes.
+    pub(crate) parked: BTreeMap<Bytes, VerifiedBlock>,
+    /// No branch leaves before this number: checkpoints lie there.
+    pub(crate) floor: u64,
+    /// Whether clocks are set wrong and right again.
+    pub jumps: bool,
+    /// No block is dated later by such a clock.
+    pub latest: u64,
+}
+
+impl World {
+    /// Nodes without links that have not started; the first `validators` make blocks.
+    pub fn new(genesis: &Arc<Genesis>, validators: usize, nodes: usize) -> Self {
+        let node = |index| Node::new(genesis, (index < validators).then_some(index));
+        Self {
+            genesis: Arc::clone(genesis),
+            nodes: (0..nodes).map(node).collect(),
+            now: 0,
+            keys: (0..validators)
+                .map(|index| public_key(genesis, index))
+                .collect(),
+            links: Vec::new(),
+            conns: BTreeMap::new(),
+            queue: BTreeMap::from([((0, 0), Event::Reconnect)]),
+            counted: 0,
+            jitter: 0,
+            random: Random(1),
+            latency: Latency::default(),
+            breaks: 0,
+            losses: 0,
+            lost: BTreeSet::new(),
+            payments: Payments::default(),
+            parked: BTreeMap::new(),
+            floor: 1,
+            jumps: false,
+            latest: 0,
+        }
+    }
+
+    /// All nodes started, each linked with each.
+    pub fn mesh(genesis: &Arc<Genesis>, validators: usize, nodes: usize) -> Self {
+        let mut world = Self::new(genesis, validators, nodes);
+        for b in 0..nodes {
+            (0..b).for_each(|a| world.link(a, b, 20));
+        }
+        (0..nodes).for_each(|node| world.start(node));
+        world
+    }
+
+    pub(crate) fn schedule(&mut self, at: u64, event: Event) {
+        self.counted += 1;
+        self.queue.insert((at, self.counted), event);
+    }
+
+    /// Starts a node from its disk.
+    pub fn start(&mut self, index: usize) {
+        assert_eq!(self.nodes[index].process, Process::Down);
+        let (wall, mono) = (self.clock(index), MonoTime(self.now));
+        let made = self.nodes[index]
+            .shell
+            .log
+            .iter()
+            .map(|b| b.header().coinbase);
+        let made: BTreeSet<_> = made.chain(self.nodes[index].shell.miner()).collect();
+        let keys = self.keys.iter().filter(|key| made.contains(&key.address()));
+        let keys: Vec<_> = keys.cloned().collect();
+        self.nodes[index].boot(wall, mono, &keys);
+        self.wake(index);
+        self.reconnect();
+    }
+
+    /// Gives a node the keys of all miners, as if it had met them before.
+    pub fn give_keys(&mut self, index: usize) {
+        self.nodes[index].gossip.learn(&self.keys);
+    }
+
+    /// Ends a process; its disk stays.
+    pub fn kill(&mut self, index: usize) {
+        self.nodes[index].process = Process::Down;
+        self.nodes[index].backlog.clear();
+        self.lose_unwritten(index);
+        self.payments.forget_questions(index);
+        for conn in core::mem::take(&mut self.nodes[index].feeds).into_keys() {
+            self.close(conn);
+        }
+        let dead: Vec<PeerId> = self.conns_of(index);
+        dead.into_iter().for_each(|conn| self.close(conn));
+    }
+
+    /// Stops a process: what comes in waits.
+    pub fn hang(&mut self, index: usize) {
+        self.nodes[index].process = Process::Hung;
+        for conn in self.conns_of(index) {
+            let since = self.now;
+            self.schedule(self.now + SILENCE, Event::Silence { conn, since });
+        }
+    }
+
+    /// Lets a stopped process go on.
+    pub fn resume(&mut self, index: usize) {
+        self.nodes[index].process = Process::Up;
+        // Its timers have run out long ago: they are what it sees first.
+        self.wake(index);
+        while let Some(event) = self.nodes[index].backlog.pop_front() {
+            self.happen(event);
+        }
+    }
+
+    /// Time passes.
+    pub fn run_until(&mut self, end: u64) {
+        while let Some(next) = self.queue.first_entry().filter(|next| next.key().0 <= end) {
+            self.now = next.key().0;
+            let event = next.remove();
+            self.happen(event);
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self, event: Event) {
+        match &event {
+            Event::Reconnect => {
+                self.reconnect();
+                return self.schedule(self.now + RECONNECT, Event::Reconnect);
+            }
+            Event::Silence { conn, since } => return self.silence(*conn, *since),
+            Event::Wake { to }
+            | Event::Written { to, .. }
+            | Event::Mined { to, .. }
+            | Event::Signed { to, .. }
+            | Event::Joined { to, .. }
+            | Event::Left { to, .. }
+            | Event::Frame { to, .. } => match self.nodes[*to].process {
+                Process::Down => return,
+                Process::Hung if !matches!(event, Event::Wake { .. }) => {
+                    return self.nodes[*to].backlog.push_back(event);
+                }
+                Process::Hung => return,
+                Process::Up => {}
+            },
+        }
+        match event {
+            Event::Wake { to } if self.nodes[to].wake == self.now => self.wake(to),
+            Event::Joined { to, conn } => self.joined(to, conn),
+            Event::Left { to, conn } if self.nodes[to].feeds.remove(&conn).is_some() => {
+                self.nodes[to].gossip.on_peer_left(conn);
+                self.step(to, Input::PeerLeft { peer: conn });
+            }
+            Event::Frame { to, conn, frame } if self.nodes[to].feeds.contains_key(&conn) => {
+                self.hear(to, conn, frame);
+            }
+            Event::Written { to, life } if self.nodes[to].life == life => self.publish_written(to),
+            Event::Mined {
+                to,
+                life,
+                job,
+                nonce,
+            } if self.nodes[to].life == life => self.step(to, Input::Mined { job, nonce }),
+            Event::Signed {
+                to,
+                life,
+                job,
+                signature,
+            } if self.nodes[to].life == life => self.step(to, Input::Signed { job, signature }),
+            _ => {}
+        }
+    }
+
+    fn wake(&mut self, index: usize) {
+        self.step(index, Input::Tick);
+    }
+
+    /// One input of one machine, and all that follows from it.
+    pub fn step(&mut self, index: usize, input: Input) {
+        let now = self.now_at(index);
+        let node = &mut self.nodes[index];
+        let step = node.shell.machine.step(now, input);
+        let wait = node.shell.machine.wake_in(now).unwrap_or(LONGEST_SLEEP);
+        let wake = self.now + wait.clamp(1, LONGEST_SLEEP);
+        node.wake = wake;
+        self.schedule(wake, Event::Wake { to: index });
+        self.judge_drops(index, &step.publish);
+        self.carry_out(index, step);
+        for (peer, frame) in self.nodes[index].feed(now.mono) {
+            self.say(index, peer, frame);
+        }
+    }
+
+    /// Both clocks of a node.
+    pub(crate) fn now_at(&self, index: usize) -> Now {
+        Now {
+            wall: at(self.clock(index)),
+            mono: MonoTime(self.now),
+        }
+    }
+
+    /// The public key of a node that is a miner.
+    pub(crate) fn miner_key(&self, index: usize) -> Option<PublicKey> {
+        self.nodes[index]
+            .shell
+            .is_validator()
+            .then(|| self.keys[index].clone())
+    }
+
+    /// What a node's clock shows, in ms after the start.
+    pub(crate) fn clock(&self, index: usize) -> u64 {
+        self.now.saturating_add_signed(self.nodes[index].skew)
+    }
+
+    pub fn head(&self, index: usize) -> BlockId {
+        self.nodes[index].shell.machine.chain().head().block.id
+    }
+}
+
+/// The key of a miner: a ghost's or a real one.
+fn public_key(genesis: &Genesis, index: usize) -> PublicKey {
+    let ghost = ghost_miner_key(index);
+    if ghost.address() == genesis.config.miners[index] {
+        ghost
+    } else {
+        key(index).public_key().clone()
+    }
+}

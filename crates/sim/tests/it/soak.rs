@@ -1,0 +1,236 @@
+//! Random networks with random kills, hangs, partitions, delays, wrong clocks and liars.
+//! After all is well again: one chain on every honest node, with every payment once. The
+//! seed is the run.
+
+use crate::options::number;
+use ccoin_core::genesis::Genesis;
+use ccoin_sim::{FIRST_USER, Latency, Lie, Misdeed, Network, Process, Random, World, ghost};
+use std::sync::Arc;
+
+/// The nodes start so long after block 1: clocks can be set back, and miners have idle turns.
+const BEGIN: u64 = 150_000;
+
+/// Requests of one node to one peer in a second.
+const MOST_ASKS: usize = 20;
+
+/// How long two honest nodes may have different heads, with liars around and answers lost.
+const AGREE: u64 = 30_000;
+
+/// How long a payment may wait: one that was refused in a bad moment is told again when it
+/// has waited for half a minute, and everybody looks every half minute.
+const PATIENCE: u64 = 75_000;
+
+/// How far the clocks of honest nodes are off at all times.
+const SKEW: i64 = 250;
+
+fn network(miners: usize, random: &mut Random) -> Arc<Genesis> {
+    // The other users live on what these pay.
+    let users = (0..4).map(|user| (ghost(FIRST_USER + user).address(), 0, 1_000));
+    Network {
+        miners,
+        min_bound: 1 + random.below(3) as u32,
+        max_bound: 3 + random.below(40) as u32,
+        allow_empty: random.below(4) == 0,
+        difficulty: 0,
+        max_data: [64, 4_096][random.below(2) as usize],
+        ghosts: true,
+        alloc: users.collect(),
+        ..Network::default()
+    }
+    .found()
+}
+
+fn any_lie(random: &mut Random, is_miner: bool) -> Lie {
+    let number = random.between(2, 30);
+    let misdeeds = [
+        Misdeed::Withhold,
+        Misdeed::Hide,
+        Misdeed::Twins,
+        Misdeed::Backdate,
+        Misdeed::Flood,
+        Misdeed::Early,
+        Misdeed::Wrong,
+    ];
+    if is_miner && random.below(3) > 0 {
+        return Lie::Miner(misdeeds[random.below(misdeeds.len() as u64) as usize]);
+    }
+    let lies = [
+        Lie::Stall,
+        Lie::Order,
+        Lie::Beginning,
+        Lie::TooMany,
+        Lie::State(number),
+        Lie::EmptyMore,
+        Lie::Claims(1 << number),
+        Lie::Claims(number % 3),
+        Lie::Stale,
+        Lie::Single,
+        Lie::Late,
+    ];
+    // The answers of a miner that always come too late keep a node in boot as long as its blocks
+    // come in time.
+    let most = lies.len() - usize::from(is_miner);
+    lies[random.below(most as u64) as usize].clone()
+}
+
+/// Liars anywhere, but for one honest miner, and two honest nodes; the honest are a
+/// connected graph without them. Who is linked first has the smaller connection ids.
+fn linked(random: &mut Random) -> World {
+    let miners = random.between(1, 4) as usize;
+    let nodes = random.between(miners.max(2) as u64, 6) as usize;
+    let genesis = network(miners, random);
+    let mut world = World::new(&genesis, miners, nodes);
+    world.random = Random(random.next());
+    let good = random.below(miners as u64) as usize;
+    for _ in 0..random.below(4).min(nodes as u64 - 2) {
+        let liar = random.below(nodes as u64) as usize;
+        if liar != good {
+            world.nodes[liar].lie = Some(any_lie(random, liar < miners));
+        }
+    }
+    let (liars, honest): (Vec<_>, Vec<_>) =
+        (0..nodes).partition(|node| world.nodes[*node].lie.is_some());
+    let mut links = Vec::new();
+    for (place, b) in honest.iter().enumerate().skip(1) {
+        let parent = random.below(place as u64) as usize;
+        for (other, a) in honest[..place].iter().enumerate() {
+            if other == parent || random.below(3) == 0 {
+                links.push((*a, *b));
+            }
+        }
+    }
+    for (place, liar) in liars.iter().enumerate() {
+        let others = honest.iter().chain(&liars[..place]);
+        let met: Vec<_> = others.filter(|_| random.below(2) == 0).collect();
+        links.extend(met.into_iter().map(|other| (*liar, *other)));
+    }
+    for last in (1..links.len()).rev() {
+        links.swap(last, random.below(last as u64 + 1) as usize);
+    }
+    for (a, b) in links {
+        world.link(a, b, random.between(1, 200));
+    }
+    world
+}
+
+/// How bad this run is.
+fn burden(world: &mut World, random: &mut Random) {
+    world.jitter = random.below(30);
+    if random.below(4) > 0 {
+        world.latency = Latency {
+            disk: random.below(40),
+            miner: random.below(250),
+            key: random.below(20),
+        };
+    }
+    world.breaks = [0, 30][random.below(2) as usize];
+    world.losses = [0, 20][random.below(2) as usize];
+    let users = random.between(2, 8) as u32;
+    world.invite(users, random.below(3) == 0);
+    for node in &mut world.nodes {
+        node.skew = random.below(2 * SKEW as u64 + 1) as i64 - SKEW;
+    }
+    world.jumps = random.below(2) == 0;
+    if random.below(2) == 0 {
+        world.grow(random.below(20));
+    }
+}
+
+/// Something happens to a node, or to all.
+fn trouble(world: &mut World, node: usize, random: &mut Random) {
+    let process = world.nodes[node].process;
+    match (random.below(24), process) {
+        (0, Process::Up) => world.kill(node),
+        (1, Process::Up) => world.hang(node),
+        (0..=5, Process::Down) => world.start(node),
+        (0..=5, Process::Hung) => world.resume(node),
+        (2, _) => world.checkpoint(node, random),
+        (3, _) if world.jumps => {
+            let size = [1_000, 10_000, 100_000][random.below(3) as usize];
+            world.nodes[node].skew = if random.below(2) == 0 { size } else { -size };
+            world.latest = world.latest.max(world.now + 10_000 + size as u64);
+        }
+        (4, _) => world.nodes[node].skew = 0,
+        (6, _) => {
+            let sides = random.next();
+            world.part(|node| sides >> node & 1 == 0);
+        }
+        (7, _) => {
+            let sides = random.next();
+            for _ in 0..random.below(6) {
+                world.part(|node| sides >> node & 1 == 0);
+                for _ in 0..6 {
+                    world.run_until(world.now + 166);
+                    world.spend(random);
+                }
+                world.heal();
+                world.run_until(world.now + random.below(1_500));
+            }
+        }
+        (8 | 9, _) => world.heal(),
+        (10, _) if random.below(5) == 0 => world.run_until(world.now + random.below(60_000)),
+        (11..=14, _) => (0..world.nodes.len()).for_each(|node| world.misbehave(node, random)),
+        _ => (0..random.between(1, 4)).for_each(|_| world.spend(random)),
+    }
+    if world.jumps {
+        world.latest = world.latest.max(world.future());
+    }
+}
+
+fn run(seed: u64) {
+    let mut random = Random(seed);
+    let mut world = linked(&mut random);
+    world.run_until(BEGIN);
+    burden(&mut world, &mut random);
+    let nodes = world.nodes.len();
+    (0..nodes).for_each(|node| {
+        world.run_until(world.now + random.below(1_500));
+        world.start(node);
+    });
+    for _ in 0..random.between(5, 250) {
+        let pause = [30, 300, 1_500][random.below(3) as usize];
+        world.run_until(world.now + random.below(pause));
+        let node = random.below(nodes as u64) as usize;
+        trouble(&mut world, node, &mut random);
+    }
+    all_is_well(&mut world);
+    if world.latest == 0 {
+        world.agree(world.now + AGREE);
+    }
+    world.settle(world.latest.max(world.now) + PATIENCE);
+    // What was made under a clock that was ahead may still win.
+    world.run_until(world.latest.max(world.now) + 1_000);
+    world.settle(world.now + PATIENCE);
+    world.run_until(world.now + 20_000);
+    let moment = world.now;
+    world.run_until(world.now + 30_000);
+    let asks = world.asks_since(moment);
+    assert!(asks <= 2 * nodes, "{asks} requests although all is quiet");
+    world.settle(world.now + 5_000);
+    world.one_block_a_turn();
+    world.asks_at_most(MOST_ASKS);
+}
+
+fn all_is_well(world: &mut World) {
+    world.heal();
+    world.reveal_all();
+    for node in 0..world.nodes.len() {
+        if world.nodes[node].skew.abs() > SKEW {
+            world.nodes[node].skew = 0;
+        }
+        match world.nodes[node].process {
+            Process::Down => world.start(node),
+            Process::Hung => world.resume(node),
+            Process::Up => {}
+        }
+    }
+}
+
+#[test]
+fn after_any_trouble_there_is_one_chain_with_everything_on_it() {
+    let (first, count) = (number("CCOIN_SEED", 0), number("CCOIN_CASES", 150));
+    for seed in first..first + count {
+        println!("seed {seed}");
+        run(seed);
+    }
+}
