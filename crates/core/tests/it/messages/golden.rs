@@ -55,11 +55,15 @@ fn every_stored_hashed_or_signed_value_has_its_golden_bytes() {
         ("genesis block", genesis()),
         (
             "HEY to sign, first",
-            acknowledgement_digest(&hello, &hello).as_bytes().to_vec(),
+            acknowledgement_digest(&sha256(&[b"channel"]), &hello, &hello)
+                .as_bytes()
+                .to_vec(),
         ),
         (
             "HEY to sign, second",
-            okay_digest(&hello, &hello).as_bytes().to_vec(),
+            okay_digest(&sha256(&[b"channel"]), &hello, &hello)
+                .as_bytes()
+                .to_vec(),
         ),
         (
             "file keys",
@@ -87,8 +91,8 @@ const GOLDEN: [&str; 12] = [
     "block id: 32 0c2a2d17f2d9a46065e8b405b85a084f",
     "block: 994 ee48b25f5a51dcb200e91a9b6a065f59",
     "genesis block: 663 f95dee27a6595e20044aecf24c021dea",
-    "HEY to sign, first: 32 931f1c0c8e9a13e4c2f6bce63bab7846",
-    "HEY to sign, second: 32 26715d0011b5efb3ae217ba5dd6843c5",
+    "HEY to sign, first: 32 7fd664d2d6e70e5efcca906bc0b2c75e",
+    "HEY to sign, second: 32 4f9a1d5f138c1803c15d05302ecc3ad0",
     "file keys: 595 e9ab641ddd615b67ad3ae69b859c0fd4",
     "file peers: 75 3a91fe87ad8f9b94e466ea059efa6b73",
 ];
