@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, process::Command};
 const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("ccoin-crypto", &[], PURE),
     ("ccoin-core", &["crypto"], PURE),
+    ("ccoin-sim", &["core", "crypto"], PURE),
     (
         "ccoin-storage",
         &["core", "crypto"],

@@ -1,14 +1,9 @@
 //! Several nodes make one chain: whoever hands transactions in, whoever dies or hangs,
 //! whoever is cut off for a while.
 
-mod support;
-
+use crate::support::{Net, Node, request, wait_for};
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
-use support::{Net, Node, request, wait_for};
+use std::{collections::BTreeSet, time::Instant};
 
 const SLOT_MS: u64 = 1_000;
 
@@ -72,8 +67,8 @@ fn block_of(node: &Node, id: &str) -> Value {
     node.get(&format!("/v1/blocks/{number}"))
 }
 
-/// The survivor's block comes within two slots and a second of the blow that ends the
-/// turn of the other.
+/// The survivor makes a block after the blow that ends the turn of the other. How soon it
+/// does, `sim` checks in virtual time.
 fn strike(net: &mut Net, leader: usize, survivor: usize, blow: impl FnOnce(&mut Net, usize)) {
     wait_for_turn(net, leader, 2);
     let since = Instant::now();
@@ -83,8 +78,6 @@ fn strike(net: &mut Net, leader: usize, survivor: usize, blow: impl FnOnce(&mut 
     let took = since.elapsed();
     println!("a block {took:?} after the blow");
     assert_eq!(block["coinbase"], json!(net.places[survivor].address));
-    let limit = Duration::from_millis(2 * SLOT_MS + 1_000);
-    assert!(took <= limit, "{took:?}");
 }
 
 #[test]

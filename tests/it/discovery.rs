@@ -1,7 +1,6 @@
 //! The discovery service as a process: its line, its signals, its file, its refusals.
 
-mod support;
-
+use crate::support::{Daemon, Node, Place, genesis, request, send_signal, wait_for};
 use ccoin_core::{BlockId, Timestamp};
 use ccoin_crypto::SecretKey;
 use ccoin_discovery::{Claim, Record};
@@ -9,9 +8,8 @@ use serde_json::{Value, json};
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
-use support::{Daemon, Node, Place, genesis, request, wait_for};
 
 /// The line that users wait for.
 const LISTENS: &str = "Discovery Service listens on port=";
@@ -37,10 +35,9 @@ impl Discovery {
 
     /// SIGTERM; everything that was logged.
     fn stop(mut self) -> String {
-        let (code, took) = self.0.stop();
+        let (code, _) = self.0.stop();
         let log = self.0.rest();
         assert_eq!(code, Some(0), "{log}");
-        assert!(took < Duration::from_secs(4), "{took:?}");
         log
     }
 }
@@ -109,7 +106,7 @@ fn members_are_there_after_a_restart() {
 #[test]
 fn an_advertised_place_is_listed_until_the_node_stops() {
     let place = Place::network(&genesis(&json!({}), 500, &[]));
-    let mut service = support::Discovery::start(&place, 0);
+    let mut service = crate::support::Discovery::start(&place, 0);
     let port = service.port;
     place.set_discovery(port);
     let mut node = place.start(&["--advertise", "ledger.example.org:4999"]);
@@ -122,14 +119,14 @@ fn an_advertised_place_is_listed_until_the_node_stops() {
         text.contains("ledger.example.org").then_some(())
     });
     service.kill();
-    let service = support::Discovery::start(&place, port);
+    let service = crate::support::Discovery::start(&place, port);
     assert_eq!(service.members(), listed);
     assert_eq!(node.stop().0, Some(0));
     assert_eq!(service.members(), []);
 }
 
 #[test]
-fn signals_and_the_log_file() {
+fn a_daemon_obeys_signals_and_reopens_its_log_file() {
     let place = place();
     let mut command = place.command("discovery", &["-p", "0", "-h", "127.0.0.1", "--daemon"]);
     let options = [
@@ -148,9 +145,9 @@ fn signals_and_the_log_file() {
     let pid = pid.trim_end().parse().unwrap();
     let _daemon = Daemon(pid);
     fs::rename(place.path("d.log"), place.path("d.log.1")).unwrap();
-    support::send_signal("HUP", pid);
+    send_signal("HUP", pid);
     wait_for("a new log", || log().contains("log reopened").then_some(()));
-    support::send_signal("INT", pid);
+    send_signal("INT", pid);
     wait_for("the end", || (!place.path("d.pid").exists()).then_some(()));
     assert!(log().contains("Discovery Service ended"), "{}", log());
 }
@@ -198,7 +195,7 @@ fn refusals_name_the_remedy() {
 }
 
 #[test]
-fn help_and_version() {
+fn help_and_version_end_well() {
     let place = place();
     let help = place.ok("discovery", &["--help"]);
     for word in [

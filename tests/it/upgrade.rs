@@ -1,13 +1,11 @@
 //! A user's directory that an earlier version wrote, in `tests/data`: it opens as it is,
 //! and the node goes on where the earlier one was killed.
 
-mod support;
-
+use crate::support::{Node, Place};
 use serde_json::{Value, json};
 use std::fs;
-use support::{Node, Place};
 
-const PACKED: &str = include_str!("data/directory-2026-11-28.json");
+const PACKED: &str = include_str!("../data/directory-2026-11-28.json");
 const UNLOCK: [&str; 2] = ["--passphrase-file", "passphrase"];
 
 fn node(place: &Place, node_type: &str) -> Node {

@@ -1,8 +1,7 @@
 //! How every binary refuses: the exit code, the fault with its values and the next command,
 //! in at most five lines, and without having changed anything.
 
-mod support;
-
+use crate::support::{Node, Place, genesis, request};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -12,7 +11,6 @@ use std::{
     path::{Path, PathBuf},
     process::Output,
 };
-use support::{Node, Place, genesis, request};
 
 /// A run that must be refused with this code and all these words, and change nothing.
 fn refused(place: &Place, program: &str, options: &[&str], code: i32, words: &[&str]) {

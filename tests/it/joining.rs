@@ -1,12 +1,10 @@
 //! Who finds whom: before and after the others, with and without the discovery service,
 //! with another network's chain, with a long chain to fetch.
 
-mod support;
-
+use crate::support::{Discovery, Net, Node, PATIENCE, Sender, request, wait_for, wait_up_to};
 use ccoin_core::{encoding::decode, message::PeerAddress};
 use serde_json::{Value, json};
 use std::{fs, net::TcpListener, time::Duration};
-use support::{Discovery, Net, Node, PATIENCE, Sender, request, wait_for, wait_up_to};
 
 /// How often a node is listed anew.
 const RENEWAL: Duration = Duration::from_secs(30);
@@ -25,7 +23,7 @@ fn pay(node: &Node) -> String {
 /// Those that know only the discovery service meet; when it is gone, those that know
 /// each other find each other again.
 #[test]
-fn a_node_started_before_the_genesis_holder_never_syncs() {
+fn a_node_started_before_the_genesis_holder_syncs() {
     let mut net = Net::found(&busy(), 1_000, 2, 1);
     let mut discovery = Discovery::start(&net.places[0], 0);
     let port = discovery.port;
@@ -60,7 +58,7 @@ fn a_node_started_before_the_genesis_holder_never_syncs() {
 /// Without the service a node finds those that it has met before, wherever it is itself
 /// now; when the service is back, everybody is listed again.
 #[test]
-fn a_network_does_not_outlive_its_discovery_service() {
+fn a_network_outlives_its_discovery_service() {
     let mut net = Net::found(&busy(), 1_000, 2, 1);
     let mut discovery = Discovery::start(&net.places[0], 0);
     let port = discovery.port;
@@ -142,7 +140,7 @@ fn a_node_without_a_chain_joins_nobody_but_the_wanted_network() {
 
 /// Its place is called again and again, by a node that has nothing else to do.
 #[test]
-fn a_peer_that_comes_later_is_never_found() {
+fn a_peer_that_comes_later_is_found() {
     let mut net = Net::found(&busy(), 1_000, 1, 1);
     let port = free_pair();
     let place = format!("127.0.0.1:{port}");
@@ -166,7 +164,7 @@ fn free_pair() -> u16 {
 }
 
 #[test]
-fn transactions_answered_200_with_no_peer_are_dropped() {
+fn transactions_accepted_without_a_peer_are_kept() {
     let mut net = Net::found(&busy(), 1_000, 1, 1);
     net.start(0);
     net.start(1);
@@ -191,7 +189,7 @@ fn transactions_answered_200_with_no_peer_are_dropped() {
 
 /// Ten megabytes of text in many blocks, then a node without a chain.
 #[test]
-fn chains_over_3_mb_cannot_be_synced() {
+fn chains_over_3_mb_are_synced() {
     let mining = json!({"min_bound": 20, "interval": 1, "max_bound": 20});
     let mut net = Net::found(&mining, 1_000, 1, 1);
     net.start(0);

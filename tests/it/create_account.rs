@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-const CONFIG: &str = include_str!("../ccoin.json");
-const GENESIS: &str = include_str!("../genesis.json");
+const CONFIG: &str = include_str!("../../ccoin.json");
+const GENESIS: &str = include_str!("../../genesis.json");
 
 /// A directory with the two shipped files and `HOME` inside.
 struct Place {

@@ -1,8 +1,7 @@
 //! Servers and their surroundings: logs that cannot be written, files that others wait for,
 //! parents and service managers that are told and that die.
 
-mod support;
-
+use crate::support::{Node, Place, genesis, send_signal, wait_for};
 use serde_json::json;
 use std::{
     fs::{self, OpenOptions},
@@ -11,7 +10,6 @@ use std::{
     os::unix::net::UnixDatagram,
     process::{Child, Command, Stdio},
 };
-use support::{Node, Place, genesis, send_signal, wait_for};
 
 fn quiet() -> String {
     genesis(&json!({"interval": 600}), 500, &[])
@@ -132,7 +130,9 @@ fn a_ready_file_of_an_earlier_run_says_nothing() {
 
 /// What a server tells systemd, up to and with this line.
 fn told_systemd(socket: &UnixDatagram, last: &str) -> Vec<String> {
-    socket.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    socket
+        .set_read_timeout(Some(crate::support::PATIENCE))
+        .unwrap();
     let mut lines = Vec::new();
     while lines.last().is_none_or(|line| line != last) {
         let mut bytes = [0; 512];

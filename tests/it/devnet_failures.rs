@@ -1,8 +1,7 @@
 //! `ccoin devnet` under failures: files that cannot be written, an interrupted start, a node
 //! that does not start again, clients and services that hang at the end.
 
-mod support;
-
+use crate::support::{Devnet, Place, genesis, send_signal, wait_for, wait_until_gone};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -11,7 +10,6 @@ use std::{
     process::Command,
     time::Duration,
 };
-use support::{Devnet, Place, genesis, send_signal, wait_for, wait_until_gone};
 
 /// Without the rules for a quick end, a process that hangs takes these five seconds. The
 /// README promises two; a loaded machine may need more.

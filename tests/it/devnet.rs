@@ -1,15 +1,13 @@
 //! `ccoin devnet` with the real binaries: its report is true, it executes commands, it can be
 //! continued, and no process outlives it.
 
-mod support;
-
+use crate::support::{
+    Devnet, PATIENCE, Place, genesis, lives, request, send_signal, wait_for, wait_until_gone,
+    wait_up_to,
+};
 use serde_json::Value;
 use std::{
     fs, net::SocketAddr, path::Path, process::Command, sync::mpsc::RecvTimeoutError, time::Duration,
-};
-use support::{
-    Devnet, PATIENCE, Place, genesis, lives, request, send_signal, wait_for, wait_until_gone,
-    wait_up_to,
 };
 
 /// How many of each; more processes need more time on a small machine.

@@ -1,9 +1,7 @@
 //! Command lines: help, version, and what is wrong with them.
 
-mod support;
-
+use crate::support::{Place, genesis};
 use serde_json::json;
-use support::{Place, genesis};
 
 /// All binaries.
 const PROGRAMS: [&str; 5] = ["create-account", "initc", "cnode", "discovery", "ccoin"];

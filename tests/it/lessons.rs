@@ -1,14 +1,12 @@
-//! Faults of the program that this one replaces, each under its name: none may come
-//! back. Only those that show in a whole system with one node stand here.
+//! What the program that this one replaces got wrong. Only what shows in a whole system
+//! with one node stands here.
 
-mod support;
-
+use crate::support::{Node, Place, Sender, genesis, wait_for};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use support::{Node, Place, Sender, genesis, wait_for};
 
 #[test]
-fn a_restart_reuses_nonces_and_a_failed_request_burns_one() {
+fn nonces_go_on_after_a_restart_and_a_failed_request() {
     let mining = json!({"min_bound": 50, "interval": 600});
     let place = Place::network(&genesis(&mining, 500, &[]));
     let mut node = place.start(&[]);
@@ -35,7 +33,7 @@ fn a_restart_reuses_nonces_and_a_failed_request_burns_one() {
 }
 
 #[test]
-fn one_request_with_a_text_as_amount_stops_mining() {
+fn mining_goes_on_after_a_request_with_a_text_as_amount() {
     let place = Place::network(&genesis(
         &json!({"allow_empty": true, "interval": 0.2}),
         500,
@@ -52,7 +50,7 @@ fn one_request_with_a_text_as_amount_stops_mining() {
 }
 
 #[test]
-fn pow_solved_by_nonce_0_counts_as_failure() {
+fn pow_solved_by_nonce_0_is_a_solution() {
     let mining = json!({"difficulty": 0, "allow_empty": true, "interval": 0.1});
     let text = genesis(&mining, 500, &[]);
     let place = Place::network(&text.replace("\"difficulty\": 1", "\"difficulty\": 0"));
@@ -64,7 +62,7 @@ fn pow_solved_by_nonce_0_counts_as_failure() {
 }
 
 #[test]
-fn replayed_or_invalid_transactions_cause_empty_rewarded_blocks() {
+fn replayed_and_invalid_transactions_are_refused_and_make_no_block() {
     let sender = Sender::new();
     let to = sender.address();
     let mining = json!({"interval": 0.3});
@@ -123,7 +121,7 @@ fn blocks_hold_exactly_min_bound_transactions_whatever_waits() {
 
 /// Keys like `blk-1` were prefixes of keys like `blk-10`.
 #[test]
-fn block_1_shows_the_accounts_of_block_10() {
+fn block_1_shows_its_own_accounts_only() {
     let sender = Sender::new();
     let mining = json!({"min_bound": 1, "max_bound": 1, "interval": 600});
     let place = Place::network(&genesis(&mining, 500, &[(sender.address(), 100)]));

@@ -1,13 +1,11 @@
 //! The walk of a user with one node, exactly as the README shows it: account, chain,
 //! node, payments, blocks, the end and the next start; and the options of a server.
 
-mod support;
-
+use crate::support::{Daemon, Node, Place, Sender, genesis, request, send_signal, wait_for};
 use serde_json::{Value, json};
 use std::{fs, io::Write as _, net::TcpStream};
-use support::{Daemon, Node, Place, Sender, genesis, request, send_signal, wait_for};
 
-const SHIPPED: &str = include_str!("../genesis.json");
+const SHIPPED: &str = include_str!("../../genesis.json");
 
 fn quick() -> String {
     genesis(&json!({"allow_empty": true, "interval": 0.2}), 500, &[])

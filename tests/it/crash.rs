@@ -2,8 +2,7 @@
 //! back by itself, and the key never signs two blocks for one turn.
 //! `CCOIN_KILLS` says how often, `CCOIN_SEED` repeats the moments of a run.
 
-mod support;
-
+use crate::support::{Node, Place, Sender, genesis, request, wait_for};
 use ccoin_core::{BlockId, TxId, block::Block, block::SealedBlock};
 use ccoin_storage::VoteFile;
 use ccoin_storage::{BlockLog, Position, StorageError};
@@ -21,7 +20,6 @@ use std::{
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-use support::{Node, Place, Sender, genesis, request, wait_for};
 
 const SLOT_MS: u64 = 500;
 
@@ -169,7 +167,7 @@ fn strike(
         });
         if at_vote {
             let votes = fs::read(place.data(".keys/votes")).unwrap();
-            let deadline = Instant::now() + support::PATIENCE;
+            let deadline = Instant::now() + crate::support::PATIENCE;
             while fs::read(place.data(".keys/votes")).unwrap() == votes {
                 assert!(Instant::now() < deadline, "no block is made any more");
             }
@@ -194,7 +192,7 @@ fn signed(place: &Place, net: &BlockId) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn kill_9_while_a_block_is_applied_leaves_a_node_stuck_for_ever() {
+fn a_node_killed_at_any_moment_starts_again_with_all_it_acknowledged() {
     let kills = environment("CCOIN_KILLS").unwrap_or(4);
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = environment("CCOIN_SEED").unwrap_or(clock.as_nanos() as u64 | 1);

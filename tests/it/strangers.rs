@@ -1,8 +1,7 @@
 //! Strangers that have proven a key: what they may say, what it costs them, and that a
 //! network's leader, chain and connections do not change by it.
 
-mod support;
-
+use crate::support::{Caller, Net, Node, Stranger, wait_for};
 use ccoin_core::{
     Address, Amount, BlockId, Height, PowNonce, StateHash, Timestamp, TxnsHash,
     block::{Block, Header, SignedHeader, VERSION, block_id},
@@ -18,7 +17,6 @@ use std::{
     fs,
     time::{SystemTime, UNIX_EPOCH},
 };
-use support::{Caller, Net, Node, Stranger, wait_for};
 
 const SLOT_MS: u64 = 1_000;
 
@@ -109,7 +107,7 @@ fn falsified(genesis: &BlockId) -> Vec<u8> {
 /// No kind of message makes anybody a leader: the schedule does. The old names of
 /// elections are unknown headers, of which a minute has room for nine.
 #[test]
-fn forged_election_messages_depose_the_leader() {
+fn forged_election_messages_change_no_leader() {
     let mut net = network(2, 1);
     net.start_all();
     wait_for_the_others(&net);
@@ -171,7 +169,7 @@ fn forged_election_messages_depose_the_leader() {
 /// Too many unknown headers are no violation, a provable fault is one: that key, and no
 /// other, is refused for a while.
 #[test]
-fn whoever_sends_invalid_things_comes_back_at_once() {
+fn a_peer_that_sends_invalid_things_is_kept_out() {
     let mut net = network(2, 0);
     net.start_all();
     wait_for_the_others(&net);
@@ -224,7 +222,7 @@ fn whoever_sends_invalid_things_comes_back_at_once() {
 
 /// The network needs its miners: their faults end connections, and no more.
 #[test]
-fn a_genesis_miner_is_banned() {
+fn a_genesis_miner_is_not_banned() {
     let mut net = network(2, 0);
     net.start(0);
     net.nodes[0].as_mut().unwrap().ready();
@@ -259,7 +257,7 @@ fn keys_heard(stranger: &mut Stranger) -> BTreeSet<String> {
 
 /// Whoever checks blocks needs the keys of their miners: also from a node that makes none.
 #[test]
-fn miners_keys_must_be_asked_for() {
+fn miners_keys_are_sent_unasked() {
     let mut net = network(2, 1);
     net.start_all();
     wait_for_the_others(&net);
@@ -285,7 +283,7 @@ fn miners_keys_must_be_asked_for() {
 
 /// The operator sees how far there is to go; the claim alone stops no block.
 #[test]
-fn a_long_way_to_catch_up_is_silent() {
+fn progress_is_told_on_a_long_way_to_catch_up() {
     let mut net = network(1, 0);
     net.start_all();
     let (door, genesis) = (net.node(0).p2p(), net.node(0).genesis_id());

@@ -1,11 +1,9 @@
 //! A busy network under the eyes of the independent audit in `tests/oracle`: every
 //! block, signature, root and coin is computed again by another program.
 
-mod support;
-
+use crate::support::{Node, Place, Sender, genesis, wait_for};
 use serde_json::{Value, json};
 use std::{path::Path, process::Command};
-use support::{Node, Place, Sender, genesis};
 
 /// Runs a program of the oracle; its output.
 fn oracle(program: &str, options: &[&str]) -> String {
@@ -112,7 +110,7 @@ fn an_independent_program_finds_the_same_chain() {
     let mut node = place.start(&[]);
     let sent = busy(&node, &senders);
     assert!(sent >= 60, "{sent}");
-    support::wait_for("an empty queue", || {
+    wait_for("an empty queue", || {
         (node.get("/v1/queue")["txns"] == 0).then_some(())
     });
     let height = node.height();

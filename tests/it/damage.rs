@@ -1,8 +1,7 @@
 //! Files that are gone, torn, or hold something else, and a disk that is full: a node
 //! starts again with everything it acknowledged, or it refuses and names the file.
 
-mod support;
-
+use crate::support::{Node, Place, Sender, genesis, request, wait_for};
 use ccoin_core::TxId;
 use ccoin_storage::{VoteFile, VoteRecord};
 use serde_json::{Value, json};
@@ -14,7 +13,6 @@ use std::{
     process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
-use support::{Node, Place, Sender, genesis, request, wait_for};
 
 const SLOT_MS: u64 = 1_000;
 
@@ -338,7 +336,7 @@ fn a_damaged_checkpoint_is_passed_over() {
 }
 
 #[test]
-fn a_pool_log_torn_at_its_end() {
+fn a_pool_log_torn_at_its_end_keeps_what_was_acknowledged() {
     let (mut settled, mut node) = Settled::new();
     let answers = settled.answers(&node);
     let pool = |settled: &Settled| {

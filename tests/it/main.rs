@@ -1,0 +1,24 @@
+//! The binaries as users start them: real processes, sockets and files.
+
+mod audit;
+mod crash;
+mod create_account;
+mod damage;
+mod devnet;
+mod devnet_failures;
+mod discovery;
+mod hostile;
+#[cfg(target_os = "linux")]
+mod hosts;
+mod joining;
+mod layers;
+mod lessons;
+mod manners;
+mod network;
+mod servers;
+mod strangers;
+#[path = "../support/mod.rs"]
+mod support;
+mod upgrade;
+mod usage;
+mod walk;
