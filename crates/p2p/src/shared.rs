@@ -110,12 +110,19 @@ impl Shared {
     pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Rejection> {
         let address = peer.hello.address;
         let mut state = self.state();
-        let privileged = state.is_privileged(&address, peer.place.as_ref());
+        let claim = state.claim(&address, peer.place.as_ref(), peer.remote.ip());
         let (id, now) = (peer.id, Instant::now());
-        let free = state.admission.check_seat(&address, privileged, now);
-        free.map_err(|reason| state.rejection(reason, &address, now))?;
+        if state.admission.banned(&address, now).is_some() {
+            return Err(state.rejection(ByeReason::Banned, &address, now));
+        }
+        let leaves = state.seats.check(&address, claim, now);
+        let leaves = leaves.map_err(|reason| state.rejection(reason, &address, now))?;
+        if let Some(leaves) = leaves {
+            let text = format!("the seat is given to {address}");
+            state.end_all(&leaves, ByeReason::Full, &text);
+        }
         state.end_suspects(peer);
-        let seated = state.admission.take_seat(address, id, privileged);
+        let seated = state.seats.take(address, id, claim, now);
         seated.map_err(|reason| state.rejection(reason, &address, now))?;
         for old in state.connections_to(&address) {
             // its answer decides whether the new connection is redundant
@@ -126,7 +133,7 @@ impl Shared {
             let place = HostPort::of(&listens);
             state.book.add_caller(address, place, now, OsRng.next_u32());
         }
-        self.count.send_replace(state.admission.seated());
+        self.count.send_replace(state.seats.len());
         Ok(())
     }
 
@@ -134,14 +141,14 @@ impl Shared {
     pub(crate) fn leave(&self, peer: &Peer) {
         let mut state = self.state();
         state.remove(peer.id);
-        state.admission.leave_seat(&peer.hello.address, peer.id);
+        state.seats.leave(&peer.hello.address, peer.id);
         if let Some(place) = &peer.place {
             let lived = peer.began.elapsed();
             state
                 .book
                 .lost(place, lived, Instant::now(), OsRng.next_u32());
         }
-        self.count.send_replace(state.admission.seated());
+        self.count.send_replace(state.seats.len());
         self.changed.notify_one();
     }
 
@@ -205,12 +212,13 @@ impl Shared {
         let mut state = self.state();
         let State {
             admission,
+            seats,
             book,
             peers,
             ..
         } = &mut *state;
         let settled = |address: &Address| {
-            let mut connections = admission.connections_to(address).iter();
+            let mut connections = seats.connections_to(address).iter();
             let works = |id| peers.get(id).is_some_and(|peer: &Arc<Peer>| peer.works());
             connections.any(works) || self.judge_address(address).is_err()
         };
@@ -218,8 +226,9 @@ impl Shared {
         let context = DialContext {
             settled: &settled,
             refused: &refused,
-            few: admission.seated() < self.limits.wanted,
-            seats: admission.has_ordinary_seat(),
+            few: seats.len() < self.limits.wanted,
+            seats: seats.has_ordinary(),
+            known_seats: seats.has_for_known(),
         };
         book.due(now, &context)
     }

@@ -14,8 +14,10 @@ pub(crate) struct DialContext<'a> {
     pub(crate) refused: &'a dyn Fn(&Address) -> Option<Instant>,
     /// Whether so few peers are connected that candidates are dialled.
     pub(crate) few: bool,
-    /// Whether a peer without privilege would find a seat.
+    /// Whether an unknown peer without privilege would find a seat.
     pub(crate) seats: bool,
+    /// Whether a known one would.
+    pub(crate) known_seats: bool,
 }
 
 /// The first is dialled first.
@@ -35,7 +37,7 @@ impl Rank {
     fn is_wanted(self, context: &DialContext<'_>) -> bool {
         match self {
             Self::Configured | Self::KnownMiner | Self::MinerCaller | Self::MinerCandidate => true,
-            Self::Known => context.seats,
+            Self::Known => context.known_seats,
             Self::Caller | Self::Candidate => context.seats && context.few,
         }
     }
@@ -172,6 +174,7 @@ mod tests {
             refused: &|_| None,
             few: true,
             seats: true,
+            known_seats: true,
         };
         assert_eq!(book.due(now, &context), (vec![], None));
         context.settled = &|_| false;

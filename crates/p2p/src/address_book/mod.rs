@@ -17,6 +17,7 @@ use ccoin_core::{
 use entry::{Entry, Origin};
 use std::{
     collections::{BTreeMap, HashSet},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -100,6 +101,24 @@ impl AddressBook {
     pub(crate) fn is_configured(&self, address: &Address) -> bool {
         self.of(Origin::Configured)
             .any(|(_, entry)| entry.proven > 0 && entry.address.as_ref() == Some(address))
+    }
+
+    /// Whether a handshake has proven this address at some place.
+    pub(crate) fn is_proven(&self, address: &Address) -> bool {
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.proven > 0 && entry.address.as_ref() == Some(address))
+    }
+
+    /// Whether a handshake has proven an address at this host.
+    pub(crate) fn is_proven_host(&self, ip: IpAddr) -> bool {
+        let host = ip.to_canonical().to_string();
+        let from = HostPort {
+            host: host.clone(),
+            port: 0,
+        };
+        let ports = self.entries.range(from..);
+        let mut ports = ports.take_while(|(place, _)| place.host == host);
+        ports.any(|(_, entry)| entry.proven > 0)
     }
 
     /// Whether the operator names this place.
@@ -316,6 +335,7 @@ mod tests {
             refused: &|_| None,
             few,
             seats: true,
+            known_seats: true,
         };
         book.due(now, &context).0
     }
