@@ -102,7 +102,7 @@ impl Link {
         shared.judge(&hello, Some(place), remote)?;
         // only now: a peer of another network is not remembered
         shared.prove(place, hello.address);
-        shared.add_own_claim(&hello);
+        shared.add_own_claim(&hello, remote);
         let digest = okay_digest(&self.binding, &mine, &hello);
         let signature = shared.signer.permit().sign(digest).await?;
         self.say(&Message::Oky(signature)).await?;

@@ -63,6 +63,10 @@ pub struct Limits {
     pub dials: usize,
     /// Deadline of a TCP connection attempt.
     pub connect: Duration,
+    /// Time between two dials to candidates that third parties name.
+    pub candidate_pause: Duration,
+    /// Longest back-off for a place that was never proven.
+    pub unproven_pause: Duration,
     /// Candidates are dialled while fewer peers than this are connected.
     pub wanted: usize,
     /// Back-off after the first failed dial; it doubles.
@@ -111,6 +115,8 @@ impl Default for Limits {
             own_address: Duration::from_secs(600),
             dials: 8,
             connect: Duration::from_secs(3),
+            candidate_pause: Duration::from_millis(100),
+            unproven_pause: Duration::from_secs(600),
             wanted: 16,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),

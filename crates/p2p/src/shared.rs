@@ -8,6 +8,7 @@ use crate::{
     limits::Limits,
     peer::Peer,
     reject::Rejection,
+    scope::may_name,
     setup::ChainStatus,
     signer::Signer,
     state::State,
@@ -21,7 +22,7 @@ use ccoin_core::{
 use ccoin_crypto::PublicKey;
 use rand_core::{OsRng, RngCore};
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -185,8 +186,9 @@ impl Shared {
 
     /// A peer that this node has dialled names the place at which it is reached. If that is
     /// another one, a relay may stand between: the named place is a way around it.
-    pub(crate) fn add_own_claim(&self, theirs: &Hello) {
-        if let Some(place) = HostPort::parse(&theirs.place) {
+    pub(crate) fn add_own_claim(&self, theirs: &Hello, ip: IpAddr) {
+        let place = HostPort::parse(&theirs.place);
+        if let Some(place) = place.filter(|place| may_name(ip, &place.host, true)) {
             let (now, chance) = (Instant::now(), OsRng.next_u32());
             let mut state = self.state();
             state.book.add_caller(theirs.address, place, now, chance);

@@ -56,6 +56,25 @@ impl AddressBook {
         }
     }
 
+    /// All places whose peers are wanted, in the order of dialling, and when each is due.
+    fn wanted(&self, now: Instant, context: &DialContext<'_>) -> Vec<(Rank, Instant, HostPort)> {
+        let mut wanted: Vec<(Rank, Instant, HostPort)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| !entry.dialling)
+            .filter(|(_, entry)| !entry.address.as_ref().is_some_and(context.settled))
+            .map(|(place, entry)| (self.rank(entry), place, entry))
+            .filter(|(rank, ..)| rank.is_wanted(context))
+            .map(|(rank, place, entry)| {
+                let refused = entry.address.as_ref().and_then(context.refused);
+                let not_before = refused.unwrap_or(now).max(entry.not_before);
+                (rank, not_before, place.clone())
+            })
+            .collect();
+        wanted.sort();
+        wanted
+    }
+
     /// The places to dial now, marked as being dialled, and when the next one is due.
     pub(crate) fn due(
         &mut self,
@@ -71,23 +90,9 @@ impl AddressBook {
             .dials
             .div_ceil(2)
             .saturating_sub(candidates.count());
-        let mut wanted: Vec<(Rank, Instant, HostPort)> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| !entry.dialling)
-            .filter(|(_, entry)| !entry.address.as_ref().is_some_and(context.settled))
-            .map(|(place, entry)| (self.rank(entry), place, entry))
-            .filter(|(rank, ..)| rank.is_wanted(context))
-            .map(|(rank, place, entry)| {
-                let refused = entry.address.as_ref().and_then(context.refused);
-                let not_before = refused.unwrap_or(now).max(entry.not_before);
-                (rank, not_before, place.clone())
-            })
-            .collect();
-        wanted.sort();
         let mut places = Vec::new();
         let mut next: Option<Instant> = None;
-        for (_, not_before, place) in wanted {
+        for (_, not_before, place) in self.wanted(now, context) {
             if not_before > now {
                 next = Some(next.map_or(not_before, |next| next.min(not_before)));
                 continue;
@@ -96,12 +101,20 @@ impl AddressBook {
                 continue;
             };
             let candidate = entry.origin == Origin::Candidate;
+            let named = candidate && !entry.first_hand;
+            if named && let Some(later) = self.candidates_not_before.filter(|at| *at > now) {
+                next = Some(next.map_or(later, |next| next.min(later)));
+                continue;
+            }
             let room = free > 0 && (!candidate || free_for_candidates > 0);
             // one place of a peer at a time
             if room && entry.address.is_none_or(|address| busy.insert(address)) {
                 free -= 1;
                 free_for_candidates -= usize::from(candidate);
                 entry.dialling = true;
+                if named {
+                    self.candidates_not_before = Some(now + self.limits.candidate_pause);
+                }
                 places.push(place);
             }
         }
@@ -145,7 +158,7 @@ mod tests {
     #[test]
     fn proven_places_come_first_and_candidates_leave_half_of_the_room() {
         let (now, miners) = (Instant::now(), [1, 2, 3, 4, 5, 6].map(address));
-        let mut book = AddressBook::new(&Default::default(), OWN, &miners);
+        let mut book = AddressBook::new(&unhurried(), OWN, &miners);
         for (n, miner) in miners.into_iter().enumerate() {
             book.suggest(miner, place(n), now, 0);
         }
@@ -163,6 +176,22 @@ mod tests {
         assert_eq!(due(&mut book, now, true), [13].map(place));
         book.fail(&place(1), now, 0);
         assert_eq!(due(&mut book, now, true), [3].map(place));
+    }
+
+    #[test]
+    fn candidates_of_third_parties_are_dialled_one_after_another_and_once() {
+        let (mut book, now) = (book(), Instant::now());
+        for n in 2..5u8 {
+            book.suggest(address(n), place(n.into()), now, 0);
+        }
+        let pause = book.limits.candidate_pause;
+        for n in 2..5u8 {
+            let at = now + pause * u32::from(n);
+            assert_eq!(due(&mut book, at, true), [place(n.into())]);
+            assert_eq!(due(&mut book, at, true), []);
+            book.fail(&place(n.into()), at, 0);
+        }
+        assert_eq!(due(&mut book, now + pause * 10_000, true), []);
     }
 
     #[test]
