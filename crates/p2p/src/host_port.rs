@@ -1,7 +1,6 @@
 //! Host and port as people write them. Never resolves a name.
 
-use ccoin_core::message::PeerAddress;
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, str::FromStr};
 
 /// A host name or IP address, and a TCP port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,38 +11,42 @@ pub(crate) struct HostPort {
     pub(crate) port: u16,
 }
 
+/// Not `HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{got:?} is not HOST:PORT, for example 192.0.2.7:4001")]
+pub(crate) struct HostPortError {
+    got: String,
+}
+
 impl HostPort {
-    /// Parses `HOST:PORT`; an IPv6 address stands in brackets.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (host, port) = text.trim().rsplit_once(':')?;
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'));
-        if bare.is_none() && host.contains(':') {
-            return None;
-        }
-        let port = port.parse().ok().filter(|port| *port != 0)?;
-        let host = bare.unwrap_or(host);
-        (!host.is_empty()).then(|| Self {
-            host: host.into(),
-            port,
-        })
-    }
-
-    /// The place of a peer.
-    pub(crate) fn of(peer: &PeerAddress) -> Self {
-        Self {
-            host: peer.host.clone(),
-            port: peer.port,
-        }
-    }
-
     /// The IP address of `remote` with another port.
     pub(crate) fn beside(remote: SocketAddr, port: u16) -> Self {
         Self {
             host: remote.ip().to_canonical().to_string(),
             port,
         }
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = HostPortError;
+
+    /// Parses `HOST:PORT`; an IPv6 address, and no other host, stands in brackets.
+    fn from_str(text: &str) -> Result<Self, HostPortError> {
+        let parse = || {
+            let (host, port) = text.rsplit_once(':')?;
+            let port = port.parse().ok().filter(|port| *port != 0)?;
+            let bare = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'));
+            let host = match bare {
+                Some(ipv6) => Some(ipv6).filter(|ipv6| ipv6.contains(':')),
+                None => Some(host).filter(|host| !host.contains(':')),
+            }?;
+            let host = host.to_owned();
+            (!host.is_empty()).then_some(Self { host, port })
+        };
+        parse().ok_or_else(|| HostPortError { got: text.into() })
     }
 }
 
@@ -69,7 +72,7 @@ mod tests {
             "[::1]:4001",
             "a-b.example:65535",
         ] {
-            assert_eq!(HostPort::parse(text).unwrap().to_string(), text);
+            assert_eq!(text.parse::<HostPort>().unwrap().to_string(), text);
         }
         for text in [
             "",
@@ -80,8 +83,9 @@ mod tests {
             ":1",
             "::1:4001",
             "[]:1",
+            "[host]:1",
         ] {
-            assert_eq!(HostPort::parse(text), None, "{text}");
+            assert!(text.parse::<HostPort>().is_err(), "{text}");
         }
     }
 }

@@ -195,9 +195,9 @@ fn address_book(setup: &NetworkSetup) -> AddressBook {
     let now = Instant::now();
     let mut book = AddressBook::new(&setup.limits, own, &setup.miners);
     for text in &setup.configured {
-        match HostPort::parse(text) {
-            Some(place) => book.configure(place, now),
-            None => tracing::warn!("configured peer {text:?} is skipped: write it as HOST:PORT"),
+        match text.trim().parse::<HostPort>() {
+            Ok(place) => book.configure(place, now),
+            Err(error) => tracing::warn!("a configured peer is skipped: {error}"),
         }
     }
     // the list has the newest first; the book takes the last one added as the newest

@@ -2,7 +2,7 @@
 //! parts. No task awaits while it holds the lock.
 
 use crate::{
-    address_book::DialContext,
+    address_book::{DialContext, place_of},
     connection::{Connection, PeerId},
     host_port::HostPort,
     limits::Limits,
@@ -95,7 +95,7 @@ impl Shared {
     /// The advertised place of this node, or an empty text.
     pub(crate) fn own_place(&self) -> String {
         let own = self.advertise.iter();
-        own.map(|own| HostPort::of(own).to_string()).collect()
+        own.map(|own| place_of(own).to_string()).collect()
     }
 
     /// This node's heights, for `BLH`.
@@ -131,7 +131,7 @@ impl Shared {
         }
         state.peers.insert(id, Arc::clone(peer));
         if let Some(listens) = peer.listens_at() {
-            let place = HostPort::of(&listens);
+            let place = place_of(&listens);
             state.book.add_caller(address, place, now, OsRng.next_u32());
         }
         self.count.send_replace(state.seats.len());
@@ -187,7 +187,7 @@ impl Shared {
     /// A peer that this node has dialled names the place at which it is reached. If that is
     /// another one, a relay may stand between: the named place is a way around it.
     pub(crate) fn add_own_claim(&self, theirs: &Hello, ip: IpAddr) {
-        let place = HostPort::parse(&theirs.place);
+        let place = theirs.place.parse::<HostPort>().ok();
         if let Some(place) = place.filter(|place| may_name(ip, &place.host, true)) {
             let (now, chance) = (Instant::now(), OsRng.next_u32());
             let mut state = self.state();
@@ -201,7 +201,7 @@ impl Shared {
         let mut state = self.state();
         for peer in peers {
             if peer.out_of_range().is_none() {
-                let place = HostPort::of(&peer);
+                let place = place_of(&peer);
                 state.book.suggest(peer.address, place, now, chance);
             }
         }

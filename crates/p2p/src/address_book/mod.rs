@@ -67,7 +67,7 @@ impl AddressBook {
     /// counts as the newest.
     pub(crate) fn remember(&mut self, peer: PeerAddress, now: Instant) {
         if peer.address != self.own && self.remembered() < MAX_PROVEN {
-            let place = HostPort::of(&peer);
+            let place = place_of(&peer);
             self.proofs += 1;
             let proofs = self.proofs;
             let entry = self.keep(place, Origin::Remembered, Some(peer.address), now);
@@ -285,6 +285,14 @@ impl AddressBook {
         proven.sort_by_key(|(proven, _)| std::cmp::Reverse(*proven));
         let peers = proven.into_iter().map(|(_, peer)| peer);
         peers.take(MAX_PROVEN).collect()
+    }
+}
+
+/// Host and port of a peer.
+pub(crate) fn place_of(peer: &PeerAddress) -> HostPort {
+    HostPort {
+        host: peer.host.clone(),
+        port: peer.port,
     }
 }
 
