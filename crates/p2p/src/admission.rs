@@ -1,9 +1,9 @@
-//! Decides which connections may begin a handshake and which may stay: seats, bans, and
-//! the queue before the handshake. Pure: time is an argument, and the caller ends the
-//! connections that are returned.
+//! Decides which connections may begin a handshake: bans, and the queue before the
+//! handshake. Pure: time is an argument, and the caller ends the connections that are
+//! returned.
 
 use crate::{address_group::AddressGroup, connection::PeerId, limits::Limits};
-use ccoin_core::{Address, message::ByeReason};
+use ccoin_core::Address;
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::Hash,
@@ -15,16 +15,14 @@ use std::{
 /// forgotten.
 const MAX_REFUSED: usize = 10_000;
 
-/// Most connections to one address: one that works, and one beside it.
-const MAX_PER_ADDRESS: usize = 2;
-
-/// The connections to one proven address.
-#[derive(Debug)]
-struct Seat {
-    /// Oldest first; never empty.
-    connections: Vec<PeerId>,
-    /// A miner or a configured peer: may take a reserved seat.
-    privileged: bool,
+/// An incoming connection before the end of its handshake.
+#[derive(Clone, Copy, Debug)]
+struct Early {
+    id: PeerId,
+    /// `None`: loopback.
+    group: Option<AddressGroup>,
+    /// A proven peer listens at this host.
+    known: bool,
 }
 
 #[derive(Debug)]
@@ -32,10 +30,9 @@ pub(crate) struct Admission {
     limits: Limits,
     miners: HashSet<Address>,
     /// Oldest first.
-    early: VecDeque<(PeerId, Option<AddressGroup>)>,
+    early: VecDeque<Early>,
     delayed: HashMap<AddressGroup, Instant>,
     banned: HashMap<Address, Instant>,
-    seats: HashMap<Address, Seat>,
 }
 
 impl Admission {
@@ -46,7 +43,6 @@ impl Admission {
             early: VecDeque::new(),
             delayed: HashMap::new(),
             banned: HashMap::new(),
-            seats: HashMap::new(),
         }
     }
 
@@ -56,11 +52,12 @@ impl Admission {
     }
 
     /// Lets an incoming connection begin its handshake and returns the older ones that
-    /// must end for it. `None`: this host must wait.
+    /// must end for it. `None`: this host must wait. `known`: a proven peer listens there.
     pub(crate) fn begin_handshake(
         &mut self,
         id: PeerId,
         ip: IpAddr,
+        known: bool,
         now: Instant,
     ) -> Option<Vec<PeerId>> {
         let group = AddressGroup::of(ip);
@@ -69,25 +66,40 @@ impl Admission {
             return None;
         }
         let mut ended = Vec::new();
-        let of_group = self.early.iter().filter(|(_, other)| *other == group);
-        if group.is_some() && of_group.count() >= self.limits.early_per_host {
-            ended.extend(self.drop_early(|other| other == group));
+        if group.is_some() && self.early_of(group) >= self.limits.early_per_host {
+            let oldest = self.early.iter().position(|early| early.group == group);
+            ended.extend(self.drop_early(oldest));
         }
         if self.early.len() >= self.limits.early {
-            ended.extend(self.drop_early(|_| true));
+            ended.extend(self.drop_early(self.least_wanted()));
         }
-        self.early.push_back((id, group));
+        self.early.push_back(Early { id, group, known });
         Some(ended)
     }
 
-    fn drop_early(&mut self, which: impl Fn(Option<AddressGroup>) -> bool) -> Option<PeerId> {
-        let at = self.early.iter().position(|(_, group)| which(*group))?;
-        self.early.remove(at).map(|(id, _)| id)
+    fn early_of(&self, group: Option<AddressGroup>) -> usize {
+        let same = self.early.iter().filter(|early| early.group == group);
+        same.count()
+    }
+
+    /// The oldest connection of the group that has most of them; those from hosts of known
+    /// peers come last.
+    fn least_wanted(&self) -> Option<usize> {
+        let early = self.early.iter().enumerate();
+        let worst = early.max_by_key(|(at, early)| {
+            let age = std::cmp::Reverse(*at);
+            (!early.known, self.early_of(early.group), age)
+        });
+        worst.map(|(at, _)| at)
+    }
+
+    fn drop_early(&mut self, at: Option<usize>) -> Option<PeerId> {
+        self.early.remove(at?).map(|early| early.id)
     }
 
     /// The handshake has succeeded or failed.
     pub(crate) fn end_handshake(&mut self, id: PeerId) {
-        self.early.retain(|(other, _)| *other != id);
+        self.early.retain(|early| early.id != id);
     }
 
     /// Refuses a host for a while: it sent malformed bytes before it proved an address.
@@ -110,89 +122,6 @@ impl Admission {
     pub(crate) fn banned(&self, address: &Address, now: Instant) -> Option<Instant> {
         let until = self.banned.get(address).copied();
         until.filter(|until| now < *until)
-    }
-
-    /// Whether there is a connection to this address.
-    pub(crate) fn is_seated(&self, address: &Address) -> bool {
-        self.seats.contains_key(address)
-    }
-
-    /// The number of connected addresses.
-    pub(crate) fn seated(&self) -> usize {
-        self.seats.len()
-    }
-
-    /// Whether one more address without privilege would find a seat.
-    pub(crate) fn has_ordinary_seat(&self) -> bool {
-        let ordinary = self.seats.values().filter(|seat| !seat.privileged).count();
-        self.seats.len() < self.limits.connections
-            && ordinary < self.limits.connections.saturating_sub(self.limits.reserved)
-    }
-
-    fn has_seat(&self, privileged: bool) -> bool {
-        if privileged {
-            self.seats.len() < self.limits.connections
-        } else {
-            self.has_ordinary_seat()
-        }
-    }
-
-    /// Whether a proven address may have one more connection, apart from how many it has.
-    ///
-    /// # Errors
-    /// Why the new connection must end.
-    pub(crate) fn check_seat(
-        &self,
-        address: &Address,
-        privileged: bool,
-        now: Instant,
-    ) -> Result<(), ByeReason> {
-        if self.banned(address, now).is_some() {
-            return Err(ByeReason::Banned);
-        }
-        match self.is_seated(address) || self.has_seat(privileged) {
-            true => Ok(()),
-            false => Err(ByeReason::Full),
-        }
-    }
-
-    /// Adds a connection to a proven address that [`Admission::check_seat`] allows.
-    ///
-    /// # Errors
-    /// [`ByeReason::Duplicate`] if the address has enough connections.
-    pub(crate) fn take_seat(
-        &mut self,
-        address: Address,
-        id: PeerId,
-        privileged: bool,
-    ) -> Result<(), ByeReason> {
-        let seat = self.seats.entry(address).or_insert_with(|| Seat {
-            connections: Vec::new(),
-            privileged,
-        });
-        // the privilege stays: the place it came from is still configured
-        seat.privileged |= privileged;
-        if seat.connections.len() >= MAX_PER_ADDRESS {
-            return Err(ByeReason::Duplicate);
-        }
-        seat.connections.push(id);
-        Ok(())
-    }
-
-    /// The connections to this address, the oldest first.
-    pub(crate) fn connections_to(&self, address: &Address) -> &[PeerId] {
-        let seat = self.seats.get(address);
-        seat.map_or(&[], |seat| &seat.connections)
-    }
-
-    /// Removes a connection, and the seat with the last one.
-    pub(crate) fn leave_seat(&mut self, address: &Address, id: PeerId) {
-        if let Some(seat) = self.seats.get_mut(address) {
-            seat.connections.retain(|other| *other != id);
-            if seat.connections.is_empty() {
-                self.seats.remove(address);
-            }
-        }
     }
 }
 
@@ -226,78 +155,67 @@ mod tests {
 
     fn admission() -> Admission {
         let limits = Limits {
-            connections: 4,
-            reserved: 2,
             early: 10,
             ..Limits::default()
         };
         Admission::new(&limits, &[A])
     }
 
-    fn address(n: u8) -> Address {
-        Address::new([n; 20])
-    }
-
-    impl Admission {
-        fn seat(
-            &mut self,
-            address: Address,
-            id: PeerId,
-            privileged: bool,
-        ) -> Result<(), ByeReason> {
-            self.check_seat(&address, privileged, Instant::now())?;
-            self.take_seat(address, id, privileged)
-        }
-    }
-
-    #[test]
-    fn a_second_connection_stands_beside_the_first_and_a_third_is_refused() {
-        let mut admission = admission();
-        for id in 1..=2 {
-            assert_eq!(admission.seat(A, id, false), Ok(()));
-        }
-        assert_eq!(admission.seat(A, 3, false), Err(ByeReason::Duplicate));
-        assert_eq!(admission.connections_to(&A), [1, 2]);
-        assert_eq!(admission.seated(), 1);
-        admission.leave_seat(&A, 1);
-        admission.leave_seat(&A, 7);
-        assert_eq!(admission.connections_to(&A), [2]);
-        admission.leave_seat(&A, 2);
-        assert!(!admission.is_seated(&A));
-    }
-
-    #[test]
-    fn some_seats_are_reserved() {
-        let mut admission = admission();
-        for n in 10..12 {
-            assert_eq!(admission.seat(address(n), n.into(), false), Ok(()));
-        }
-        assert!(!admission.has_ordinary_seat());
-        let refused = admission.seat(address(12), 12, false);
-        assert_eq!(refused, Err(ByeReason::Full));
-        for n in 20..22 {
-            assert_eq!(admission.seat(address(n), n.into(), true), Ok(()));
-        }
-        assert_eq!(admission.seat(address(30), 30, true), Err(ByeReason::Full));
-        assert_eq!(admission.seated(), 4);
-        // a connected address needs no second seat
-        assert_eq!(admission.seat(address(10), 40, false), Ok(()));
-    }
-
     #[test]
     fn before_the_handshake_the_oldest_goes_first() {
         let (mut admission, now) = (admission(), Instant::now());
         for id in 0..8 {
-            assert_eq!(admission.begin_handshake(id, ELSEWHERE, now), Some(vec![]));
+            assert_eq!(
+                admission.begin_handshake(id, ELSEWHERE, false, now),
+                Some(vec![])
+            );
         }
-        assert_eq!(admission.begin_handshake(8, ELSEWHERE, now), Some(vec![0]));
+        assert_eq!(
+            admission.begin_handshake(8, ELSEWHERE, false, now),
+            Some(vec![0])
+        );
         admission.end_handshake(3);
-        assert_eq!(admission.begin_handshake(9, ELSEWHERE, now), Some(vec![]));
+        assert_eq!(
+            admission.begin_handshake(9, ELSEWHERE, false, now),
+            Some(vec![])
+        );
         let mut admission = self::admission();
         for id in 0..10 {
-            assert_eq!(admission.begin_handshake(id, LOOPBACK, now), Some(vec![]));
+            assert_eq!(
+                admission.begin_handshake(id, LOOPBACK, false, now),
+                Some(vec![])
+            );
         }
-        assert_eq!(admission.begin_handshake(10, ELSEWHERE, now), Some(vec![0]));
+        assert_eq!(
+            admission.begin_handshake(10, ELSEWHERE, false, now),
+            Some(vec![0])
+        );
+    }
+
+    #[test]
+    fn a_crowd_of_hosts_ends_its_own_connections_and_not_those_of_others() {
+        let (mut admission, now) = (admission(), Instant::now());
+        let host = |n: u8| IpAddr::from([192, 0, 2, n]);
+        assert_eq!(
+            admission.begin_handshake(0, host(0), false, now),
+            Some(vec![])
+        );
+        // fewer hosts than connections: the one from host 0 stays
+        for n in 1..=200 {
+            let crowd = host(1 + (n % 5) as u8);
+            let ended = admission.begin_handshake(n, crowd, false, now);
+            assert!(!ended.unwrap().contains(&0), "{n}");
+        }
+        // and one of a known peer outlasts any crowd
+        let mut admission = self::admission();
+        assert_eq!(
+            admission.begin_handshake(0, host(0), true, now),
+            Some(vec![])
+        );
+        for n in 1..=200 {
+            let ended = admission.begin_handshake(n, host(n as u8), false, now);
+            assert!(!ended.unwrap().contains(&0), "{n}");
+        }
     }
 
     #[test]
@@ -305,10 +223,16 @@ mod tests {
         let (mut admission, now) = (admission(), Instant::now());
         admission.delay(ELSEWHERE, now);
         admission.delay(LOOPBACK, now);
-        assert_eq!(admission.begin_handshake(1, ELSEWHERE, now), None);
-        assert_eq!(admission.begin_handshake(2, LOOPBACK, now), Some(vec![]));
+        assert_eq!(admission.begin_handshake(1, ELSEWHERE, false, now), None);
+        assert_eq!(
+            admission.begin_handshake(2, LOOPBACK, false, now),
+            Some(vec![])
+        );
         let later = now + admission.limits.delay;
-        assert_eq!(admission.begin_handshake(3, ELSEWHERE, later), Some(vec![]));
+        assert_eq!(
+            admission.begin_handshake(3, ELSEWHERE, false, later),
+            Some(vec![])
+        );
     }
 
     #[test]
@@ -316,9 +240,7 @@ mod tests {
         let (mut admission, now) = (admission(), Instant::now());
         assert!(!admission.ban(A, now));
         assert!(admission.ban(B, now));
-        assert_eq!(admission.check_seat(&A, false, now), Ok(()));
-        let refused = admission.check_seat(&B, false, now);
-        assert_eq!(refused, Err(ByeReason::Banned));
+        assert_eq!(admission.banned(&A, now), None);
         let end = now + Duration::from_secs(600);
         let last = end - Duration::from_secs(1);
         assert_eq!(admission.banned(&B, last), Some(end));

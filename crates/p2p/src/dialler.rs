@@ -55,7 +55,9 @@ impl Shared {
                 return self.refused(None, &error, place.to_string()).await;
             }
         };
-        let hello = self.before(deadline, link.call(&self, &place)).await;
+        let hello = self
+            .before(deadline, link.call(&self, &place, remote.ip()))
+            .await;
         let admitted = hello.and_then(|hello| {
             let (id, place) = (self.next_id(), Some(place.clone()));
             self.admitted(id, hello, remote, place, &link)

@@ -9,13 +9,23 @@ use std::{sync::Arc, time::Instant};
 impl State {
     /// The connections to this address, the oldest first.
     pub(crate) fn connections_to(&self, address: &Address) -> impl Iterator<Item = &Arc<Peer>> {
-        let ids = self.admission.connections_to(address).iter();
+        let ids = self.seats.connections_to(address).iter();
         ids.filter_map(|id| self.peers.get(id))
     }
 
     /// Whether a connection to this address is not suspect.
     pub(crate) fn has_working_connection(&self, address: &Address) -> bool {
         self.connections_to(address).any(|peer| peer.works())
+    }
+
+    /// Ends all connections to an address.
+    pub(crate) fn end_all(&mut self, address: &Address, reason: ByeReason, text: &str) {
+        for id in self.seats.connections_to(address).to_vec() {
+            self.seats.leave(address, id);
+            if let Some(peer) = self.remove(id) {
+                peer.end(reason, text);
+            }
+        }
     }
 
     /// Ends the suspect connections to this address: a new one takes their place.
@@ -28,7 +38,7 @@ impl State {
             .collect();
         for old in suspects {
             self.remove(old.id);
-            self.admission.leave_seat(&address, old.id);
+            self.seats.leave(&address, old.id);
             let text = format!(
                 "replaced by the connection of {address} from {}",
                 new.remote

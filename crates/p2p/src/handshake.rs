@@ -82,11 +82,12 @@ impl HandshakeError {
 }
 
 impl Link {
-    /// The dialling side; returns the other side's hello, proven.
+    /// The dialling side, with a peer at `remote`; returns the other side's hello, proven.
     pub(crate) async fn call(
         &mut self,
         shared: &Shared,
         place: &HostPort,
+        remote: IpAddr,
     ) -> Result<Hello, HandshakeError> {
         let mine = shared.hello(place.to_string());
         self.say(&Message::Hey(mine.clone())).await?;
@@ -96,10 +97,10 @@ impl Link {
         };
         let digest = acknowledgement_digest(&self.binding, &mine, &hello);
         verify(shared, &hello.public_key, &digest, &signature)?;
-        shared.judge(&hello, Some(place))?;
+        shared.judge(&hello, Some(place), remote)?;
         // only now: a peer of another network is not remembered
         shared.prove(place, hello.address);
-        shared.add_own_claim(&hello);
+        shared.add_own_claim(&hello, remote);
         let digest = okay_digest(&self.binding, &mine, &hello);
         let signature = shared.signer.permit().sign(digest).await?;
         self.say(&Message::Oky(signature)).await?;
@@ -116,7 +117,7 @@ impl Link {
             Message::Hey(hello) => hello,
             other => return Err(unexpected(&other, "HEY")),
         };
-        shared.judge(&theirs, None)?;
+        shared.judge(&theirs, None, host)?;
         let permit = shared.signer.permit_for(host).await;
         let mine = shared.hello(shared.own_place());
         let digest = acknowledgement_digest(&self.binding, &theirs, &mine);

@@ -38,6 +38,8 @@ mod peer;
 mod peer_info;
 mod rate_limit;
 mod reject;
+mod scope;
+mod seats;
 mod session;
 mod setup;
 mod shared;

@@ -6,10 +6,15 @@ use std::time::Duration;
 /// The bounds that a node sets for its peers and for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most connections with a finished handshake.
+    /// Most connected peers; miners and configured ones may be more.
     pub connections: usize,
     /// How many of them are reserved for miners and configured peers.
     pub reserved: usize,
+    /// Most ordinary seats of one IPv4 address or IPv6 /64 network; loopback has no limit.
+    pub seats_per_group: usize,
+    /// When all ordinary seats are taken, the newest one of an unknown peer is given on
+    /// after this time.
+    pub rotate: Duration,
     /// Most incoming connections before the end of the handshake; a rejected one counts
     /// until its socket is closed.
     pub early: usize,
@@ -58,6 +63,10 @@ pub struct Limits {
     pub dials: usize,
     /// Deadline of a TCP connection attempt.
     pub connect: Duration,
+    /// Time between two dials to candidates that third parties name.
+    pub candidate_pause: Duration,
+    /// Longest back-off for a place that was never proven.
+    pub unproven_pause: Duration,
     /// Candidates are dialled while fewer peers than this are connected.
     pub wanted: usize,
     /// Back-off after the first failed dial; it doubles.
@@ -81,6 +90,8 @@ impl Default for Limits {
         Self {
             connections: 128,
             reserved: 32,
+            seats_per_group: 8,
+            rotate: Duration::from_secs(120),
             early: 64,
             early_per_host: 8,
             accepts_a_second: 500,
@@ -104,6 +115,8 @@ impl Default for Limits {
             own_address: Duration::from_secs(600),
             dials: 8,
             connect: Duration::from_secs(3),
+            candidate_pause: Duration::from_millis(100),
+            unproven_pause: Duration::from_secs(600),
             wanted: 16,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),

@@ -38,9 +38,11 @@ impl Shared {
             let ended = CancellationToken::new();
             {
                 let mut state = self.state();
-                let Some(oldest) = state
-                    .admission
-                    .begin_handshake(id, remote.ip(), Instant::now())
+                let known = state.book.is_proven_host(remote.ip());
+                let Some(oldest) =
+                    state
+                        .admission
+                        .begin_handshake(id, remote.ip(), known, Instant::now())
                 else {
                     continue;
                 };

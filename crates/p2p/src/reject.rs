@@ -6,7 +6,7 @@ use ccoin_core::{
     Address, BlockId,
     message::{ByeReason, Hello, PROTOCOL},
 };
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 /// The reason, and both sides' values in words.
 pub(crate) type Rejection = (ByeReason, String);
@@ -14,7 +14,12 @@ pub(crate) type Rejection = (ByeReason, String);
 impl Shared {
     /// Checks everything that can be checked before the peer takes a seat. The address need
     /// not be proven yet: a false one only harms the peer that claims it.
-    pub(crate) fn judge(&self, theirs: &Hello, place: Option<&HostPort>) -> Result<(), Rejection> {
+    pub(crate) fn judge(
+        &self,
+        theirs: &Hello,
+        place: Option<&HostPort>,
+        ip: IpAddr,
+    ) -> Result<(), Rejection> {
         if theirs.version != PROTOCOL {
             let text = format!(
                 "this node speaks version {PROTOCOL}, the other {}",
@@ -33,12 +38,10 @@ impl Shared {
         if state.admission.banned(address, now).is_some() {
             return Err(state.rejection(ByeReason::Banned, address, now));
         }
-        let seated = state.admission.is_seated(address);
-        let privileged = state.is_privileged(address, place);
-        if !seated && !privileged && !state.admission.has_ordinary_seat() {
-            return Err(state.rejection(ByeReason::Full, address, now));
-        }
-        Ok(())
+        let claim = state.claim(address, place, ip);
+        let seat = state.seats.check(address, claim, now);
+        seat.map(|_| ())
+            .map_err(|reason| state.rejection(reason, address, now))
     }
 
     /// Whether both nodes are on the same chain, or one of them has none yet.
@@ -85,7 +88,7 @@ impl State {
                 format!("{address} is refused for {rest} s more because it broke a rule")
             }
             _ => {
-                let seated = self.admission.seated();
+                let seated = self.seats.len();
                 format!("{seated} peers are connected: there is no seat for {address}")
             }
         };

@@ -8,10 +8,11 @@ use crate::{
     link::{Link, Reader},
     message_limits::{MessageLimits, is_for_the_node},
     peer::Peer,
+    scope::may_name,
     shared::Shared,
     writer,
 };
-use ccoin_core::message::{Bye, ByeReason, Header, Message};
+use ccoin_core::message::{Bye, ByeReason, Header, Message, PeerAddress};
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -173,7 +174,12 @@ impl Shared {
                 peer.send(Message::Heights(self.heights()).frame().into());
             }
             Ok(Message::Heights(heights)) => peer.set_heights(heights),
-            Ok(Message::Peers(peers)) => self.suggest(peers),
+            Ok(Message::Peers(peers)) => {
+                let (teller, ip) = (peer.hello.address, peer.remote.ip());
+                let named =
+                    |named: &PeerAddress| may_name(ip, &named.host, named.address == teller);
+                self.suggest(peers.into_iter().filter(named));
+            }
             Ok(Message::Bye(bye)) => return Some(Ending::Said(bye)),
             Ok(other) => {
                 let header = other.header();

@@ -8,6 +8,7 @@ use crate::{
     limits::Limits,
     peer::Peer,
     reject::Rejection,
+    scope::may_name,
     setup::ChainStatus,
     signer::Signer,
     state::State,
@@ -20,7 +21,7 @@ use ccoin_core::{
 };
 use ccoin_crypto::{PublicKey, random_bytes, random_u32};
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -107,12 +108,19 @@ impl Shared {
     pub(crate) fn admit(&self, peer: &Arc<Peer>) -> Result<(), Rejection> {
         let address = peer.hello.address;
         let mut state = self.state();
-        let privileged = state.is_privileged(&address, peer.place.as_ref());
+        let claim = state.claim(&address, peer.place.as_ref(), peer.remote.ip());
         let (id, now) = (peer.id, Instant::now());
-        let free = state.admission.check_seat(&address, privileged, now);
-        free.map_err(|reason| state.rejection(reason, &address, now))?;
+        if state.admission.banned(&address, now).is_some() {
+            return Err(state.rejection(ByeReason::Banned, &address, now));
+        }
+        let leaves = state.seats.check(&address, claim, now);
+        let leaves = leaves.map_err(|reason| state.rejection(reason, &address, now))?;
+        if let Some(leaves) = leaves {
+            let text = format!("the seat is given to {address}");
+            state.end_all(&leaves, ByeReason::Full, &text);
+        }
         state.end_suspects(peer);
-        let seated = state.admission.take_seat(address, id, privileged);
+        let seated = state.seats.take(address, id, claim, now);
         seated.map_err(|reason| state.rejection(reason, &address, now))?;
         for old in state.connections_to(&address) {
             // its answer decides whether the new connection is redundant
@@ -123,7 +131,7 @@ impl Shared {
             let place = HostPort::from(&listens);
             state.book.add_caller(address, place, now, random_u32());
         }
-        self.count.send_replace(state.admission.seated());
+        self.count.send_replace(state.seats.len());
         Ok(())
     }
 
@@ -131,12 +139,12 @@ impl Shared {
     pub(crate) fn leave(&self, peer: &Peer) {
         let mut state = self.state();
         state.remove(peer.id);
-        state.admission.leave_seat(&peer.hello.address, peer.id);
+        state.seats.leave(&peer.hello.address, peer.id);
         if let Some(place) = &peer.place {
             let lived = peer.began.elapsed();
             state.book.lost(place, lived, Instant::now(), random_u32());
         }
-        self.count.send_replace(state.admission.seated());
+        self.count.send_replace(state.seats.len());
         self.changed.notify_one();
     }
 
@@ -173,8 +181,9 @@ impl Shared {
 
     /// A peer that this node has dialled names the place at which it is reached. If that is
     /// another one, a relay may stand between: the named place is a way around it.
-    pub(crate) fn add_own_claim(&self, theirs: &Hello) {
-        if let Ok(place) = theirs.place.parse() {
+    pub(crate) fn add_own_claim(&self, theirs: &Hello, ip: IpAddr) {
+        let place = theirs.place.parse::<HostPort>().ok();
+        if let Some(place) = place.filter(|place| may_name(ip, &place.host, true)) {
             let (now, chance) = (Instant::now(), random_u32());
             let mut state = self.state();
             state.book.add_caller(theirs.address, place, now, chance);
@@ -200,12 +209,13 @@ impl Shared {
         let mut state = self.state();
         let State {
             admission,
+            seats,
             book,
             peers,
             ..
         } = &mut *state;
         let settled = |address: &Address| {
-            let mut connections = admission.connections_to(address).iter();
+            let mut connections = seats.connections_to(address).iter();
             let works = |id| peers.get(id).is_some_and(|peer: &Arc<Peer>| peer.works());
             connections.any(works) || self.judge_address(address).is_err()
         };
@@ -213,8 +223,9 @@ impl Shared {
         let context = DialContext {
             settled: &settled,
             refused: &refused,
-            few: admission.seated() < self.limits.wanted,
-            seats: admission.has_ordinary_seat(),
+            few: seats.len() < self.limits.wanted,
+            seats: seats.has_ordinary(),
+            known_seats: seats.has_for_known(),
         };
         book.due(now, &context)
     }

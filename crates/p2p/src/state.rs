@@ -1,12 +1,19 @@
 //! The state behind the one lock of a network: the pure parts and the live connections.
 
 use crate::{
-    HostPort, address_book::AddressBook, admission::Admission, connection::PeerId,
-    log_throttle::LogThrottle, peer::Peer,
+    HostPort,
+    address_book::AddressBook,
+    address_group::AddressGroup,
+    admission::Admission,
+    connection::PeerId,
+    log_throttle::LogThrottle,
+    peer::Peer,
+    seats::{Claim, Seats},
 };
 use ccoin_core::Address;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    net::IpAddr,
     sync::Arc,
 };
 use tokio_util::sync::CancellationToken;
@@ -17,6 +24,7 @@ const MAX_ENDED: usize = 256;
 
 pub(crate) struct State {
     pub(crate) admission: Admission,
+    pub(crate) seats: Seats,
     pub(crate) book: AddressBook,
     pub(crate) peers: BTreeMap<PeerId, Arc<Peer>>,
     /// Incoming connections before the end of their handshake.
@@ -27,9 +35,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(admission: Admission, book: AddressBook) -> Self {
+    pub(crate) fn new(admission: Admission, seats: Seats, book: AddressBook) -> Self {
         Self {
             admission,
+            seats,
             book,
             peers: BTreeMap::new(),
             early: HashMap::new(),
@@ -63,10 +72,15 @@ impl State {
             .map(|(_, address)| *address)
     }
 
-    /// Whether this address, or the peer at this place, may take a reserved seat.
-    pub(crate) fn is_privileged(&self, address: &Address, place: Option<&HostPort>) -> bool {
-        self.admission.is_miner(address)
-            || self.book.is_configured(address)
-            || place.is_some_and(|place| self.book.is_configured_place(place))
+    /// What decides on the seat of this address, at `ip` and at the place dialled.
+    pub(crate) fn claim(&self, address: &Address, place: Option<&HostPort>, ip: IpAddr) -> Claim {
+        let configured = place.is_some_and(|place| self.book.is_configured_place(place));
+        Claim {
+            privileged: configured
+                || self.admission.is_miner(address)
+                || self.book.is_configured(address),
+            known: self.book.is_proven(address),
+            group: AddressGroup::of(ip),
+        }
     }
 }

@@ -263,7 +263,7 @@ mod tests {
             }
         }
         assert_eq!(book.candidates.len(), 1);
-        let longest = now + book.limits.longest_pause;
+        let longest = now + book.limits.unproven_pause;
         assert_eq!(due(&mut book, longest, true).len(), 1);
         // nor the one that it names itself, whatever others claim
         book.add_caller(MINER, place(9), now, 0);

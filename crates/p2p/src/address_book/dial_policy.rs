@@ -14,8 +14,10 @@ pub(crate) struct DialContext<'a> {
     pub(crate) refused: &'a dyn Fn(&Address) -> Option<Instant>,
     /// Whether so few peers are connected that candidates are dialled.
     pub(crate) few: bool,
-    /// Whether a peer without privilege would find a seat.
+    /// Whether an unknown peer without privilege would find a seat.
     pub(crate) seats: bool,
+    /// Whether a known one would.
+    pub(crate) known_seats: bool,
 }
 
 /// The first is dialled first.
@@ -35,7 +37,7 @@ impl Rank {
     fn is_wanted(self, context: &DialContext<'_>) -> bool {
         match self {
             Self::Configured | Self::KnownMiner | Self::MinerCaller | Self::MinerCandidate => true,
-            Self::Known => context.seats,
+            Self::Known => context.known_seats,
             Self::Caller | Self::Candidate => context.seats && context.few,
         }
     }
@@ -54,6 +56,25 @@ impl AddressBook {
         }
     }
 
+    /// All places whose peers are wanted, in the order of dialling, and when each is due.
+    fn wanted(&self, now: Instant, context: &DialContext<'_>) -> Vec<(Rank, Instant, HostPort)> {
+        let mut wanted: Vec<(Rank, Instant, HostPort)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| !entry.dialling)
+            .filter(|(_, entry)| !entry.address.as_ref().is_some_and(context.settled))
+            .map(|(place, entry)| (self.rank(entry), place, entry))
+            .filter(|(rank, ..)| rank.is_wanted(context))
+            .map(|(rank, place, entry)| {
+                let refused = entry.address.as_ref().and_then(context.refused);
+                let not_before = refused.unwrap_or(now).max(entry.not_before);
+                (rank, not_before, place.clone())
+            })
+            .collect();
+        wanted.sort();
+        wanted
+    }
+
     /// The places to dial now, marked as being dialled, and when the next one is due.
     pub(crate) fn due(
         &mut self,
@@ -69,23 +90,9 @@ impl AddressBook {
             .dials
             .div_ceil(2)
             .saturating_sub(candidates.count());
-        let mut wanted: Vec<(Rank, Instant, HostPort)> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| !entry.dialling)
-            .filter(|(_, entry)| !entry.address.as_ref().is_some_and(context.settled))
-            .map(|(place, entry)| (self.rank(entry), place, entry))
-            .filter(|(rank, ..)| rank.is_wanted(context))
-            .map(|(rank, place, entry)| {
-                let refused = entry.address.as_ref().and_then(context.refused);
-                let not_before = refused.unwrap_or(now).max(entry.not_before);
-                (rank, not_before, place.clone())
-            })
-            .collect();
-        wanted.sort();
         let mut places = Vec::new();
         let mut next: Option<Instant> = None;
-        for (_, not_before, place) in wanted {
+        for (_, not_before, place) in self.wanted(now, context) {
             if not_before > now {
                 next = Some(next.map_or(not_before, |next| next.min(not_before)));
                 continue;
@@ -94,12 +101,20 @@ impl AddressBook {
                 continue;
             };
             let candidate = entry.origin == Origin::Candidate;
+            let named = candidate && !entry.first_hand;
+            if named && let Some(later) = self.candidates_not_before.filter(|at| *at > now) {
+                next = Some(next.map_or(later, |next| next.min(later)));
+                continue;
+            }
             let room = free > 0 && (!candidate || free_for_candidates > 0);
             // one place of a peer at a time
             if room && entry.address.is_none_or(|address| busy.insert(address)) {
                 free -= 1;
                 free_for_candidates -= usize::from(candidate);
                 entry.dialling = true;
+                if named {
+                    self.candidates_not_before = Some(now + self.limits.candidate_pause);
+                }
                 places.push(place);
             }
         }
@@ -143,7 +158,7 @@ mod tests {
     #[test]
     fn proven_places_come_first_and_candidates_leave_half_of_the_room() {
         let (now, miners) = (Instant::now(), [1, 2, 3, 4, 5, 6].map(address));
-        let mut book = AddressBook::new(&Default::default(), OWN, &miners);
+        let mut book = AddressBook::new(&unhurried(), OWN, &miners);
         for (n, miner) in miners.into_iter().enumerate() {
             book.suggest(miner, place(n), now, 0);
         }
@@ -164,6 +179,22 @@ mod tests {
     }
 
     #[test]
+    fn candidates_of_third_parties_are_dialled_one_after_another_and_once() {
+        let (mut book, now) = (book(), Instant::now());
+        for n in 2..5u8 {
+            book.suggest(address(n), place(n.into()), now, 0);
+        }
+        let pause = book.limits.candidate_pause;
+        for n in 2..5u8 {
+            let at = now + pause * u32::from(n);
+            assert_eq!(due(&mut book, at, true), [place(n.into())]);
+            assert_eq!(due(&mut book, at, true), []);
+            book.fail(&place(n.into()), at, 0);
+        }
+        assert_eq!(due(&mut book, now + pause * 10_000, true), []);
+    }
+
+    #[test]
     fn a_connected_peer_is_not_dialled_and_a_banned_one_only_after_its_ban() {
         let (mut book, now) = (book(), Instant::now());
         book.suggest(MINER, place(1), now, 0);
@@ -172,6 +203,7 @@ mod tests {
             refused: &|_| None,
             few: true,
             seats: true,
+            known_seats: true,
         };
         assert_eq!(book.due(now, &context), (vec![], None));
         context.settled = &|_| false;

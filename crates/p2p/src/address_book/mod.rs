@@ -17,6 +17,7 @@ use ccoin_core::{
 use entry::{Entry, Origin};
 use std::{
     collections::{BTreeMap, HashSet},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -27,7 +28,8 @@ const MAX_PROVEN: usize = MAX_SHARED_PEERS;
 /// through would displace the place of the peer itself.
 const MAX_PROVEN_OF_ADDRESS: usize = 3;
 
-/// Failures in a row after which a candidate is forgotten.
+/// Failures in a row after which a candidate is forgotten that the peer itself named. One
+/// that a third party named is dialled once.
 const CANDIDATE_TRIES: u32 = 5;
 
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct AddressBook {
     /// The unproven ones of them.
     candidates: CandidateIndex,
     proofs: u64,
+    /// Before this time no candidate of a third party is dialled.
+    candidates_not_before: Option<Instant>,
 }
 
 impl AddressBook {
@@ -50,6 +54,7 @@ impl AddressBook {
             entries: BTreeMap::new(),
             candidates: CandidateIndex::default(),
             proofs: 0,
+            candidates_not_before: None,
         }
     }
 
@@ -100,6 +105,24 @@ impl AddressBook {
     pub(crate) fn is_configured(&self, address: &Address) -> bool {
         self.of(Origin::Configured)
             .any(|(_, entry)| entry.proven > 0 && entry.address.as_ref() == Some(address))
+    }
+
+    /// Whether a handshake has proven this address at some place.
+    pub(crate) fn is_proven(&self, address: &Address) -> bool {
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.proven > 0 && entry.address.as_ref() == Some(address))
+    }
+
+    /// Whether a handshake has proven an address at this host.
+    pub(crate) fn is_proven_host(&self, ip: IpAddr) -> bool {
+        let host = ip.to_canonical().to_string();
+        let from = HostPort {
+            host: host.clone(),
+            port: 0,
+        };
+        let ports = self.entries.range(from..);
+        let mut ports = ports.take_while(|(place, _)| place.host == host);
+        ports.any(|(_, entry)| entry.proven > 0)
     }
 
     /// Whether the operator names this place.
@@ -168,15 +191,16 @@ impl AddressBook {
         entry.dialling = false;
         entry.failures = entry.failures.saturating_add(1);
         let recent = |lost| now.saturating_duration_since(lost) < self.limits.recent;
+        let unproven = entry.origin == Origin::Candidate && !entry.first_hand;
         let longest = match entry.lost.is_some_and(recent) {
             true => self.limits.reconnect,
+            false if unproven => self.limits.unproven_pause,
             false => self.limits.longest_pause,
         };
         entry.not_before = now + self.limits.pause(entry.failures, longest, chance);
-        if entry.origin == Origin::Candidate
-            && entry.failures >= CANDIDATE_TRIES
-            && !self.must_stay(place)
-        {
+        let tries = if unproven { 1 } else { CANDIDATE_TRIES };
+        let useless = entry.origin == Origin::Candidate && entry.failures >= tries;
+        if useless && !self.must_stay(place) {
             self.forget(place);
         }
     }
@@ -302,6 +326,14 @@ mod tests {
         }
     }
 
+    /// Without a pause between the dials to candidates.
+    pub(super) fn unhurried() -> Limits {
+        Limits {
+            candidate_pause: Duration::ZERO,
+            ..Limits::default()
+        }
+    }
+
     pub(super) fn book() -> AddressBook {
         let limits = Limits {
             candidates: 3,
@@ -316,6 +348,7 @@ mod tests {
             refused: &|_| None,
             few,
             seats: true,
+            known_seats: true,
         };
         book.due(now, &context).0
     }

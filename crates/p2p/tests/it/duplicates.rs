@@ -58,6 +58,8 @@ async fn a_silent_connection_is_replaced_by_one_beside_it() {
         setup.configured = vec![place];
         setup.limits.lived = Duration::ZERO;
         setup.limits.pong = SHORT;
+        // no dial without a reason
+        setup.limits.longest_pause = 10 * PATIENCE;
         setup.limits.silence = 10 * PATIENCE;
     })
     .await;
