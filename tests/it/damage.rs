@@ -296,7 +296,7 @@ fn rot(index: &Path, ids: &[String]) -> String {
     // Keys are in order: around the middle there are only transactions.
     let middle = &ids[ids.len() / 4..ids.len() * 3 / 4];
     for table in files(index) {
-        if !table.extension().is_some_and(|end| end == "ldb") {
+        if table.extension().is_none_or(|end| end != "ldb") {
             continue;
         }
         let bytes = fs::read(&table).unwrap();

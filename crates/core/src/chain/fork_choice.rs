@@ -3,9 +3,9 @@
 //! A score follows from the blocks alone, so every node that holds two branches prefers
 //! the same one. It never looks at what a node saw in time.
 
-use super::tree::Entry;
 use crate::{
     BlockId, Height, Timestamp,
+    applied::Applied,
     block::Header,
     consensus::schedule::{Schedule, Slot},
 };
@@ -51,12 +51,12 @@ impl Score {
 /// (slots, number, earlier time, smaller id): the greatest is the head.
 pub(super) type Rank = (u64, Height, Reverse<Timestamp>, Reverse<BlockId>);
 
-pub(super) fn rank(entry: &Entry) -> Rank {
-    let header = entry.applied.block.header();
+pub(super) fn rank(applied: &Applied, score: &Score) -> Rank {
+    let header = applied.block.header();
     (
-        entry.score.slots,
+        score.slots,
         header.number,
         Reverse(header.time),
-        Reverse(entry.applied.block.id),
+        Reverse(applied.block.id),
     )
 }

@@ -15,9 +15,8 @@ use crate::{
     rules::ParentContext,
 };
 use ccoin_crypto::Address;
-use fork_choice::rank;
 use std::{collections::VecDeque, sync::Arc};
-use tree::Tree;
+use tree::{Entry, Tree};
 use window::{ANCHOR_BLOCKS, ANCHOR_BYTES};
 
 /// A change of head.
@@ -155,7 +154,7 @@ impl Chain {
     pub fn insert(&mut self, applied: Arc<Applied>) -> Option<Reorg> {
         let (rank_of_new, cost) = self.tree.insert(Arc::clone(&applied))?;
         self.side_bytes = self.side_bytes.saturating_add(cost);
-        let better = Some(rank_of_new) > self.tree.get(&self.head.block.id).map(rank);
+        let better = Some(rank_of_new) > self.tree.get(&self.head.block.id).map(Entry::rank);
         let reorg = if better { self.set_head(applied) } else { None };
         self.prune();
         reorg
@@ -167,10 +166,10 @@ impl Chain {
         if !self.shelved && self.head.block.header().time <= latest {
             return None;
         }
-        let in_time = |entry: &&tree::Entry| entry.applied.block.header().time <= latest;
+        let in_time = |entry: &&Entry| entry.applied.block.header().time <= latest;
         let entries = || self.tree.entries();
-        let best = entries().filter(in_time).max_by_key(|entry| rank(entry))?;
-        let best_of_all = entries().max_by_key(|entry| rank(entry))?;
+        let best = entries().filter(in_time).max_by_key(|entry| entry.rank())?;
+        let best_of_all = entries().max_by_key(|entry| entry.rank())?;
         let shelved = best.applied.block.id != best_of_all.applied.block.id;
         let best = Arc::clone(&best.applied);
         self.shelved = shelved;
@@ -190,7 +189,7 @@ impl Chain {
         };
         let head = dated(&self.head);
         let waiting = self.shelved.then(|| {
-            let best = self.tree.entries().max_by_key(|entry| rank(entry));
+            let best = self.tree.entries().max_by_key(|entry| entry.rank());
             best.map_or(head, |entry| dated(&entry.applied))
         });
         waiting.unwrap_or(head)
@@ -246,7 +245,7 @@ impl Chain {
                 let (number, id) = entry.key();
                 entry.is_leaf() && self.canonical_at(number) != Some(id)
             });
-            let Some(worst) = leaves.min_by_key(|entry| rank(entry)) else {
+            let Some(worst) = leaves.min_by_key(|entry| entry.rank()) else {
                 break;
             };
             let id = worst.applied.block.id;

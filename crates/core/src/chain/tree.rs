@@ -29,6 +29,10 @@ impl Entry {
         (self.applied.block.header().number, self.applied.block.id)
     }
 
+    pub(super) fn rank(&self) -> Rank {
+        rank(&self.applied, &self.score)
+    }
+
     pub(super) fn is_leaf(&self) -> bool {
         self.children == 0
     }
@@ -90,7 +94,7 @@ impl Tree {
         };
         let siblings = self.siblings.entry(slot_key).or_default();
         *siblings = siblings.saturating_add(1);
-        let inserted = (rank(&entry), entry.cost);
+        let inserted = (entry.rank(), entry.cost);
         self.numbers.insert(entry.key());
         self.entries.insert(entry.applied.block.id, entry);
         Some(inserted)

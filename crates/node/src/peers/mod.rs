@@ -3,6 +3,7 @@
 //! rules of gossip are `ccoin_core::gossip`'s.
 
 mod discovery_task;
+mod end;
 mod genesis_sync;
 mod key_store;
 pub(crate) mod outbound;

@@ -2,14 +2,16 @@
 //! that sends more than this node can verify has to wait. Transactions and requests wait
 //! beside the rest: blocks overtake them.
 
-use super::{PeerContext, tx_gossip::feed, tx_inbound::take_transactions, verify::CheckError};
+use super::{
+    PeerContext, end::End, tx_gossip::feed, tx_inbound::take_transactions, verify::CheckError,
+};
 use bytes::Bytes;
 use ccoin_core::{
     Height,
     block::Block,
     gossip::Gossip,
     machine::{Input, PeerId},
-    message::{BlockAnswer, BlockRequest, ByeReason, Header, Message},
+    message::{BlockAnswer, BlockRequest, Header, Message},
 };
 use ccoin_crypto::PublicKey;
 use ccoin_p2p::{Connection, Frame};
@@ -22,14 +24,6 @@ const WAITING_TXNS: usize = 2;
 
 /// Requests that wait for the answer before: an honest peer has one in flight.
 const WAITING_REQUESTS: usize = 1;
-
-/// Why a conversation ends.
-pub(super) enum End {
-    /// The peer has broken a rule.
-    Fault(ByeReason, String),
-    /// The node is ending.
-    Stopping,
-}
 
 struct PeerTask {
     context: Arc<PeerContext>,
@@ -228,16 +222,5 @@ impl PeerTask {
             self.block(body).await?;
         }
         Ok(())
-    }
-}
-
-impl From<CheckError> for End {
-    fn from(error: CheckError) -> Self {
-        let reason = match &error {
-            CheckError::Stopping => return Self::Stopping,
-            CheckError::Message(_) | CheckError::Key(_) => ByeReason::Malformed,
-            CheckError::Block(_) | CheckError::Transaction(_) => ByeReason::Invalid,
-        };
-        Self::Fault(reason, error.to_string())
     }
 }

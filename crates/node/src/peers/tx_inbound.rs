@@ -1,7 +1,7 @@
 //! Transactions of one peer on their way to the pool: verified in their order, one message
 //! after another; those that cannot be new are left out unchecked.
 
-use super::{PeerContext, peer_task::End};
+use super::{PeerContext, end::End};
 use crate::chain_thread::Batch;
 use bytes::Bytes;
 use ccoin_core::machine::PeerId;
