@@ -64,7 +64,7 @@ impl Network {
         }
     }
 
-    /// Block 1 of this network, made at [`START`].
+    /// Block 1 of this network, made at [`START`](crate::START).
     pub fn found(&self) -> Arc<Genesis> {
         let miners = (0..self.miners)
             .map(if self.ghosts { ghost_miner } else { miner })

@@ -53,7 +53,7 @@ pub enum SlotFileError {
         /// Version read.
         expected: u8,
     },
-    /// The record needs more than [`MAX_ROOM`].
+    /// The record needs more than `MAX_ROOM`.
     #[error("cannot hold {got} bytes, only {MAX_ROOM}")]
     TooLong {
         /// Bytes of a copy.
