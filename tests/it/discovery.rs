@@ -191,7 +191,10 @@ fn refusals_name_the_remedy() {
     let output = place.run("discovery", &["-h", "127.0.0.1", "-p", "0"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(8), "{said}");
-    assert!(said.contains("used by another discovery service"), "{said}");
+    assert!(
+        said.contains("another discovery service uses this directory"),
+        "{said}"
+    );
 }
 
 #[test]

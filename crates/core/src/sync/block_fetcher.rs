@@ -200,11 +200,11 @@ impl BlockFetcher {
         self.peers.values().filter(|progress| progress.validator)
     }
 
-    /// The greatest height that a peer claims whose last answers were not fruitless: a claim
+    /// The greatest height that a validator claims whose last answers were not fruitless: a claim
     /// that proved empty does not count.
     #[must_use]
     pub fn credible_claim(&self) -> Height {
-        let credible = self.peers.values().filter(|p| p.fruitless == 0);
+        let credible = self.validators().filter(|p| p.fruitless == 0);
         let claims = credible.map(|progress| progress.claimed);
         claims.max().unwrap_or(Height::ZERO)
     }
