@@ -90,7 +90,7 @@ impl TxnStatusJson {
                 block,
                 index,
             } => (Some((*height, *block, *index)), None),
-            TxStatus::Dropped(reason) => (None, Some(reason.to_string())),
+            TxStatus::Dropped(reason) => (None, Some(reason.clone())),
         };
         Self {
             txn: TxnJson::new(txn, time),

@@ -2,10 +2,10 @@
 //! Changes nothing, and does not open the index, which is derived.
 
 use crate::{
-    clock,
     commit_batch::kind,
     error::NodeError,
-    recovery::{ChainPaths, damaged, decode_waiting, read_blocks},
+    recovered_queue::{RecoveredQueue, id_of},
+    recovery::{ChainPaths, damaged, read_blocks},
 };
 use ccoin_core::{
     Height,
@@ -52,13 +52,8 @@ impl ChainPaths {
             genesis: Arc::clone(&genesis),
         };
         let mut machine = read_blocks(self, &start)?.machine;
-        let decode = |bytes: &[u8]| decode_waiting(&genesis, bytes);
-        let id_of = |bytes: &[u8]| Some(*decode(bytes)?.id());
-        let entries = PoolLog::read(&self.pool, &id_of).map_err(NodeError::Pool)?;
-        let waiting = entries
-            .iter()
-            .filter_map(|entry| Some((entry.arrived, decode(&entry.bytes)?)));
-        machine.requeue(clock::now(), waiting.collect());
+        let contents = PoolLog::read(&self.pool, &id_of(&genesis)).map_err(NodeError::Pool)?;
+        RecoveredQueue::restore(&mut machine, &genesis, &contents);
         Ok(ChainSummary {
             height: machine.chain().head().block.header().number,
             waiting: machine.pool().len(),

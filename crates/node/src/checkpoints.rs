@@ -9,7 +9,7 @@ use ccoin_core::{
     encoding::{decode, encode},
     ledger::{Account, State},
 };
-use ccoin_storage::{Accounts, CheckpointHead, Position, write_checkpoint};
+use ccoin_storage::{Accounts, CheckpointHead, PoolMark, Position, write_checkpoint};
 use std::{path::PathBuf, thread};
 
 /// Log bytes between two checkpoints: a start replays about twice as much at most.
@@ -30,6 +30,8 @@ struct Anchor {
     score: Score,
     /// The head at that time: a log that does not hold it has lost its end.
     head: (Height, BlockId),
+    /// How far the pool log had got: one that ends before has lost its end.
+    pool: PoolMark,
 }
 
 impl Checkpoints {
@@ -43,7 +45,7 @@ impl Checkpoints {
     }
 
     /// Remembers where a restart should begin; starts writing if the log has grown enough.
-    pub(crate) fn consider(&mut self, block: Recent, score: Score, head: &Recent) {
+    pub(crate) fn consider(&mut self, block: Recent, score: Score, head: &Recent, pool: PoolMark) {
         let grown = head.position.0.saturating_sub(self.last.0);
         let busy = self
             .writing
@@ -54,6 +56,7 @@ impl Checkpoints {
             block,
             score,
             head: place,
+            pool,
         });
         if grown >= INTERVAL && !busy {
             self.last = head.position;
@@ -62,14 +65,21 @@ impl Checkpoints {
     }
 
     /// Writes the newest and waits for it, so that the next start has little to replay.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self, pool: PoolMark) {
+        self.newest.iter_mut().for_each(|newest| newest.pool = pool);
         self.writing.take().map(thread::JoinHandle::join);
         self.start();
         self.writing.take().map(thread::JoinHandle::join);
     }
 
     fn start(&mut self) {
-        let Some(Anchor { block, score, head }) = self.newest.take() else {
+        let Some(Anchor {
+            block,
+            score,
+            head,
+            pool,
+        }) = self.newest.take()
+        else {
             return;
         };
         let directory = self.directory.clone();
@@ -79,7 +89,7 @@ impl Checkpoints {
                 height,
                 id: block.id(),
                 position: block.position,
-                note: encode(&(score, head)),
+                note: encode(&(score, head, (pool.0, pool.1))),
             };
             let mut accounts: Vec<_> = block.applied.state.values().collect();
             accounts.sort_unstable_by_key(|(address, _)| *address);
@@ -103,12 +113,20 @@ pub(crate) struct Restored {
     pub(crate) position: Position,
     /// The head when it was written.
     pub(crate) head: (Height, BlockId),
+    /// How far the pool log had got.
+    pub(crate) pool: PoolMark,
 }
 
 /// Rebuilds the state of a checkpoint; `None` if it is not sound: derived data may
 /// be thrown away.
 pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<Restored> {
-    let (score, then) = decode("checkpoint", &head.note).ok()?;
+    let (score, then, pool) = decode("checkpoint", &head.note)
+        .or_else(|_| {
+            // Earlier versions did not note the pool log.
+            let note = decode("checkpoint", &head.note);
+            note.map(|(score, then)| (score, then, (0, 0)))
+        })
+        .ok()?;
     let accounts: Option<Vec<_>> = accounts
         .map(|(address, value)| Some((address, Account::from_value(value)?)))
         .collect();
@@ -119,5 +137,6 @@ pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<
         score,
         position: head.position,
         head: then,
+        pool: PoolMark(pool.0, pool.1),
     })
 }

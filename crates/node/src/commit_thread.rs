@@ -21,7 +21,7 @@ use ccoin_core::{
     genesis::Genesis,
     machine::{Hindrance, NodeState, Publish, SealMark, Write},
 };
-use ccoin_storage::{BlockLog, PoolLog, Position, VoteFile, VoteRecord};
+use ccoin_storage::{BlockLog, PoolLog, PoolRecord, Position, VoteFile, VoteRecord};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, mpsc},
@@ -76,7 +76,7 @@ impl CommitThread {
             }
             self.rollover()?;
         }
-        self.checkpoints.finish();
+        self.checkpoints.finish(self.pool.mark());
         Ok(())
     }
 
@@ -91,9 +91,12 @@ impl CommitThread {
                     }
                     txns_written = true;
                 }
-                Write::Dropped(ids) => {
-                    for id in ids {
-                        self.pool.append_dropped(id).map_err(NodeError::Pool)?;
+                Write::Dropped(dropped) => {
+                    let now = clock::wall();
+                    for (txn, reason) in dropped {
+                        let reason = reason.to_string();
+                        let written = self.pool.append_dropped(now, &reason, &encode(txn));
+                        written.map_err(NodeError::Pool)?;
                     }
                     txns_written = true;
                 }
@@ -181,7 +184,8 @@ impl CommitThread {
             let key = (applied.block.header().number, applied.block.id);
             if let Some(position) = self.positions.get(&key).copied() {
                 let block = Recent { applied, position };
-                self.checkpoints.consider(block, score, view.head());
+                let mark = self.pool.mark();
+                self.checkpoints.consider(block, score, view.head(), mark);
             }
         }
     }
@@ -320,19 +324,33 @@ impl CommitThread {
 
     /// Recycles the pool log when most of it is in blocks.
     fn rollover(&mut self) -> Result<(), NodeError> {
-        let live_bytes = self.view.borrow().queue.bytes;
-        if self.pool.wants_rollover(live_bytes as u64) {
-            let live = self.tx_tracker.page(0, usize::MAX);
-            let live: Vec<_> = live
-                .iter()
-                .map(|(_, arrived, txn)| (*arrived, encode(txn)))
-                .collect();
-            let live = live
-                .iter()
-                .map(|(arrived, bytes)| (*arrived, bytes.as_slice()));
-            self.pool.rollover(live).map_err(NodeError::Pool)?;
+        let live_bytes = self.view.borrow().queue.bytes + self.tx_tracker.dropped_bytes();
+        if !self.pool.wants_rollover(live_bytes as u64) {
+            return Ok(());
         }
-        Ok(())
+        let waiting = self.tx_tracker.page(0, usize::MAX);
+        let waiting: Vec<_> = waiting
+            .iter()
+            .map(|(_, arrived, txn)| (*arrived, encode(txn)))
+            .collect();
+        let dropped = self.tx_tracker.dropped();
+        let dropped: Vec<_> = dropped
+            .iter()
+            .map(|dropped| (dropped.at, &dropped.reason, encode(&dropped.txn)))
+            .collect();
+        let dropped = dropped
+            .iter()
+            .map(|(at, reason, bytes)| PoolRecord::Dropped {
+                at: *at,
+                reason,
+                bytes,
+            });
+        let waiting = waiting.iter().map(|(arrived, bytes)| PoolRecord::Waiting {
+            arrived: *arrived,
+            bytes,
+        });
+        let live = dropped.chain(waiting);
+        self.pool.rollover(live).map_err(NodeError::Pool)
     }
 }
 

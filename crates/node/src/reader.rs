@@ -104,9 +104,18 @@ impl ChainReader {
         &self,
         id: TxId,
     ) -> Result<Option<(VerifiedTransaction, TxStatus)>, ReadError> {
-        if let Some(known) = self.tx_tracker.status(&id) {
-            return Ok(Some(known));
+        let known = self.tx_tracker.status(&id);
+        if !matches!(known, None | Some((_, TxStatus::Dropped(_)))) {
+            return Ok(known);
         }
+        // A block may have taken it after all, long ago.
+        Ok(self.stored_transaction(id).await?.or(known))
+    }
+
+    async fn stored_transaction(
+        &self,
+        id: TxId,
+    ) -> Result<Option<(VerifiedTransaction, TxStatus)>, ReadError> {
         let settled = settled(&self.view.borrow());
         let find = move |index: &mut ccoin_storage::Index| -> Result<_, IndexError> {
             let Some(found) = index.txn(&id)? else {

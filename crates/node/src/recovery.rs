@@ -6,20 +6,22 @@ use crate::{
     clock,
     commit_batch::kind,
     commit_thread::RECENT_LEAST,
+    dropped_txns::DroppedTxn,
     error::NodeError,
+    recovered_queue::{RecoveredQueue, id_of, warn_of_loss},
     tx_status::TxTracker,
     view::{QueueSize, Recent, View},
 };
 use ccoin_core::{
-    BlockId, Height, Timestamp,
+    BlockId, Height,
     applied::Applied,
     block::{Block, SealedBlock},
+    encoding::encode,
     genesis::Genesis,
     machine::{Hindrance, Machine, NodeState, Start},
     rules::BlockError,
-    transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_storage::{BlockLog, PoolLog, Position, ScannedLog, load_newest};
+use ccoin_storage::{BlockLog, PoolLog, PoolMark, Position, ScannedLog, load_newest};
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -120,8 +122,8 @@ pub(crate) struct Recovered {
     pub(crate) blocks: BlockLog,
     pub(crate) pool: PoolLog,
     pub(crate) machine: Machine,
-    /// Waiting transactions, in the order of their arrival.
-    pub(crate) waiting: Vec<(Timestamp, VerifiedTransaction)>,
+    /// Transactions that are in no block.
+    queue: RecoveredQueue,
     /// Records of the blocks that the machine has in its window.
     pub(crate) positions: BTreeMap<(Height, BlockId), Position>,
     /// Record of the block where the replay began.
@@ -141,25 +143,26 @@ impl Recovered {
             mut machine,
             positions,
             from,
+            pool_mark,
         } = replayed;
         let genesis = &start.genesis;
-        let decode = |bytes: &[u8]| decode_waiting(genesis, bytes);
-        let id_of = |bytes: &[u8]| Some(*decode(bytes)?.id());
-        let (pool, entries) = PoolLog::open(&paths.pool, &id_of).map_err(NodeError::Pool)?;
+        let (mut pool, contents) =
+            PoolLog::open(&paths.pool, &id_of(genesis)).map_err(NodeError::Pool)?;
         // Only now is the start certain; a refused one has changed nothing.
         let blocks = blocks.resume()?;
-        let mut waiting: Vec<_> = entries
-            .iter()
-            .filter_map(|entry| Some((entry.arrived, decode(&entry.bytes)?)))
-            .collect();
-        machine.requeue(clock::now(), waiting.clone());
-        let pool_now = machine.pool();
-        waiting.retain(|(_, txn)| pool_now.contains(&txn.sender(), txn.number, txn.id()));
+        let height = machine.chain().head().block.header().number;
+        warn_of_loss(paths, &contents, height, pool_mark);
+        let queue = RecoveredQueue::restore(&mut machine, genesis, &contents);
+        for DroppedTxn { txn, reason, at } in &queue.superseded {
+            let written = pool.append_dropped(*at, reason, &encode(txn));
+            written.map_err(NodeError::Pool)?;
+        }
+        pool.sync().map_err(NodeError::Pool)?;
         Ok(Self {
             blocks,
             pool,
             machine,
-            waiting,
+            queue,
             positions,
             replayed_from: from,
         })
@@ -195,17 +198,19 @@ impl Recovered {
         let blocks = view.recent.iter();
         blocks.for_each(|recent| tracker.restore_block(&recent.applied));
         let now = clock::mono();
-        let waiting = self.waiting.iter();
-        waiting.for_each(|(arrived, txn)| tracker.restore(now, *arrived, txn));
+        let RecoveredQueue {
+            waiting,
+            dropped,
+            superseded,
+        } = &self.queue;
+        for (arrived, txn) in waiting {
+            tracker.restore(now, *arrived, txn);
+        }
+        for dropped in dropped.iter().chain(superseded) {
+            tracker.restore_dropped(dropped.clone());
+        }
         tracker
     }
-}
-
-/// A transaction that the pool log holds: its signature was checked before it was written.
-pub(crate) fn decode_waiting(genesis: &Genesis, bytes: &[u8]) -> Option<VerifiedTransaction> {
-    let max_data = genesis.config.transaction.max_data_bytes as usize;
-    let txn = Transaction::decode(bytes, max_data).ok()?;
-    Some(VerifiedTransaction::already_verified(txn, &genesis.id))
 }
 
 /// A log read from some block to its end.
@@ -214,6 +219,8 @@ pub(crate) struct Replay {
     pub(crate) machine: Machine,
     positions: BTreeMap<(Height, BlockId), Position>,
     from: Position,
+    /// How far the pool log had got when the checkpoint was written.
+    pool_mark: PoolMark,
 }
 
 /// Reads the block log from the newest checkpoint that fits; changes nothing.
@@ -221,10 +228,11 @@ pub(crate) struct Replay {
 /// # Errors
 /// [`NodeError`] if the log is damaged, or ends before a block that a checkpoint knows.
 pub(crate) fn read_blocks(paths: &ChainPaths, start: &Start) -> Result<Replay, NodeError> {
-    let mut written = None;
+    let (mut written, mut pool_mark) = (None, PoolMark::default());
     let checkpoint = load_newest(&paths.state, checkpoints::restore)?;
     let found = checkpoint.and_then(|(summary, restored)| {
         written = Some((restored.head, summary.position));
+        pool_mark = restored.pool;
         replay_log(paths, start, Some(restored))
             .inspect_err(|error| {
                 tracing::warn!(
@@ -247,7 +255,10 @@ pub(crate) fn read_blocks(paths: &ChainPaths, start: &Start) -> Result<Replay, N
         let reason = format!("block {height} is missing, the log ends at {end}");
         return Err(damaged(&paths.blocks, position, reason));
     }
-    Ok(replayed)
+    Ok(Replay {
+        pool_mark,
+        ..replayed
+    })
 }
 
 fn replay_log(
@@ -303,6 +314,7 @@ fn replay_log(
         machine,
         positions,
         from,
+        pool_mark: PoolMark::default(),
     })
 }
 

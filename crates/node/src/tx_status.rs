@@ -2,23 +2,22 @@
 //! dropped with a reason. It follows the machine's `Publish`, so it never says what the disk
 //! does not hold.
 
+use crate::{
+    clock,
+    dropped_txns::{DroppedTxn, DroppedTxns},
+};
 use ccoin_core::{
     AccountNonce, Address, BlockId, Height, MonoTime, Timestamp, TxId,
     applied::Applied,
     gossip::{TxFeed, TxQueue},
     machine::Publish,
-    pool::PoolError,
     transaction::VerifiedTransaction,
 };
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
-
-/// Dropped transactions whose reason is kept, and bytes of their encodings.
-const MAX_DROPPED: usize = 100_000;
-const MAX_DROPPED_BYTES: usize = 128 << 20;
 
 /// What became of a transaction.
 #[derive(Clone, Debug)]
@@ -34,8 +33,8 @@ pub enum TxStatus {
         /// Its place in the block, from 0.
         index: usize,
     },
-    /// It can never be included.
-    Dropped(PoolError),
+    /// It waits no longer and is in no block, for this reason.
+    Dropped(String),
 }
 
 impl TxStatus {
@@ -55,9 +54,7 @@ struct Facts {
     queue: TxQueue,
     senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
     included: HashMap<TxId, (Arc<Applied>, usize)>,
-    dropped: HashMap<TxId, (VerifiedTransaction, PoolError)>,
-    dropped_order: VecDeque<TxId>,
-    dropped_bytes: usize,
+    dropped: DroppedTxns,
 }
 
 /// Statuses of transactions, and the queue that feeds peers.
@@ -89,7 +86,7 @@ impl TxTracker {
             };
             return Some((txn.clone(), status));
         }
-        let (txn, reason) = facts.dropped.get(id)?;
+        let DroppedTxn { txn, reason, .. } = facts.dropped.get(id)?;
         Some((txn.clone(), TxStatus::Dropped(reason.clone())))
     }
 
@@ -164,7 +161,12 @@ impl TxTracker {
                     facts.include(block);
                 }
                 for (txn, reason) in dropped {
-                    facts.give_up(txn, reason);
+                    facts.unwait(txn);
+                    facts.dropped.add(DroppedTxn {
+                        txn: txn.clone(),
+                        reason: reason.to_string(),
+                        at: clock::wall(),
+                    });
                 }
             }
             _ => {}
@@ -177,6 +179,21 @@ impl TxTracker {
         let txns = std::slice::from_ref(txn);
         facts.wait(txns);
         facts.queue.add(now, arrived, txns, None);
+    }
+
+    /// Takes over a transaction that was dropped before a start.
+    pub(crate) fn restore_dropped(&self, dropped: DroppedTxn) {
+        self.facts().dropped.add(dropped);
+    }
+
+    /// Those that were dropped, oldest first.
+    pub(crate) fn dropped(&self) -> Vec<DroppedTxn> {
+        self.facts().dropped.iter().cloned().collect()
+    }
+
+    /// Bytes of their encodings.
+    pub(crate) fn dropped_bytes(&self) -> usize {
+        self.facts().dropped.bytes()
     }
 
     /// Takes over a block that a start has in memory.
@@ -195,18 +212,14 @@ impl Facts {
         for txn in txns {
             let numbers = self.senders.entry(txn.sender()).or_default();
             numbers.insert(txn.number, *txn.id());
-            self.undrop(txn.id());
+            self.dropped.remove(txn.id());
         }
-    }
-
-    fn undrop(&mut self, id: &TxId) {
-        let gone = self.dropped.remove(id);
-        self.dropped_bytes -= gone.map_or(0, |(txn, _)| txn.size());
     }
 
     fn include(&mut self, block: &Arc<Applied>) {
         for (index, txn) in block.block.transactions.iter().enumerate() {
             self.unwait(txn);
+            self.dropped.remove(txn.id());
             self.included.insert(*txn.id(), (Arc::clone(block), index));
         }
     }
@@ -214,21 +227,6 @@ impl Facts {
     fn forget(&mut self, block: &Applied) {
         for txn in &block.block.transactions {
             self.included.remove(txn.id());
-        }
-    }
-
-    fn give_up(&mut self, txn: &VerifiedTransaction, reason: &PoolError) {
-        self.unwait(txn);
-        self.undrop(txn.id());
-        self.dropped_bytes += txn.size();
-        self.dropped
-            .insert(*txn.id(), (txn.clone(), reason.clone()));
-        self.dropped_order.push_back(*txn.id());
-        while self.dropped_order.len() > MAX_DROPPED || self.dropped_bytes > MAX_DROPPED_BYTES {
-            let Some(oldest) = self.dropped_order.pop_front() else {
-                break;
-            };
-            self.undrop(&oldest);
         }
     }
 

@@ -213,7 +213,10 @@ impl Shell {
                 let txns = txns.into_iter().map(|txn| (arrived, txn));
                 self.pool_log.extend(txns);
             }
-            Write::Dropped(ids) => self.pool_log.retain(|(_, txn)| !ids.contains(txn.id())),
+            Write::Dropped(dropped) => {
+                let ids: Vec<_> = dropped.iter().map(|(txn, _)| *txn.id()).collect();
+                self.pool_log.retain(|(_, txn)| !ids.contains(txn.id()));
+            }
             Write::SealMark(mark) => self.mark = mark,
             Write::Block { applied, .. } => {
                 let block = &applied.block;

@@ -1,47 +1,45 @@
-//! Accepted transactions that are in no block yet, in two files that take
-//! turns. A file is one generation: its header is written last, so a crash at
-//! any point leaves one complete generation. Never grows without bound if the
+//! Accepted transactions that are in no block yet, and those that were dropped, in two
+//! files that take turns. A file is one generation: its header is written last, so a crash
+//! at any point leaves one complete generation. Never grows without bound if the
 //! caller rolls over when asked.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ccoin_core::{Timestamp, TxId};
+use ccoin_core::Timestamp;
 
 use crate::StorageError;
 use crate::disk::{Disk, DiskFile, RealDisk};
-use crate::record::{self, MAX_PAYLOAD};
+use crate::pool_record::{self, DroppedEntry, IdOf, PoolEntry, PoolRecord, Records};
+use crate::record;
 use crate::segment::{FileHeader, HEADER};
 
 /// Bytes below which rolling over is not worth it.
 const SMALL: u64 = 32 << 20;
+/// How many times the live bytes a file may be long.
+const SLACK: u64 = 3;
 /// Largest file that is read at open; far above what the pool's own bounds allow.
 const MAX_FILE: u64 = 1 << 30;
 const NAMES: [&str; 2] = ["a", "b"];
-const ARRIVED: usize = 8;
 
-/// Kinds of records.
-mod kind {
-    /// Arrival and encoding of a transaction.
-    pub(super) const ACCEPTED: u8 = 0;
-    /// The id of one that waits no longer and is in no block.
-    pub(super) const DROPPED: u8 = 1;
+/// How far the log had got: its generation and the end of that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PoolMark(pub u64, pub u64);
+
+/// What a pool log holds.
+#[derive(Debug, Default)]
+pub struct PoolContents {
+    /// Each transaction that waits once, in the order in which they were accepted last.
+    pub waiting: Vec<PoolEntry>,
+    /// Those that were dropped and not accepted again, oldest first.
+    pub dropped: Vec<DroppedEntry>,
+    /// How far it goes; zeros if there is no log.
+    pub mark: PoolMark,
+    /// The file that is missing or older than it can be: the newest records may be lost.
+    pub lost: Option<PathBuf>,
 }
 
-/// The id of an encoded transaction; `None` if the bytes are none.
-pub type IdOf<'a> = &'a dyn Fn(&[u8]) -> Option<TxId>;
-
-/// A transaction as it was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolEntry {
-    /// When it was accepted.
-    pub arrived: Timestamp,
-    /// Its encoding.
-    pub bytes: Vec<u8>,
-}
-
-/// The log of accepted transactions.
+/// The log of accepted and dropped transactions.
 pub struct PoolLog {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -55,13 +53,12 @@ pub struct PoolLog {
 }
 
 impl PoolLog {
-    /// Opens the log in `dir`, or makes one, and returns what it holds: each transaction
-    /// once, as it was accepted last, without those that were dropped since. What was
-    /// found is written as a new generation, so that nothing torn can come back.
+    /// Opens the log in `dir`, or makes one, and returns what it holds. That is written as
+    /// a new generation, so that nothing torn can come back.
     ///
     /// # Errors
     /// [`StorageError::Damaged`] if a synced entry is damaged, or an I/O error.
-    pub fn open(dir: &Path, id_of: IdOf<'_>) -> Result<(Self, Vec<PoolEntry>), StorageError> {
+    pub fn open(dir: &Path, id_of: IdOf<'_>) -> Result<(Self, PoolContents), StorageError> {
         Self::open_on(Arc::new(RealDisk), dir, id_of)
     }
 
@@ -69,12 +66,19 @@ impl PoolLog {
         disk: Arc<dyn Disk>,
         dir: &Path,
         id_of: IdOf<'_>,
-    ) -> Result<(Self, Vec<PoolEntry>), StorageError> {
+    ) -> Result<(Self, PoolContents), StorageError> {
+        let contents = read_newest(&*disk, dir, id_of)?;
+        let number = contents.mark.0;
         disk.make_dir(dir).map_err(StorageError::io(dir))?;
-        let (number, entries) = read_newest(&*disk, dir, id_of)?;
-        let live = entries
-            .iter()
-            .map(|entry| (entry.arrived, entry.bytes.as_slice()));
+        if number == 0 {
+            // From here on a file that is not there is one that was lost.
+            let path = path_of(dir, number);
+            disk.create(&path)
+                .and_then(|_| disk.sync_dir(dir))
+                .map_err(StorageError::io(&path))?;
+        }
+        let dropped = contents.dropped.iter().map(DroppedEntry::record);
+        let live = dropped.chain(contents.waiting.iter().map(PoolEntry::record));
         let (file, header, end) = write_generation(&*disk, dir, next(dir, number)?, live)?;
         let log = Self {
             disk,
@@ -86,15 +90,21 @@ impl PoolLog {
             group: Vec::new(),
             poisoned: false,
         };
-        Ok((log, entries))
+        Ok((log, contents))
     }
 
     /// What [`open`](Self::open) would return, without changing anything.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn read(dir: &Path, id_of: IdOf<'_>) -> Result<Vec<PoolEntry>, StorageError> {
-        Ok(read_newest(&RealDisk, dir, id_of)?.1)
+    pub fn read(dir: &Path, id_of: IdOf<'_>) -> Result<PoolContents, StorageError> {
+        read_newest(&RealDisk, dir, id_of)
+    }
+
+    /// How far it has got on disk.
+    #[must_use]
+    pub fn mark(&self) -> PoolMark {
+        PoolMark(self.header.number, self.synced)
     }
 
     /// Adds a transaction to the group that the next [`sync`](Self::sync) writes.
@@ -102,40 +112,29 @@ impl PoolLog {
     /// # Errors
     /// [`StorageError::TooLong`] changes nothing; [`StorageError::Poisoned`] after a failed write.
     pub fn append(&mut self, arrived: Timestamp, bytes: &[u8]) -> Result<(), StorageError> {
-        if self.poisoned {
-            return Err(StorageError::Poisoned);
-        }
-        let before = self.group.len();
-        encode(
-            &mut self.group,
-            self.header.seed,
-            self.end,
-            self.synced,
-            arrived,
-            bytes,
-        )?;
-        self.end += (self.group.len() - before) as u64;
-        Ok(())
+        self.add(&PoolRecord::Waiting { arrived, bytes })
     }
 
-    /// Adds to the group that a transaction waits no longer.
+    /// Adds to the group that a transaction waits no longer, and why.
     ///
     /// # Errors
-    /// [`StorageError::Poisoned`] after a failed write.
-    pub fn append_dropped(&mut self, id: &TxId) -> Result<(), StorageError> {
+    /// As [`append`](Self::append).
+    pub fn append_dropped(
+        &mut self,
+        at: Timestamp,
+        reason: &str,
+        bytes: &[u8],
+    ) -> Result<(), StorageError> {
+        self.add(&PoolRecord::Dropped { at, reason, bytes })
+    }
+
+    fn add(&mut self, record: &PoolRecord<'_>) -> Result<(), StorageError> {
         if self.poisoned {
             return Err(StorageError::Poisoned);
         }
         let before = self.group.len();
-        let (seed, id) = (self.header.seed, id.as_bytes());
-        record::encode(
-            &mut self.group,
-            seed,
-            self.end,
-            self.synced,
-            kind::DROPPED,
-            &[id],
-        );
+        let place = (self.header.seed, self.end, self.synced);
+        pool_record::encode(&mut self.group, place, record)?;
         self.end += (self.group.len() - before) as u64;
         Ok(())
     }
@@ -162,20 +161,20 @@ impl PoolLog {
         Ok(())
     }
 
-    /// Whether the file is much longer than the `live_bytes` of waiting transactions.
+    /// Whether the file is much longer than the `live_bytes` of the records that count.
     #[must_use]
     pub fn wants_rollover(&self, live_bytes: u64) -> bool {
-        self.end > SMALL.max(live_bytes.saturating_mul(4))
+        self.end > SMALL.max(live_bytes.saturating_mul(SLACK))
     }
 
-    /// Starts a generation of the `live` transactions in the other file; entries
+    /// Starts a generation of the `live` records in the other file; entries
     /// appended but not synced are dropped unless they are among them.
     ///
     /// # Errors
     /// [`StorageError::TooLong`], or an I/O error; the log is poisoned after either.
     pub fn rollover<'a>(
         &mut self,
-        live: impl Iterator<Item = (Timestamp, &'a [u8])>,
+        live: impl Iterator<Item = PoolRecord<'a>>,
     ) -> Result<(), StorageError> {
         if self.poisoned {
             return Err(StorageError::Poisoned);
@@ -203,59 +202,57 @@ fn next(dir: &Path, generation: u64) -> Result<u64, StorageError> {
     generation.checked_add(1).ok_or_else(damaged)
 }
 
-/// A record of an accepted transaction that will stand at `at`.
-pub(crate) fn encode(
-    out: &mut Vec<u8>,
-    seed: u64,
-    at: u64,
-    synced: u64,
-    arrived: Timestamp,
-    bytes: &[u8],
-) -> Result<(), StorageError> {
-    let max = MAX_PAYLOAD - ARRIVED;
-    if bytes.len() > max {
-        return Err(StorageError::TooLong {
-            got: bytes.len() as u64,
-            max: max as u64,
-        });
-    }
-    record::encode(
-        out,
-        seed,
-        at,
-        synced,
-        kind::ACCEPTED,
-        &[&arrived.get().to_be_bytes(), bytes],
-    );
-    Ok(())
-}
-
-/// Number and entries of the newest generation; 0 if there is none.
-fn read_newest(
-    disk: &dyn Disk,
-    dir: &Path,
-    id_of: IdOf<'_>,
-) -> Result<(u64, Vec<PoolEntry>), StorageError> {
-    let mut newest: Option<(FileHeader, PathBuf)> = None;
+/// Contents of the newest generation.
+fn read_newest(disk: &dyn Disk, dir: &Path, id_of: IdOf<'_>) -> Result<PoolContents, StorageError> {
+    let mut found = Vec::new();
     for name in NAMES {
         let path = dir.join(name);
-        if let Some(header) = read_header(disk, &path)?
-            && newest
-                .as_ref()
-                .is_none_or(|(found, _)| found.number < header.number)
-        {
-            newest = Some((header, path));
-        }
+        found.push((read_header(disk, &path)?, path));
     }
-    let Some((header, path)) = newest else {
-        return Ok((0, Vec::new()));
+    // Without a header last: `None` is the least.
+    found.sort_by_key(|(header, _)| std::cmp::Reverse(header.number()));
+    let [(newest, path), (other, lost)] = &found[..] else {
+        return Ok(PoolContents::default());
     };
-    let entries = read_entries(disk, &path, &header, id_of)?;
-    Ok((header.number, entries))
+    let Found::Generation(header) = newest else {
+        return Ok(PoolContents::default());
+    };
+    let complete = match other {
+        Found::Missing => false,
+        Found::Unwritten => header.number == 1,
+        Found::Generation(before) => before.number.checked_add(1) == Some(header.number),
+    };
+    let Records {
+        waiting,
+        dropped,
+        end,
+    } = read_records(disk, path, header, id_of)?;
+    Ok(PoolContents {
+        waiting,
+        dropped,
+        mark: PoolMark(header.number, end),
+        lost: (!complete).then(|| lost.clone()),
+    })
 }
 
-/// `None` if there is no such file or it holds no complete generation.
-fn read_header(disk: &dyn Disk, path: &Path) -> Result<Option<FileHeader>, StorageError> {
+/// What a file of the log is.
+enum Found {
+    Missing,
+    /// No generation was completed in it.
+    Unwritten,
+    Generation(FileHeader),
+}
+
+impl Found {
+    fn number(&self) -> u64 {
+        match self {
+            Self::Missing | Self::Unwritten => 0,
+            Self::Generation(header) => header.number,
+        }
+    }
+}
+
+fn read_header(disk: &dyn Disk, path: &Path) -> Result<Found, StorageError> {
     let read = || {
         let file = disk.open(path)?;
         let mut bytes = [0; HEADER as usize];
@@ -265,26 +262,26 @@ fn read_header(disk: &dyn Disk, path: &Path) -> Result<Option<FileHeader>, Stora
         Ok(bytes)
     };
     match read().map_err(StorageError::io(path)) {
-        Ok(bytes) if bytes == [0; HEADER as usize] => Ok(None),
+        Ok(bytes) if bytes == [0; HEADER as usize] => Ok(Found::Unwritten),
         Ok(bytes) => match FileHeader::decode(path, &bytes)? {
             // It lies within one sector, so no crash did this.
             None => Err(StorageError::Damaged {
                 path: path.into(),
                 offset: 0,
             }),
-            header => Ok(header),
+            Some(header) => Ok(Found::Generation(header)),
         },
-        Err(StorageError::Missing { .. }) => Ok(None),
+        Err(StorageError::Missing { .. }) => Ok(Found::Missing),
         Err(error) => Err(error),
     }
 }
 
-fn read_entries(
+fn read_records(
     disk: &dyn Disk,
     path: &Path,
     header: &FileHeader,
     id_of: IdOf<'_>,
-) -> Result<Vec<PoolEntry>, StorageError> {
+) -> Result<Records, StorageError> {
     let file = disk.open(path).map_err(StorageError::io(path))?;
     let length = file.len().map_err(StorageError::io(path))?;
     if length > MAX_FILE {
@@ -296,49 +293,7 @@ fn read_entries(
     let mut bytes = vec![0; length as usize];
     file.read_at(0, &mut bytes)
         .map_err(StorageError::io(path))?;
-    let mut at = HEADER as usize;
-    // In the order of their last acceptance; holes where one was dropped.
-    let mut entries = Vec::new();
-    let mut places = HashMap::new();
-    while let Some(record) = record::decode(&bytes[at..], header.seed, at as u64) {
-        let damaged = || StorageError::Damaged {
-            path: path.into(),
-            offset: at as u64,
-        };
-        match (record.kind, record.payload) {
-            (_, None) => {}
-            (kind::DROPPED, Some(id)) => {
-                let id: [u8; 32] = id.try_into().map_err(|_| damaged())?;
-                if let Some(place) = places.remove(&TxId::new(id)) {
-                    entries[place] = None;
-                }
-            }
-            (_, Some(payload)) => {
-                let entry = parse(payload).ok_or_else(damaged)?;
-                let id = id_of(&entry.bytes).ok_or_else(damaged)?;
-                if let Some(before) = places.insert(id, entries.len()) {
-                    entries[before] = None;
-                }
-                entries.push(Some(entry));
-            }
-        }
-        at += record.size();
-    }
-    if record::proves_synced(&bytes[at..], header.seed, at as u64, at as u64) {
-        return Err(StorageError::Damaged {
-            path: path.into(),
-            offset: at as u64,
-        });
-    }
-    Ok(entries.into_iter().flatten().collect())
-}
-
-fn parse(payload: &[u8]) -> Option<PoolEntry> {
-    let (arrived, bytes) = payload.split_first_chunk::<ARRIVED>()?;
-    Some(PoolEntry {
-        arrived: Timestamp::new(u64::from_be_bytes(*arrived)).ok()?,
-        bytes: bytes.to_vec(),
-    })
+    pool_record::read(path, &bytes, header, id_of)
 }
 
 /// Writes entries, then the header that makes them count.
@@ -346,7 +301,7 @@ fn write_generation<'a>(
     disk: &dyn Disk,
     dir: &Path,
     number: u64,
-    live: impl Iterator<Item = (Timestamp, &'a [u8])>,
+    live: impl Iterator<Item = PoolRecord<'a>>,
 ) -> Result<(Arc<dyn DiskFile>, FileHeader, u64), StorageError> {
     const CHUNK: usize = 1 << 20;
     let path = path_of(dir, number);
@@ -361,10 +316,10 @@ fn write_generation<'a>(
     }?;
     let mut written = HEADER;
     let mut chunk = Vec::new();
-    for (arrived, bytes) in live {
+    for record in live {
         let at = written + chunk.len() as u64;
         // All of a generation is durable before its header: each entry vouches for those before.
-        encode(&mut chunk, header.seed, at, at, arrived, bytes)?;
+        pool_record::encode(&mut chunk, (header.seed, at, at), &record)?;
         if chunk.len() >= CHUNK {
             io(file.write_at(written, &chunk))?;
             written += chunk.len() as u64;

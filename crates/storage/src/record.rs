@@ -139,6 +139,11 @@ pub(crate) fn decode(bytes: &[u8], seed: u64, at: u64) -> Option<Record<'_>> {
     })
 }
 
+/// Whether a record of this file begins there, whole or not.
+pub(crate) fn begins(bytes: &[u8], seed: u64) -> bool {
+    bytes.starts_with(&magic(seed))
+}
+
 /// Whether `bytes` at position `at` hold a record that was written after a sync beyond `bad`.
 pub(crate) fn proves_synced(bytes: &[u8], seed: u64, at: u64, bad: u64) -> bool {
     let Some(used) = nonzero_end(bytes) else {

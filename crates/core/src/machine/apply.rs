@@ -93,8 +93,7 @@ impl Machine {
             self.readmit(&reorg, step)
         };
         if !dropped.is_empty() {
-            let ids = dropped.iter().map(|(txn, _)| *txn.id()).collect();
-            step.write.push(Write::Dropped(ids));
+            step.write.push(Write::Dropped(dropped.clone()));
         }
         step.publish.push(Publish::Head { reorg, dropped });
     }

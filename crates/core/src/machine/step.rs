@@ -87,9 +87,9 @@ pub enum Write {
         /// The transactions.
         txns: Vec<VerifiedTransaction>,
     },
-    /// Transactions that can never be included, into the pool log: a restart must not
-    /// bring back what was reported as dropped.
-    Dropped(Vec<TxId>),
+    /// Transactions that can never be included, and why, into the pool log: a restart must
+    /// not bring back what was reported as dropped, and still knows the reason.
+    Dropped(Vec<(VerifiedTransaction, PoolError)>),
     /// What the key is about to sign, beside the key.
     SealMark(SealMark),
     /// An executed block, into the block log.

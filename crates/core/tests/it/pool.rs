@@ -205,7 +205,10 @@ fn written(write: &Write) -> (&'static str, Vec<TxId>) {
     match write {
         Write::Block { .. } => ("block", vec![]),
         Write::Transactions { txns, .. } => ("returned", ids(txns)),
-        Write::Dropped(ids) => ("dropped", ids.clone()),
+        Write::Dropped(dropped) => {
+            let ids = dropped.iter().map(|(txn, _)| *txn.id());
+            ("dropped", ids.collect())
+        }
         Write::SealMark(_) => ("seal mark", vec![]),
     }
 }

@@ -12,7 +12,10 @@ use super::height;
 use super::sim_disk::SimDisk;
 use crate::block_log::Position;
 use crate::segment::FileHeader;
-use crate::{CheckpointHead, VoteFile, VoteRecord, index_key, pool_log, record, write_checkpoint};
+use crate::{
+    CheckpointHead, PoolRecord, VoteFile, VoteRecord, index_key, pool_record, record,
+    write_checkpoint,
+};
 
 /// Name, bytes and digest.
 fn line(name: &str, bytes: &[u8]) -> String {
@@ -64,7 +67,11 @@ fn every_file_has_its_golden_bytes() {
     record::encode(&mut logged, header.seed, 1_000, 900, 2, &[b"ab", b"c"]);
     record::encode_turn(&mut turn, header.seed, 1_000, 900);
     let (mut pooled, arrived) = (Vec::new(), Timestamp::new(1_700_000_000_000).unwrap());
-    pool_log::encode(&mut pooled, header.seed, 1_000, 900, arrived, b"abc").unwrap();
+    let record = PoolRecord::Waiting {
+        arrived,
+        bytes: b"abc",
+    };
+    pool_record::encode(&mut pooled, (header.seed, 1_000, 900), &record).unwrap();
     let found = [
         line("segment header", &header.encode()),
         line("record", &logged),

@@ -8,13 +8,23 @@ use ccoin_core::{Timestamp, TxId};
 
 use super::sim_disk::{Fault, SimDisk};
 use super::{Random, rounds};
-use crate::{MAX_PAYLOAD, PoolEntry, PoolLog, StorageError};
+use crate::record;
+use crate::segment::FileHeader;
+use crate::{
+    DroppedEntry, MAX_PAYLOAD, PoolContents, PoolEntry, PoolLog, PoolRecord, StorageError,
+};
 
 fn dir() -> PathBuf {
     PathBuf::from("/chain/pool")
 }
 
 fn open(disk: &SimDisk) -> Result<(PoolLog, Vec<PoolEntry>), StorageError> {
+    let (log, contents) = open_whole(disk)?;
+    assert_eq!(contents.lost, None);
+    Ok((log, contents.waiting))
+}
+
+fn open_whole(disk: &SimDisk) -> Result<(PoolLog, PoolContents), StorageError> {
     PoolLog::open_on(Arc::new(disk.clone()), &dir(), &id_of)
 }
 
@@ -33,10 +43,8 @@ fn entry(number: u64) -> PoolEntry {
     }
 }
 
-fn pairs(entries: &[PoolEntry]) -> impl Iterator<Item = (Timestamp, &[u8])> {
-    entries
-        .iter()
-        .map(|entry| (entry.arrived, entry.bytes.as_slice()))
+fn records(entries: &[PoolEntry]) -> impl Iterator<Item = PoolRecord<'_>> {
+    entries.iter().map(PoolEntry::record)
 }
 
 /// What was synced and is still live, and what may be there besides.
@@ -70,7 +78,7 @@ fn run(disk: &SimDisk, steps: u64) -> Run {
             if random.below(6) == 0 {
                 let live = run.synced.len().saturating_sub(30);
                 run.maybe = run.synced.drain(..live).collect();
-                log.rollover(pairs(&run.synced))?;
+                log.rollover(records(&run.synced))?;
                 run.maybe.clear();
             }
         }
@@ -160,7 +168,7 @@ fn a_flipped_byte_is_refused_or_costs_only_what_was_written_last() {
     let disk = SimDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     let base: Vec<_> = (0..5).map(entry).collect();
-    log.rollover(pairs(&base)).unwrap();
+    log.rollover(records(&base)).unwrap();
     let mut all = base;
     for number in 10..14 {
         let one = entry(number);
@@ -191,30 +199,96 @@ fn a_flipped_byte_is_refused_or_costs_only_what_was_written_last() {
 }
 
 #[test]
-fn what_was_dropped_does_not_come_back_unless_it_was_accepted_again() {
+fn what_was_dropped_keeps_its_reason_and_does_not_wait_unless_it_was_accepted_again() {
     let disk = SimDisk::default();
     let (mut log, _) = open(&disk).unwrap();
     let [first, second, third] = [entry(1), entry(2), entry(3)];
     for one in [&first, &second, &third, &first] {
         log.append(one.arrived, &one.bytes).unwrap();
     }
-    for one in [&second, &third] {
-        log.append_dropped(&id_of(&one.bytes).unwrap()).unwrap();
+    let at = Timestamp::new(9_000).unwrap();
+    for (one, reason) in [(&second, "its number is used"), (&third, "no funds")] {
+        log.append_dropped(at, reason, &one.bytes).unwrap();
     }
     log.append(third.arrived, &third.bytes).unwrap();
     log.sync().unwrap();
     drop(log);
+    let dropped = DroppedEntry {
+        at,
+        reason: "its number is used".to_owned(),
+        bytes: second.bytes,
+    };
     for _ in 0..2 {
         // The second time it is read from the generation that the first has written.
-        assert_eq!(open(&disk).unwrap().1, [first.clone(), third.clone()]);
+        let (mut log, contents) = open_whole(&disk).unwrap();
+        assert_eq!(contents.waiting, [first.clone(), third.clone()]);
+        assert_eq!(contents.dropped, std::slice::from_ref(&dropped));
+        let live = [first.record(), third.record(), dropped.record()];
+        log.rollover(live.into_iter()).unwrap();
     }
+}
+
+#[test]
+fn a_long_reason_is_cut_and_an_unknown_kind_of_record_is_damage() {
+    let disk = SimDisk::default();
+    let (mut log, _) = open(&disk).unwrap();
+    let one = entry(1);
+    let reason = "\u{e9}".repeat(40_000);
+    log.append_dropped(one.arrived, &reason, &one.bytes)
+        .unwrap();
+    log.sync().unwrap();
+    drop(log);
+    let (log, contents) = open_whole(&disk).unwrap();
+    assert_eq!(contents.dropped[0].reason, reason[..1_000]);
+    drop(log);
+
+    let path = dir().join("a");
+    let mut bytes = disk.content(&path);
+    let header = bytes[..32].try_into().unwrap();
+    let header = FileHeader::decode(&path, &header).unwrap().unwrap();
+    bytes.truncate(32);
+    record::encode(&mut bytes, header.seed, 32, 32, 7, &[&[0; 40]]);
+    let error = open(&disk.with_content(&path, &bytes))
+        .map(|_| ())
+        .unwrap_err();
+    assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_is_gone_or_older_than_it_can_be_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let open = || PoolLog::open(dir.path(), &id_of).unwrap();
+    let (mut log, contents) = open();
+    assert_eq!((contents.lost, contents.mark.0), (None, 0));
+    let one = entry(1);
+    log.append(one.arrived, &one.bytes).unwrap();
+    log.sync().unwrap();
+    let oldest = std::fs::read(path("b")).unwrap();
+    let mark = log.mark();
+    drop(log);
+    for newest in ["a", "b", "a", "b"] {
+        let (log, contents) = open();
+        assert_eq!(contents.lost, None, "before {newest}");
+        assert_eq!(contents.waiting, std::slice::from_ref(&one));
+        assert!(contents.mark >= mark && log.mark() > contents.mark);
+    }
+    std::fs::write(path("b"), oldest).unwrap();
+    assert_eq!(
+        open().1.lost,
+        Some(path("b")),
+        "it is three generations older"
+    );
+    std::fs::remove_file(path("a")).unwrap();
+    assert_eq!(open().1.lost, Some(path("a")));
+    assert_eq!(open().1.lost, None, "it is told once");
 }
 
 #[test]
 fn files_are_recycled_and_old_entries_do_not_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let (mut log, found) = PoolLog::open(dir.path(), &id_of).unwrap();
-    assert_eq!(found, []);
+    assert_eq!(found.waiting, []);
     for number in 0..50 {
         log.append(entry(number).arrived, &entry(number).bytes)
             .unwrap();
@@ -222,10 +296,10 @@ fn files_are_recycled_and_old_entries_do_not_come_back() {
     log.sync().unwrap();
     let live = [entry(48), entry(49)];
     for _ in 0..5 {
-        log.rollover(pairs(&live)).unwrap();
+        log.rollover(records(&live)).unwrap();
         drop(log);
         let (opened, found) = PoolLog::open(dir.path(), &id_of).unwrap();
-        assert_eq!(found, live);
+        assert_eq!(found.waiting, live);
         log = opened;
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
@@ -234,7 +308,7 @@ fn files_are_recycled_and_old_entries_do_not_come_back() {
     for _ in 0..11 {
         log.append(entry(0).arrived, &big).unwrap();
     }
-    assert!(log.wants_rollover(0) && !log.wants_rollover(9 << 20));
+    assert!(log.wants_rollover(0) && !log.wants_rollover(12 << 20));
     let error = log
         .append(entry(0).arrived, &vec![0; MAX_PAYLOAD - 7])
         .unwrap_err();
