@@ -115,7 +115,8 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
 
     let (status, took) = devnet.end("INT");
     assert_eq!(status.code(), Some(0));
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    // Less than the 20 s for which an answer of the hung node would be waited for.
+    assert!(took < Duration::from_secs(15), "{took:?}");
     assert!(pids.iter().all(|pid| !lives(*pid)), "{pids:?}");
     assert!(!Path::new(report["data_dir"].as_str().unwrap()).exists());
     assert_eq!(

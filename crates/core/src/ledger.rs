@@ -82,8 +82,7 @@ impl State {
     }
 }
 
-/// Why a transaction cannot be applied to an account. Somebody made a block or a
-/// transaction that the account does not cover.
+/// Why a transaction cannot be applied to an account: its number or its amount does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
     /// Not the next number of the sender.
@@ -118,7 +117,7 @@ pub enum ApplyError {
     },
 }
 
-/// Changes to a state that nobody else can see yet.
+/// Changes to a state that no reader can see yet.
 #[derive(Debug)]
 pub struct Draft<'a> {
     base: &'a State,

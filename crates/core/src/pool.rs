@@ -272,7 +272,7 @@ impl Pool {
 
     /// Follows the head: `account` is the sender's account now. Removes what is in a
     /// block, was overtaken by another with its number, or has lost its coins to one,
-    /// and returns it; whoever knows the block tells the included ones from the others.
+    /// and returns it; the caller, which knows the block, tells the included ones from the others.
     pub fn settle(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
         let Some(queue) = self.queues.get_mut(sender) else {
             return Vec::new();
@@ -305,7 +305,7 @@ impl Pool {
         settled
     }
 
-    /// Judges the funds of all of a sender's transactions anew, by number, and returns
+    /// Judges the funds of all of a sender's transactions again, by number, and returns
     /// the refused.
     fn judge_again(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
         let queue = self.queues.remove(sender).unwrap_or_default();

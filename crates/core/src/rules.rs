@@ -20,11 +20,11 @@ use ccoin_crypto::{Address, PublicKey, SignatureError, Verifier};
 /// Whose fault a refused block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// Whoever sent it: it could have seen this itself.
+    /// The sender, which could have seen this itself.
     Sender,
     /// The miner that signed it; the block is evidence.
     Signer,
-    /// Nobody: a clock or something missing. Try again later.
+    /// No peer: a clock is wrong or something is missing. Try again later.
     Later,
 }
 
@@ -201,7 +201,7 @@ fn check_turn(header: &Header, schedule: &Schedule) -> Result<(), BlockError> {
 }
 
 /// Rule 12: the body is the one that the header was made for. It comes before all rules
-/// that look at the body: anybody could put another one behind a good header.
+/// that look at the body: a relay could put another one behind a good header.
 ///
 /// # Errors
 /// [`BlockError::TxnsHash`].

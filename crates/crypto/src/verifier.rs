@@ -8,7 +8,7 @@ use std::{fmt, num::NonZeroUsize, sync::Arc};
 
 /// Verifies signatures and remembers parsed keys; one per thread.
 pub struct Verifier {
-    /// By DER; only keys that have made a good signature, so that junk evicts nobody.
+    /// By DER; only keys that have made a good signature, so that junk evicts no key.
     known: LruCache<Arc<[u8]>, (PublicKey, ParsedPublicKey)>,
 }
 

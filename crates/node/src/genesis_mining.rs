@@ -91,7 +91,7 @@ pub fn mine_genesis(
         }
         from = from
             .checked_add(TRIES)
-            .expect("2^53 tries take longer than anybody waits");
+            .expect("2^53 tries take years");
         progress(from.get());
     }
 }

@@ -1,5 +1,5 @@
 //! What must be true of a [`World`] when all is well again: one chain with everything on
-//! it once, no coin too many, nobody honest blamed, no key used twice, and quiet.
+//! it once, no coin too many, no honest node blamed, no key used twice, and quiet.
 
 use crate::{
     adversaries::is_a_liars, blocks::total, keys::ghost, lies::Lie, node::Node, world::World,
@@ -101,7 +101,7 @@ impl World {
         self.assert_no_false_blame();
     }
 
-    /// Nobody honest was blamed.
+    /// No honest node was blamed.
     pub fn assert_no_false_blame(&self) {
         for (index, node) in self.honest() {
             for (other, fault) in &node.penalties {
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    /// Nobody honest has asked anybody more often than so many times in a second, but those
+    /// No honest node has asked a peer more often than so many times in a second, but those
     /// who give one block at a time.
     pub fn asks_at_most(&self, most: usize) {
         for (index, node) in self.honest() {
@@ -161,7 +161,7 @@ impl World {
         self.honest().map(|(_, node)| of(node)).sum()
     }
 
-    /// Whether a transaction waits for what may never come: for coins or a number that somebody
+    /// Whether a transaction waits for what may never come: for coins or a number that a user
     /// has used twice, or a liar's own for another of its.
     fn is_stuck(&self, index: usize, txn: &VerifiedTransaction) -> bool {
         let machine = &self.nodes[index].shell.machine;

@@ -20,7 +20,7 @@ pub fn miner(index: usize) -> Address {
     key(index).public_key().address()
 }
 
-/// A public key that nobody can sign with: an odd number instead of a product of primes.
+/// A public key without a secret key: an odd number instead of a product of primes.
 pub fn ghost(index: u32) -> PublicKey {
     static MADE: Mutex<BTreeMap<u32, PublicKey>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().expect("nothing panics while it is held");
@@ -44,7 +44,7 @@ fn make_ghost(index: u32) -> PublicKey {
     PublicKey::from_der(&der).expect("an odd number of 2048 bits")
 }
 
-/// The address of a miner that nobody can sign for, the same in every run of a test.
+/// The address of a miner without a secret key, the same in every run of a test.
 pub fn ghost_miner(index: usize) -> Address {
     ghost_miner_key(index).address()
 }

@@ -34,7 +34,7 @@ pub enum Lie {
     Stale,
     /// One block at a time.
     Single,
-    /// Just before nobody waits for it any more.
+    /// Just before the asker stops waiting.
     Late,
     /// Its answers are honest; a miner's blocks are not.
     Miner(Misdeed),

@@ -20,12 +20,12 @@ pub fn transfer(
     record(genesis, from, number, to, amount, "")
 }
 
-/// A payment of one coin from miner `from` to nobody.
+/// A payment of one coin from miner `from` to the zero address.
 pub fn pay(genesis: &Genesis, from: usize, number: u64) -> VerifiedTransaction {
     give(genesis, from, number, 1)
 }
 
-/// A payment of `amount` coins from miner `from` to nobody.
+/// A payment of `amount` coins from miner `from` to the zero address.
 pub fn give(genesis: &Genesis, from: usize, number: u64, amount: u64) -> VerifiedTransaction {
     transfer(
         genesis,
@@ -36,7 +36,7 @@ pub fn give(genesis: &Genesis, from: usize, number: u64, amount: u64) -> Verifie
     )
 }
 
-/// A payment of nothing from any key to nobody.
+/// A payment of nothing from any key to the zero address.
 pub fn give_from(genesis: &Genesis, from: &PublicKey, number: u64) -> VerifiedTransaction {
     transfer(genesis, from, number, Address::ZERO, 0)
 }

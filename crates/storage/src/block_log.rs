@@ -240,7 +240,7 @@ impl BlockLog {
         self.offset = segment::HEADER;
     }
 
-    /// The file of a segment, made now if nobody prepared it.
+    /// The file of a segment, made now if it was not prepared.
     fn file(&mut self, number: u64) -> Result<Arc<dyn DiskFile>, StorageError> {
         if let Some((open, file)) = &self.open
             && *open == number
@@ -285,7 +285,7 @@ impl BlockLog {
 }
 
 impl Drop for BlockLog {
-    /// Nobody may write in the directory once its lock can be released.
+    /// No thread may write in the directory once its lock can be released.
     fn drop(&mut self) {
         if let Err(error) = self.finish_preparation() {
             tracing::warn!(%error, "the next segment was not prepared");

@@ -13,12 +13,13 @@ use std::rc::Rc;
 
 use ccoin_core::{Address, BlockId, Height, TxId};
 use rusty_leveldb::env::Env;
-use rusty_leveldb::{DB, FilterPolicy, Options, StatusCode, WriteBatch};
+use rusty_leveldb::{DB, Options, StatusCode, WriteBatch};
 
 use crate::block_log::Position;
 use crate::index_cursor::{Cursor, History};
 use crate::index_disk::IndexDisk;
 use crate::index_env::{IndexEnv, Poison};
+use crate::index_filter::NoFilter;
 use crate::index_key as key;
 use crate::{AccountBytes, IndexError};
 
@@ -71,23 +72,6 @@ pub struct Index {
     db: DB,
     poison: Poison,
     height: Height,
-}
-
-/// No look-up goes through filters, so none are kept.
-struct NoFilter;
-
-impl FilterPolicy for NoFilter {
-    fn name(&self) -> &'static str {
-        "none"
-    }
-
-    fn create_filter(&self, _: &[u8], _: &[usize]) -> Vec<u8> {
-        Vec::new()
-    }
-
-    fn key_may_match(&self, _: &[u8], _: &[u8]) -> bool {
-        true
-    }
 }
 
 impl Index {
@@ -170,7 +154,7 @@ impl Index {
         }
     }
 
-    /// Fails if an earlier call did: the owner learns of it whoever asked.
+    /// Fails if an earlier call did, so that the owner learns of damage that a reader met.
     ///
     /// # Errors
     /// The first failure, which is final.

@@ -15,6 +15,7 @@ mod index;
 mod index_cursor;
 mod index_disk;
 mod index_env;
+mod index_filter;
 mod index_key;
 mod lock;
 mod log_reader;

@@ -24,7 +24,7 @@ pub(crate) struct FileHeader {
 }
 
 impl FileHeader {
-    /// 64 bits nobody can foresee; `RandomState` draws its keys from the operating system.
+    /// 64 unpredictable bits; `RandomState` draws its keys from the operating system.
     pub(crate) fn fresh_seed() -> u64 {
         RandomState::new().hash_one(0)
     }

@@ -1,5 +1,5 @@
 //! The clock says who leads: time is cut into slots and the miners take turns.
-//! A pure function of time, so anybody can check any block's turn for ever
+//! A pure function of time, so every reader can check the turn of any block for ever
 //! (Aura's slots; Wood 2015).
 
 use crate::{Timestamp, genesis_config::GenesisConfig};

@@ -30,7 +30,7 @@ use parked::Parked;
 use seen::SeenCache;
 use std::collections::BTreeMap;
 
-/// An announced block so far below the head is old news, whoever sends it.
+/// An announced block so far below the head is old news from any peer.
 const OLD_NEWS: u64 = 1_024;
 
 /// What one node remembers of its conversations with all peers.

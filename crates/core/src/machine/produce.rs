@@ -119,7 +119,7 @@ impl Machine {
             || now.get() >= self.pace_end()
     }
 
-    /// When a child of the head is made whoever lags behind.
+    /// When a child of the head is made although other validators lag behind.
     fn pace_end(&self) -> u64 {
         let parent = self.chain.head().block.header().time.get();
         let patience = self.genesis.config.consensus.slot_ms >> 3;

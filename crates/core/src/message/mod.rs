@@ -88,7 +88,7 @@ impl Kind {
     reason = "messages are moved once, from the decoder to the handler"
 )]
 pub enum Message {
-    /// `HEY`: the first word of whoever connects.
+    /// `HEY`: the first message of the side that connects.
     Hey(Hello),
     /// `ACK`: the answer, with proof of the answerer's key.
     Ack(Acknowledgement),

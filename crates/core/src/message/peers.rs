@@ -9,7 +9,7 @@ pub const MAX_SHARED_PEERS: usize = 100;
 /// Bytes of the longest host name (RFC 1035, 2.3.4).
 const MAX_HOST: usize = 253;
 
-/// Where somebody says a node listens; nothing of it is proven.
+/// Where a node listens, as a peer claims; it is not proven.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PeerAddress {
     /// Address of its account.

@@ -65,7 +65,7 @@ pub enum Event {
     Founded,
     /// A peer has finished its handshake, or something came from one, or time has passed.
     Stirred,
-    /// Nobody who could be ahead is ahead any more, or nobody shows that he is.
+    /// No validator is ahead any more, or none shows that it is.
     CaughtUp,
     /// The process has slept longer than a turn: others may have gone on.
     Overslept,
@@ -82,7 +82,7 @@ pub enum Action {
     Rest,
     /// Ask peers for block 1.
     AskGenesis,
-    /// Ask whoever is ahead for blocks.
+    /// Ask the peers that are ahead for blocks.
     Fetch,
     /// The same, and make a block if it is due.
     FetchAndSeal,

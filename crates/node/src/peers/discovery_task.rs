@@ -20,7 +20,7 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// After a failure: a record outlives two renewals that are lost and come late.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// While nobody is connected, the service is asked this often.
+/// While no peer is connected, the service is asked this often.
 const LONELY: Duration = Duration::from_secs(2);
 
 /// Longest time that taking leave may take.
@@ -95,7 +95,7 @@ impl DiscoveryTask {
         }
     }
 
-    /// Others first: whoever is not listed, because its clock is wrong, may still call. Adds
+    /// Others first: a node that is not listed, because its clock is wrong, may still dial. Adds
     /// the record if that is due, or if the service has lost it; `true`: it has been added.
     async fn once(&self, due: bool) -> Result<bool, ClientError> {
         let own = self.key.public_key().address();
@@ -139,7 +139,7 @@ mod tests {
     /// Less than a renewal takes, more than a retry.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// A service that knows nobody.
+    /// A service without records.
     struct Forgetful {
         stop: CancellationToken,
         serving: JoinHandle<()>,

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 /// How long a peer may take to hand over block 1.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Looks for block 1 until somebody hands it over. Must run inside a tokio runtime;
+/// Looks for block 1 until a peer hands it over. Must run inside a tokio runtime;
 /// dropping it ends the search. `connected` hears how many peers there are.
 ///
 /// # Errors
@@ -72,7 +72,7 @@ async fn ask(network: Network, mut connection: Connection, found: mpsc::Sender<G
         network.send(peer, Message::AskBlocks(request).frame().into());
         match tokio::time::timeout(PATIENCE, block_1(&mut connection, wanted)).await {
             Ok(Ok(genesis)) => {
-                // Somebody else may have been faster.
+                // Another peer may have been faster.
                 let _ = found.send(genesis).await;
             }
             Ok(Err(text)) => network.ban(peer, ByeReason::Invalid, &text),

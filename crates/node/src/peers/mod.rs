@@ -71,7 +71,7 @@ pub(crate) fn open_gossip(directory: &Path, genesis: &Genesis, own: &SecretKey) 
     SharedGossip::new(Gossip::new(keys))
 }
 
-/// Opens the network and talks to whoever is there until the network stops. Must run inside
+/// Opens the network and talks to all peers until the network stops. Must run inside
 /// a tokio runtime.
 pub(crate) fn spawn(
     setup: &PeerSetup,

@@ -31,7 +31,7 @@ pub(crate) enum CheckError {
     /// A transaction is not valid.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
-    /// The miner's key is not known yet: nobody's fault.
+    /// The miner's key is not known yet: no peer is to blame.
     #[error("the key of miner {0} is not known yet")]
     Key(Address),
     /// The node is ending.
