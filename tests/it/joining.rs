@@ -4,7 +4,7 @@
 use crate::support::{Discovery, Net, Node, PATIENCE, Sender, request, wait_for, wait_up_to};
 use ccoin_core::{encoding::decode, message::PeerAddress};
 use serde_json::{Value, json};
-use std::{fs, net::TcpListener, time::Duration};
+use std::{collections::BTreeSet, fs, net::TcpListener, time::Duration};
 
 /// How often a node is listed anew.
 const RENEWAL: Duration = Duration::from_secs(30);
@@ -75,11 +75,15 @@ fn a_network_outlives_its_discovery_service() {
     net.nodes.iter_mut().flatten().for_each(Node::ready);
     wait_for_all(&net);
     let remembered = |net: &Net, index: usize| {
-        let file = net.places[index].data("chain/peers");
+        // Reached, or a caller that says where it listens.
+        let files = ["chain/peers", "chain/callers"].map(|file| net.places[index].data(file));
         wait_for("two peers on disk", || {
-            let bytes = fs::read(&file).ok()?;
-            let peers: Vec<PeerAddress> = decode("peers", &bytes).unwrap();
-            (peers.len() == 2).then_some(())
+            let stored = files.iter().filter_map(|file| fs::read(file).ok());
+            let peers = stored.flat_map(|bytes| {
+                let peers: Vec<PeerAddress> = decode("peers", &bytes).unwrap();
+                peers.into_iter().map(|peer| peer.address)
+            });
+            (peers.collect::<BTreeSet<_>>().len() == 2).then_some(())
         });
     };
     (0..3).for_each(|index| remembered(&net, index));

@@ -89,9 +89,7 @@ pub fn mine_genesis(
         if let Some(nonce) = midstate.search(unmined.difficulty(), from, TRIES) {
             return unmined.seal(nonce);
         }
-        from = from
-            .checked_add(TRIES)
-            .expect("2^53 tries take years");
+        from = from.checked_add(TRIES).expect("2^53 tries take years");
         progress(from.get());
     }
 }

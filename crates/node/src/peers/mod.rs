@@ -88,7 +88,7 @@ pub(crate) fn spawn(
         gossip,
         chain,
     } = parts;
-    let peer_store = PeerStore::new(directory.join("peers"));
+    let peer_store = PeerStore::new(directory);
     let node_type = if validator {
         NodeType::Validator
     } else {
@@ -100,7 +100,8 @@ pub(crate) fn spawn(
         miners: genesis.config.miners.clone(),
         local,
     };
-    let (network, mut connections) = setup.open(identity, peer_store.load())?;
+    let (network, mut connections) = setup.open(identity, peer_store.load_proven())?;
+    network.suggest(peer_store.load_claimed());
     peer_store.keep(network.known());
     let registered = setup.register(&network, &key, Some(&genesis));
     let tx_tracker = Arc::clone(&reader.tx_tracker);

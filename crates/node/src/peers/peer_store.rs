@@ -1,5 +1,6 @@
-//! Where peers were reached, and where those who called say that they listen, remembered
-//! over restarts: the network outlives the discovery service.
+//! Known peers on disk, so that a running network does not depend on the discovery service:
+//! places at which this node reached a peer, and apart from them places that callers only
+//! claim. A claim never becomes a proven place by a restart.
 
 use super::key_store::read_bounded;
 use ccoin_core::{
@@ -7,32 +8,43 @@ use ccoin_core::{
     message::{MAX_SHARED_PEERS, PeerAddress},
 };
 use ccoin_p2p::Connection;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 /// Bytes of the longest file.
 const MAX_FILE: u64 = 1 << 20;
 
-/// The file, and the callers: the last one first, one place for each.
+/// The two files, and the newest callers.
 pub(super) struct PeerStore {
-    path: PathBuf,
+    proven: PathBuf,
+    claimed: PathBuf,
+    /// The last caller first, one place for each address.
     callers: watch::Sender<Vec<PeerAddress>>,
 }
 
 impl PeerStore {
-    pub(super) fn new(path: PathBuf) -> Self {
-        let callers = watch::Sender::default();
-        Self { path, callers }
+    /// The files `peers` and `callers` of a chain directory.
+    pub(super) fn new(directory: &Path) -> Self {
+        let claimed = directory.join("callers");
+        Self {
+            proven: directory.join("peers"),
+            callers: watch::Sender::new(load(&claimed)),
+            claimed,
+        }
     }
 
-    /// What was remembered; a file that is not sound is as good as none.
-    pub(super) fn load(&self) -> Vec<PeerAddress> {
-        let bytes = read_bounded(&self.path, MAX_FILE).unwrap_or_default();
-        decode("list of peers", &bytes).unwrap_or_default()
+    /// Places at which peers were reached.
+    pub(super) fn load_proven(&self) -> Vec<PeerAddress> {
+        load(&self.proven)
     }
 
-    /// Remembers a peer that has called: a node that is called before it calls would
-    /// else know nobody after a restart at another place.
+    /// Places that earlier callers claimed: candidates, no more.
+    pub(super) fn load_claimed(&self) -> Vec<PeerAddress> {
+        self.callers.borrow().clone()
+    }
+
+    /// Remembers where a caller says that it listens: a node that is dialled before it dials
+    /// would know no peer after a restart at another place.
     pub(super) fn met(&self, connection: &Connection) {
         let Some(caller) = connection.caller.clone() else {
             return;
@@ -46,33 +58,76 @@ impl PeerStore {
         });
     }
 
-    /// Writes the file whenever another peer was reached or has called, until the network
-    /// stops.
+    /// Writes a file whenever its list changes, until the network stops.
     pub(super) fn keep(&self, mut known: watch::Receiver<Vec<PeerAddress>>) {
-        let (path, mut callers) = (self.path.clone(), self.callers.subscribe());
+        let (proven, claimed) = (self.proven.clone(), self.claimed.clone());
+        let mut callers = self.callers.subscribe();
         tokio::spawn(async move {
             loop {
-                let changed = tokio::select! {
+                let (path, mut peers) = tokio::select! {
                     biased;
-                    changed = known.changed() => changed,
-                    changed = callers.changed() => changed,
+                    changed = known.changed() => match changed {
+                        Ok(()) => (proven.clone(), known.borrow_and_update().clone()),
+                        Err(_) => return,
+                    },
+                    changed = callers.changed() => match changed {
+                        Ok(()) => (claimed.clone(), callers.borrow_and_update().clone()),
+                        Err(_) => return,
+                    },
                 };
-                if changed.is_err() {
-                    break;
-                }
-                let mut peers = known.borrow_and_update().clone();
-                for caller in callers.borrow_and_update().iter() {
-                    if !peers.contains(caller) {
-                        peers.push(caller.clone());
-                    }
-                }
                 peers.truncate(MAX_SHARED_PEERS);
-                let (file, bytes) = (path.clone(), encode(&peers));
-                let write = move || ccoin_home::replace_file(&file, &bytes, 0o644);
+                let file = path.clone();
+                let write = move || ccoin_home::replace_file(&file, &encode(&peers), 0o644);
                 if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
                     tracing::warn!("cannot remember peers in {}: {error}", path.display());
                 }
             }
         });
+    }
+}
+
+/// The places of a file; one that is not sound is as good as none.
+fn load(path: &Path) -> Vec<PeerAddress> {
+    let bytes = read_bounded(path, MAX_FILE).unwrap_or_default();
+    decode("list of peers", &bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccoin_core::Address;
+    use std::time::Duration;
+
+    fn place(byte: u8) -> PeerAddress {
+        PeerAddress {
+            address: Address::new([byte; 20]),
+            host: "192.0.2.1".into(),
+            port: 4001,
+        }
+    }
+
+    /// A caller that names the place of another node must not make that place proven.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_claim_is_never_a_proven_place_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = PeerStore::new(dir.path());
+        let (known, reached) = watch::channel(Vec::new());
+        store.keep(reached);
+        known.send_replace(vec![place(1)]);
+        store.callers.send_replace(vec![place(2)]);
+        let written = async {
+            loop {
+                let again = PeerStore::new(dir.path());
+                let (proven, claimed) = (again.load_proven(), again.load_claimed());
+                if !proven.is_empty() && !claimed.is_empty() {
+                    return (proven, claimed);
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let (proven, claimed) = tokio::time::timeout(Duration::from_secs(60), written)
+            .await
+            .expect("both files are written");
+        assert_eq!((proven, claimed), (vec![place(1)], vec![place(2)]));
     }
 }
