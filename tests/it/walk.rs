@@ -133,12 +133,15 @@ fn json_log_and_json_results() {
     assert_eq!(founded["mined"], true);
     let mut node = place.spawn(&["--log-format", "json"]);
     node.line("Node state changed from=b to=r");
-    let status = wait_for("a ready node", || {
+    // The log may be ahead of the routes: what counts is /readyz.
+    wait_for("a ready node", || {
         let file = fs::read(place.data("node.json")).ok()?;
         let file: Value = serde_json::from_slice(&file).ok()?;
         node.http = file["http"].as_str()?.parse().ok()?;
-        Some(node.get("/v1/status"))
+        let answer = request(node.http, "GET", "/readyz", &[], "").ok()?;
+        (answer.status == 200).then_some(())
     });
+    let status = node.get("/v1/status");
     assert_eq!(status["genesis_id"], founded["genesis_id"]);
     assert_eq!(node.stop().0, Some(0));
     for line in node.rest().lines() {
