@@ -50,6 +50,12 @@ impl Schedule {
         self.miners.iter().position(|listed| listed == miner)
     }
 
+    /// The miner at a position of the genesis list.
+    #[must_use]
+    pub fn miner(&self, index: u8) -> Option<Address> {
+        self.miners.get(usize::from(index)).copied()
+    }
+
     /// How many miners take turns.
     #[must_use]
     pub fn miners(&self) -> usize {

@@ -1,0 +1,204 @@
+//! A validator's vote: in phase 1 it accepts a proposal, in phase 2 it states that it has seen
+//! the certificate of phase 1 and is locked on it.
+
+use super::ballot::Ballot;
+use crate::{BlockId, Height, encoding::encode, genesis::Genesis};
+use ccoin_crypto::{Hash, PublicKey, Signature, SignatureError, Verifier, sha256};
+use serde::{Deserialize, Serialize};
+
+/// Position of a validator in `miners` of the genesis block, which has at most 100.
+pub type VoterIndex = u8;
+
+/// The first or the second vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Phase {
+    /// Vote 1: the answer to a proposal.
+    One,
+    /// Vote 2: the answer to a certificate of votes 1.
+    Two,
+}
+
+impl From<Phase> for u8 {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::One => 1,
+            Phase::Two => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for Phase {
+    type Error = String;
+
+    fn try_from(value: u8) -> Result<Self, String> {
+        match value {
+            1 => Ok(Self::One),
+            2 => Ok(Self::Two),
+            other => Err(format!("phase {other} is neither 1 nor 2")),
+        }
+    }
+}
+
+/// A block under the ballot of its proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposed {
+    /// The ballot.
+    pub ballot: Ballot,
+    /// The block's number.
+    pub number: Height,
+    /// The block's id.
+    pub id: BlockId,
+}
+
+impl Proposed {
+    /// Block 1 under the ballot 0.
+    #[must_use]
+    pub fn genesis(id: BlockId) -> Self {
+        Self {
+            ballot: Ballot::GENESIS,
+            number: Height::GENESIS,
+            id,
+        }
+    }
+}
+
+/// What a validator signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// First or second.
+    pub phase: Phase,
+    /// For which block.
+    pub block: Proposed,
+    /// Whose.
+    pub voter: VoterIndex,
+}
+
+impl Vote {
+    /// `SHA256("ccoin/1/adr" | genesis id | encode([phase, ballot, number, id, voter]))`.
+    #[must_use]
+    pub fn digest(&self, genesis: &BlockId) -> Hash {
+        let Proposed { ballot, number, id } = &self.block;
+        let fields = encode(&(self.phase, ballot, number, id, self.voter));
+        sha256(&[b"ccoin/1/adr", genesis.as_bytes(), &fields])
+    }
+}
+
+/// A vote as it travels: an array of six; its signature may be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Fields", into = "Fields")]
+pub struct SignedVote {
+    /// What is signed.
+    pub vote: Vote,
+    /// RSASSA-PSS over [`Vote::digest`].
+    pub signature: Signature,
+}
+
+type Fields = (Phase, Ballot, Height, BlockId, VoterIndex, Signature);
+
+impl From<Fields> for SignedVote {
+    fn from((phase, ballot, number, id, voter, signature): Fields) -> Self {
+        let block = Proposed { ballot, number, id };
+        let vote = Vote {
+            phase,
+            block,
+            voter,
+        };
+        Self { vote, signature }
+    }
+}
+
+impl From<SignedVote> for Fields {
+    fn from(signed: SignedVote) -> Self {
+        let SignedVote { vote, signature } = signed;
+        let Proposed { ballot, number, id } = vote.block;
+        (vote.phase, ballot, number, id, vote.voter, signature)
+    }
+}
+
+/// Why a vote or a certificate is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VoteError {
+    /// The genesis block lists no such miner.
+    #[error("voter {voter}, but there are {miners} miners")]
+    Voter {
+        /// Position that the vote names.
+        voter: VoterIndex,
+        /// Miners of the network.
+        miners: usize,
+    },
+    /// The proposer of the ballot is another miner.
+    #[error("voter {voter} proposes ballot {ballot}, which is not its turn")]
+    Turn {
+        /// Who signs.
+        voter: VoterIndex,
+        /// For which ballot.
+        ballot: Ballot,
+    },
+    /// The voter's public key has not been seen; neither valid nor invalid (M5).
+    #[error("the key of voter {0} is not known")]
+    Key(VoterIndex),
+    /// The signature is wrong.
+    #[error("signature of voter {voter}: {source}")]
+    Signature {
+        /// Whose.
+        voter: VoterIndex,
+        /// What is wrong with it.
+        source: SignatureError,
+    },
+    /// A certificate without exactly `expected` votes of different miners, sorted.
+    #[error("a certificate of {got} votes where {expected} of different miners, sorted, are due")]
+    Quorum {
+        /// Votes in it.
+        got: usize,
+        /// Votes that it must have.
+        expected: u32,
+    },
+}
+
+/// A vote whose signature has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedVote(SignedVote);
+
+impl VerifiedVote {
+    /// Checks voter and signature. `key` finds a miner's public key by its position.
+    ///
+    /// # Errors
+    /// [`VoteError`].
+    pub fn verify<'k>(
+        signed: SignedVote,
+        genesis: &Genesis,
+        key: impl Fn(VoterIndex) -> Option<&'k PublicKey>,
+        verifier: &mut Verifier,
+    ) -> Result<Self, VoteError> {
+        let voter = signed.vote.voter;
+        let miners = genesis.config.miners.len();
+        if usize::from(voter) >= miners {
+            return Err(VoteError::Voter { voter, miners });
+        }
+        let key = key(voter).ok_or(VoteError::Key(voter))?;
+        verifier
+            .verify(key, &signed.vote.digest(&genesis.id), &signed.signature)
+            .map_err(|source| VoteError::Signature { voter, source })?;
+        Ok(Self(signed))
+    }
+
+    /// Wraps a vote that this node has signed or checked before.
+    #[must_use]
+    pub fn already_verified(signed: SignedVote) -> Self {
+        Self(signed)
+    }
+
+    /// The vote with its signature.
+    #[must_use]
+    pub fn signed(&self) -> &SignedVote {
+        &self.0
+    }
+}
+
+impl core::ops::Deref for VerifiedVote {
+    type Target = Vote;
+    fn deref(&self) -> &Vote {
+        &self.0.vote
+    }
+}
