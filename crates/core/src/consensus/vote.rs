@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub type VoterIndex = u8;
 
 /// The first or the second vote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Phase {
     /// Vote 1: the answer to a proposal.
@@ -41,7 +41,7 @@ impl TryFrom<u8> for Phase {
 }
 
 /// A block under the ballot of its proposal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord, Hash)]
 pub struct Proposed {
     /// The ballot.
     pub ballot: Ballot,
@@ -64,7 +64,7 @@ impl Proposed {
 }
 
 /// What a validator signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vote {
     /// First or second.
     pub phase: Phase,

@@ -32,7 +32,7 @@ pub trait Branches {
 }
 
 /// The durable part of a voter (D1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VoterRecord {
     /// The greatest ballot of a vote 1.
     pub max_vote1: Ballot,
@@ -43,7 +43,7 @@ pub struct VoterRecord {
 }
 
 /// Whether the record of a key can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
     /// It is whole.
     Intact,
@@ -136,7 +136,7 @@ pub enum Refusal {
 }
 
 /// One key's votes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Voter {
     index: VoterIndex,
     /// To be on disk before any signature that it allows.

@@ -21,4 +21,5 @@ mod signatures;
 mod stopping;
 mod vectors;
 mod verdicts;
+mod voting;
 mod waiting;
