@@ -186,6 +186,10 @@ fn describe(source: &Source) -> anyhow::Result<()> {
     let config = source.config();
     eprintln!("{}", config.fault_model());
     eprintln!(
+        "the first block of a slot pays its miner {} coins, further blocks of that slot pay none",
+        config.block_mining.reward
+    );
+    eprintln!(
         "at most {} transactions per second: max_bound {} in blocks at least {} ms apart",
         throughput_cap(config),
         config.block_mining.max_bound,

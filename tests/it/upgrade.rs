@@ -5,7 +5,9 @@ use crate::support::{Node, Place};
 use serde_json::{Value, json};
 use std::fs;
 
-const PACKED: &str = include_str!("../data/directory-2026-11-28.json");
+const PACKED: &str = include_str!("../data/directory-slots-apart.json");
+/// Its miner made several paid blocks in one slot.
+const EVERY_BLOCK_PAID: &str = include_str!("../data/directory-every-block-paid.json");
 const UNLOCK: [&str; 2] = ["--passphrase-file", "passphrase"];
 
 fn node(place: &Place, node_type: &str) -> Node {
@@ -58,4 +60,21 @@ fn a_directory_of_an_earlier_version_opens_and_answers_as_before() {
         let paid = validator.get(&format!("/v1/accounts/{account:040x}"));
         assert_eq!(paid["balance"], balance);
     }
+}
+
+#[test]
+fn a_chain_in_which_every_block_is_paid_is_refused_unchanged_with_what_helps() {
+    let (place, _) = Place::packed(EVERY_BLOCK_PAID);
+    let log = place.data("chain/blocks/00000001.log");
+    let before = fs::read(&log).unwrap();
+    for options in [&["--check"][..], &["-p", "0"]] {
+        let mut command = place.command("cnode", &[options, &UNLOCK[..]].concat());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for part in ["block 3", "pays 10 coins where 0 are due", "initc founds"] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    assert_eq!(fs::read(&log).unwrap(), before);
 }

@@ -56,8 +56,8 @@ class Audit:
         self.net, self.state = apply_genesis(block.header, block.nonce, alloc)
         require("id", self.net.hex(), raw["id"])
         require_state(self.state, state)
-        self.supply = sum(balance for _, balance in state.values())
-        require_most("supply_room", MAX_COINS, self.supply + SUPPLY_ROOM * self.rules.reward)
+        self.coins = self.sum()
+        require_most("supply_room", MAX_COINS, self.coins + SUPPLY_ROOM * self.rules.reward)
         self.ancestors = [Ancestor(1, self.net, block.header.time, block.header.coinbase)]
         self.counts["blocks"] += 1
 
@@ -78,14 +78,16 @@ class Audit:
             else:
                 self.state = read_state(raw)
                 require("hash_state", state_root(self.state).hex(), header.hash_state.hex())
-                self.check_supply(at)
+                most = self.coins + self.rules.reward * (at - 1)
+                require_most("supply", most, self.sum())
+                self.coins = self.sum()
             later.append(Ancestor(at, id_, header.time, header.coinbase))
             parent, at = header.hash_parent, at - 1
         self.ancestors = [first] + later[::-1]
 
-    def check_supply(self, number):
-        """Coins are genesis' plus one reward for each block since."""
-        require("supply", self.supply + self.rules.reward * (number - 1), sum(b for _, b in self.state.values()))
+    def sum(self):
+        """All coins of the state."""
+        return sum(balance for _, balance in self.state.values())
 
     def next(self, number):
         """Check block `number` on top of the replay."""
@@ -99,7 +101,8 @@ class Audit:
         id_, self.state = apply_block(self.rules, self.net, self.ancestors, self.state, block, key)
         require("id", id_.hex(), raw["id"])
         require_state(self.state, read_state(raw))
-        self.check_supply(number)
+        self.coins += block.header.reward
+        require("supply", self.coins, self.sum())
         self.ancestors.append(Ancestor(number, id_, block.header.time, block.header.coinbase))
         if key is None:
             self.unsigned.append((number, block.header.coinbase, id_, block.signature))

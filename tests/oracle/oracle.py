@@ -206,7 +206,6 @@ def check_claim(rules, net, header, nonce):
     require_most("size", MAX_COINS, max(header.number, header.reward, header.difficulty, nonce))
     require("version", 1, header.version)
     require("difficulty", rules.difficulty, header.difficulty)
-    require("reward", rules.reward, header.reward)
     require("turn", leader(rules.miners, rules.slot_ms, header.time).hex(), header.coinbase.hex())
     id_ = block_id(mining_hash(net, header), nonce)
     if not has_work(id_, rules.difficulty):
@@ -220,6 +219,13 @@ def check_place(rules, header, parent):
     require("number", parent.number + 1, header.number)
     if header.time < parent.time + rules.min_gap_ms:
         raise Invalid("gap", f"time of at least {parent.time + rules.min_gap_ms}", header.time)
+    require("reward", reward_due(rules, parent, header.time), header.reward)
+
+
+def reward_due(rules, parent, time):
+    """Coins for a child of `parent` made at `time`: only the first block of its slot is paid; block 1 takes no slot."""
+    first = parent.number == 1 or time // rules.slot_ms != parent.time // rules.slot_ms
+    return rules.reward if first else 0
 
 
 def apply_block(rules, net, ancestors, state, block, key):

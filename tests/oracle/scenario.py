@@ -9,7 +9,7 @@ import base64
 from genesis import canonical_config, rules_of
 from oracle import (ZERO, Ancestor, Block, Header, Invalid, Transaction, address_of, apply_block, apply_genesis,
                     apply_txn, block_id, credit, encode_block, encode_genesis, genesis_id, has_work, hash_txns,
-                    mining_hash, sha256, state_root, txn_id)
+                    mining_hash, reward_due, sha256, state_root, txn_id)
 
 START = 1_700_000_000_000  # the first ms of a slot of miner_a
 NEWCOMER = bytes(range(20))
@@ -55,10 +55,11 @@ class Chain:
             except Invalid:
                 # The root of a block that cannot be applied is never reached: any value will do.
                 pass
-        state = credit(state, self.address[miner], self.rules.reward)
+        reward = changed.get("reward", reward_due(self.rules, parent, START + after_ms))
+        state = credit(state, self.address[miner], reward)
         header = Header(1, parent.number + 1, parent.id, state_root(state),
                         hash_txns([txn_id(self.net, t) for t in txns]), self.address[miner], START + after_ms,
-                        self.rules.reward, self.rules.difficulty, "")._replace(**changed)
+                        reward, self.rules.difficulty, "")._replace(**changed)
         mining = mining_hash(self.net, header)
         nonce = next(n for n in range(10**6) if has_work(block_id(mining, n), 1) == work)
         return Block(header, nonce, self.sign(signer or miner, block_id(mining, nonce)), tuple(txns))
@@ -117,8 +118,10 @@ def broken(chain):
         ("version_2", "version", make("miner_b", 3050, [], version=2)),
         ("difficulty_0", "difficulty", make("miner_b", 3050, [], difficulty=0)),
         ("difficulty_2", "difficulty", make("miner_b", 3050, [], difficulty=2)),
-        ("reward_above", "reward", make("miner_b", 3050, [], reward=11)),
-        ("reward_below", "reward", make("miner_b", 3050, [], reward=9)),
+        ("reward_above", "reward", make("miner_a", 4000, [], reward=11)),
+        ("reward_below", "reward", make("miner_a", 4000, [], reward=9)),
+        ("reward_missing", "reward", make("miner_a", 4000, [], reward=0)),
+        ("reward_of_a_second_block_of_a_slot", "reward", make("miner_b", 3050, [], reward=10)),
         ("not_its_turn", "turn", make("miner_a", 3050, [])),
         ("not_its_turn_last_ms", "turn", make("miner_a", 3999, [])),
         ("its_turn_first_ms", "valid", make("miner_a", 4000, [])),
@@ -149,7 +152,7 @@ def broken(chain):
         ("header_data_1024", "valid", make("miner_b", 3050, [], data="y" * 1024)),
         ("header_data_1025", "size", make("miner_b", 3050, [], data="y" * 1025)),
         ("hash_state_of_parent", "hash_state", make("miner_b", 2100, pair, hash_state=chain.roots[-1])),
-        ("hash_state_without_reward", "hash_state", make("miner_b", 2100, pair, hash_state=_unpaid(chain, pair))),
+        ("hash_state_without_reward", "hash_state", make("miner_a", 4000, pair, hash_state=_unpaid(chain, pair))),
     ]
 
 

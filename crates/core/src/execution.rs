@@ -2,14 +2,12 @@
 //! exists is changed; a block that fails leaves no trace.
 
 use crate::{
-    Height,
     applied::Applied,
-    block::SealedBlock,
+    block::{Header, SealedBlock},
     genesis::Genesis,
     ledger::{Change, Draft, State},
     rules::BlockError,
 };
-use ccoin_crypto::Address;
 
 /// Rules 13 and 14: every transaction in order, reward, state root.
 ///
@@ -27,7 +25,7 @@ pub fn execute(
             .apply(txn)
             .map_err(|source| BlockError::Apply { index, source })?;
     }
-    let (state, changes) = pay_reward(draft, header.number, header.coinbase, genesis)?;
+    let (state, changes) = pay_reward(draft, header, genesis)?;
     if header.hash_state != state.root() {
         return Err(BlockError::StateHash {
             got: header.hash_state,
@@ -41,19 +39,20 @@ pub fn execute(
     })
 }
 
-/// Pays the miner and closes the draft.
+/// Pays the reward that the header names to its miner, and closes the draft.
 ///
 /// # Errors
 /// [`BlockError::Supply`] if the coins of the chain would pass 2^53 - 1.
 pub fn pay_reward(
     mut draft: Draft<'_>,
-    number: Height,
-    coinbase: Address,
+    header: &Header,
     genesis: &Genesis,
 ) -> Result<(State, Vec<Change>), BlockError> {
-    genesis.supply_at(number).ok_or(BlockError::Supply)?;
+    genesis
+        .most_supply_at(header.number)
+        .ok_or(BlockError::Supply)?;
     draft
-        .credit(coinbase, genesis.config.block_mining.reward)
+        .credit(header.coinbase, header.reward)
         .map_err(|_| BlockError::Supply)?;
     Ok(draft.finish())
 }

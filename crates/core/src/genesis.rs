@@ -192,9 +192,10 @@ impl Genesis {
         }
     }
 
-    /// Coins that exist after block `height`: rewards are paid by every later block.
+    /// The most coins that can exist after block `height`: those of block 1, and a reward for
+    /// each later block. Blocks that are not the first of their slot pay none.
     #[must_use]
-    pub fn supply_at(&self, height: Height) -> Option<Amount> {
+    pub fn most_supply_at(&self, height: Height) -> Option<Amount> {
         let blocks = height.get().checked_sub(Height::GENESIS.get())?;
         let rewards = self.config.block_mining.reward.get().checked_mul(blocks)?;
         self.supply.checked_add(rewards)

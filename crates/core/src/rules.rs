@@ -38,7 +38,7 @@ pub enum BlockError {
     Version { got: u8, expected: u8 },
     #[error("block difficulty is {got}, genesis says {expected}")]
     Difficulty { got: u8, expected: u8 },
-    #[error("block reward is {got}, genesis says {expected}")]
+    #[error("block reward is {got}, {expected} is due: only the first block of a slot is paid")]
     Reward { got: Amount, expected: Amount },
     #[error("block is signed by {got}, but at its time it was the turn of {expected}")]
     Turn { got: Address, expected: Address },
@@ -178,7 +178,8 @@ fn check_constants(header: &Header, genesis: &Genesis) -> Result<(), BlockError>
             expected: mining.difficulty,
         });
     }
-    if header.reward != mining.reward {
+    // Which of the two is due depends on the parent: `check_against_parent`.
+    if header.reward != mining.reward && header.reward != Amount::ZERO {
         return Err(BlockError::Reward {
             got: header.reward,
             expected: mining.reward,
@@ -227,7 +228,22 @@ pub struct ParentContext {
     pub last_by_signer: Option<Timestamp>,
 }
 
-/// Rules 9 and 11: number, time and size against the parent, and the batch rule.
+impl ParentContext {
+    /// The reward of a child made at `time`: the first block of its slot on its branch is
+    /// paid. Otherwise a miner alone on an idle network could pay itself for thousands of
+    /// blocks in its past slots. Block 1 takes no slot.
+    #[must_use]
+    pub fn reward_at(&self, time: Timestamp, genesis: &Genesis) -> Amount {
+        let slot = |time| genesis.schedule.slot(time);
+        if self.number == Height::GENESIS || slot(time) != slot(self.time) {
+            genesis.config.block_mining.reward
+        } else {
+            Amount::ZERO
+        }
+    }
+}
+
+/// Rules 4, 9 and 11: number, time, reward and size against the parent, and the batch rule.
 ///
 /// # Errors
 /// The first [`BlockError`] in order.
@@ -252,6 +268,13 @@ pub fn check_against_parent(
         return Err(BlockError::TooEarly {
             got: header.time,
             expected: earliest,
+        });
+    }
+    let due = parent.reward_at(header.time, genesis);
+    if header.reward != due {
+        return Err(BlockError::Reward {
+            got: header.reward,
+            expected: due,
         });
     }
     let mining = &genesis.config.block_mining;

@@ -1,6 +1,6 @@
 //! Why a node cannot start or cannot go on.
 
-use ccoin_core::genesis::GenesisError;
+use ccoin_core::{Amount, Height, genesis::GenesisError};
 use ccoin_home::{ExitCode, Failure};
 use ccoin_storage::{IndexError, StorageError};
 use std::{
@@ -35,6 +35,21 @@ pub enum NodeError {
         position: u64,
         /// What does not fit.
         reason: String,
+    },
+    /// The chain was made when every block was paid; no release had that rule.
+    #[error(
+        "block {number} in {path} pays {got} coins where {expected} are due: only the first block of a slot is paid, \
+         and a development version before that rule made this chain", path = path.display()
+    )]
+    OldReward {
+        /// Directory of the log.
+        path: PathBuf,
+        /// The first such block.
+        number: Height,
+        /// What it pays.
+        got: Amount,
+        /// What is due.
+        expected: Amount,
     },
     /// A file or directory.
     #[error("{path}: {source}", path = path.display())]
@@ -82,6 +97,7 @@ impl From<NodeError> for Failure {
                 .hint("the index is derived: cnode --reindex builds it again"),
             NodeError::Votes(error) => error.into(),
             NodeError::Record { path, .. } => lost_blocks(message, path.parent()),
+            NodeError::OldReward { path, .. } => old_chain(message, path.parent()),
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
             NodeError::File { .. } => full_or_broken(message),
             NodeError::Socket(_) | NodeError::Thread(_) | NodeError::Panic(_) => {
@@ -121,6 +137,15 @@ fn lost_blocks(message: String, chain: Option<&Path>) -> Failure {
         .hint(format!("put back a copy of {chain}"))
         .hint(format!(
             "or, if other nodes have these blocks: move {chain} away and start again, they send them"
+        ))
+}
+
+fn old_chain(message: String, chain: Option<&Path>) -> Failure {
+    let chain = chain.unwrap_or(Path::new("chain")).display();
+    Failure::new(ExitCode::Unexpected, message)
+        .hint("nothing was changed: the version that made the chain still opens it")
+        .hint(format!(
+            "to start again with this version: move {chain} away, then initc founds a new network"
         ))
 }
 

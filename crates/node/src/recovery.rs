@@ -294,7 +294,17 @@ fn replay_log(
             (None, Some(checkpoint)) => {
                 machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
             }
-            (Some(machine), _) => replay(machine, block).map_err(misfit)?,
+            (Some(machine), _) => {
+                replay(machine, block).map_err(|error| match error {
+                    BlockError::Reward { got, expected } => NodeError::OldReward {
+                        path: paths.blocks.clone(),
+                        number: key.0,
+                        got,
+                        expected,
+                    },
+                    other => misfit(other.to_string()),
+                })?;
+            }
             (None, None) => return Err(misfit("a block before the first".into())),
         }
         positions.insert(key, position);
@@ -342,10 +352,10 @@ fn from_checkpoint(
 }
 
 /// Executes a block from the log again; one whose parent lies below the window is settled.
-fn replay(machine: &mut Machine, block: SealedBlock) -> Result<(), String> {
+fn replay(machine: &mut Machine, block: SealedBlock) -> Result<(), BlockError> {
     match machine.replay(block) {
-        Ok(()) | Err(BlockError::Parent(_)) => Ok(()),
-        Err(error) => Err(error.to_string()),
+        Err(BlockError::Parent(_)) => Ok(()),
+        replayed => replayed,
     }
 }
 

@@ -15,6 +15,7 @@ use ccoin_core::{
     genesis::Genesis,
     ledger::{Draft, State},
     pow::Midstate,
+    rules::ParentContext,
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{SecretKey, Signature};
@@ -33,7 +34,13 @@ pub fn header(
         // The root of a block that cannot be applied is never reached.
         let _ = draft.apply(txn);
     }
-    let reward = genesis.config.block_mining.reward;
+    let before = parent.block.header();
+    let place = ParentContext {
+        number: before.number,
+        time: before.time,
+        last_by_signer: None,
+    };
+    let reward = place.reward_at(time, genesis);
     let _ = draft.credit(miner, reward);
     Header {
         version: VERSION,

@@ -71,9 +71,8 @@ impl World {
             return Some("a transaction is on the chain twice".into());
         }
         let coins = total(node.shell.machine.accounts());
-        let blocks = node.view.len() as u64 - 1;
-        let reward = self.genesis.config.block_mining.reward.get();
-        let expected = total(&self.genesis.applied().state) + blocks * reward;
+        let rewards = node.view.iter().skip(1).map(|b| b.header().reward.get());
+        let expected = total(&self.genesis.applied().state) + rewards.sum::<u64>();
         if coins != expected {
             return Some(format!("{coins} coins, not {expected}"));
         }

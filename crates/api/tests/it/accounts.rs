@@ -22,10 +22,11 @@ async fn an_account_at_every_height() {
     for _from_disk in [false, true] {
         for block in 1..=6 {
             let sent: u64 = (1..block).map(|number| 10 * number).sum();
+            let earned = node.rewards(block).await;
             for (address, nonce, balance) in [
                 (sender, block - 1, COINS - sent),
                 (receiver, 0, sent),
-                (node.address(), 0, COINS + 10 * (block - 1)),
+                (node.address(), 0, COINS + earned),
                 (numbered(10), 0, 0),
             ] {
                 let expected = account(&address, nonce, balance, 0, block);

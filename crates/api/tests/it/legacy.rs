@@ -167,7 +167,7 @@ async fn block_1_shows_no_account_of_a_later_block() {
             assert_eq!(state[&sender]["nonce"], number - 1);
             assert_eq!(
                 state[&node.address().to_string()]["balance"],
-                COINS + 10 * (number - 1)
+                COINS + node.rewards(number).await
             );
             for earlier in 1..number {
                 let to = numbered(100 + usize::try_from(earlier).expect("small")).to_string();

@@ -27,7 +27,11 @@ impl Ballot {
     /// The last ballot of a slot.
     #[must_use]
     pub fn last(slot: Slot) -> Self {
-        Self(Self::first(slot).0.saturating_add(BALLOTS_PER_SLOT.saturating_sub(1)))
+        Self(
+            Self::first(slot)
+                .0
+                .saturating_add(BALLOTS_PER_SLOT.saturating_sub(1)),
+        )
     }
 
     /// The slot whose leader may propose it.

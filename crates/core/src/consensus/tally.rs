@@ -140,8 +140,16 @@ mod tests {
         let mut tally = Tally::new(1);
         tally.add(vote(0, 7, 1));
         assert!(matches!(tally.add(vote(0, 7, 2)), Counted::Conflict(_)));
-        assert!(tally.certificate(Phase::One, &vote(0, 7, 2).block).is_none());
-        assert!(tally.certificate(Phase::One, &vote(0, 7, 1).block).is_some());
+        assert!(
+            tally
+                .certificate(Phase::One, &vote(0, 7, 2).block)
+                .is_none()
+        );
+        assert!(
+            tally
+                .certificate(Phase::One, &vote(0, 7, 1).block)
+                .is_some()
+        );
     }
 
     #[test]
@@ -151,10 +159,25 @@ mod tests {
             assert_eq!(tally.add(vote(0, ballot, 1)), Counted::New);
         }
         assert_eq!(tally.add(vote(0, 1, 1)), Counted::Known);
-        assert!(tally.certificate(Phase::One, &vote(0, 36, 1).block).is_none());
-        assert!(tally.certificate(Phase::One, &vote(0, 37, 1).block).is_some());
+        assert!(
+            tally
+                .certificate(Phase::One, &vote(0, 36, 1).block)
+                .is_none()
+        );
+        assert!(
+            tally
+                .certificate(Phase::One, &vote(0, 37, 1).block)
+                .is_some()
+        );
         tally.forget_below(Ballot(90));
-        assert!(tally.certificate(Phase::One, &vote(0, 89, 1).block).is_none());
-        assert_eq!(tally.newest(Phase::One, 0).unwrap().block.ballot, Ballot(100));
+        assert!(
+            tally
+                .certificate(Phase::One, &vote(0, 89, 1).block)
+                .is_none()
+        );
+        assert_eq!(
+            tally.newest(Phase::One, 0).unwrap().block.ballot,
+            Ballot(100)
+        );
     }
 }

@@ -83,6 +83,12 @@ impl VotingRules {
         (self.tau_ms() / 40).clamp(1, 50)
     }
 
+    /// Votes 1 of one slot, at most (V8).
+    fn most_votes(&self) -> u64 {
+        let regular = self.slot_ms.checked_div(self.rho_ms()).unwrap_or(0);
+        regular.saturating_add(EXTRA_VOTES)
+    }
+
     /// V1: the proposer's turn, and the clock within max_skew of the slot.
     fn is_current(&self, now: Timestamp, slot: Slot) -> bool {
         let start = self.schedule.end(slot).saturating_sub(self.slot_ms);
@@ -203,8 +209,7 @@ impl Voter {
             && branches.slots(&block.id) < branches.head_weight();
         refuse(robs, Refusal::Robbery)?;
         let (last, count) = self.given;
-        let most = (rules.slot_ms / rules.rho_ms()).saturating_add(EXTRA_VOTES);
-        refuse(last == slot && count >= most, Refusal::Flood)
+        refuse(last == slot && count >= rules.most_votes(), Refusal::Flood)
     }
 
     /// Gives vote 1 for a proposal that [`Voter::judge`] accepts.
@@ -223,7 +228,11 @@ impl Voter {
         self.record.max_vote1 = block.ballot;
         self.vote1_at = Some(now);
         let slot = block.ballot.slot();
-        let before = if self.given.0 == slot { self.given.1 } else { 0 };
+        let before = if self.given.0 == slot {
+            self.given.1
+        } else {
+            0
+        };
         self.given = (slot, before.saturating_add(1));
         self.vote(Phase::One, block)
     }

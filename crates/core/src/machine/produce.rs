@@ -2,7 +2,7 @@
 
 use super::{JobId, Machine, Publish, SealMark, Step};
 use crate::{
-    Height, Now, PowNonce, Timestamp,
+    Height, Now, PowNonce, StateHash, Timestamp,
     block::{Header, MAX_BLOCK_BYTES, MAX_BLOCK_DATA, VERSION, txns_hash},
     consensus::schedule::Slot,
     execution::pay_reward,
@@ -65,19 +65,20 @@ impl Machine {
         if !is_due(mining, &context, now, transactions.len()) {
             return None;
         }
-        let (state, changes) = pay_reward(draft, number, miner, &self.genesis).ok()?;
-        let header = Header {
+        let mut header = Header {
             version: VERSION,
             number,
             hash_parent: head.block.id,
-            hash_state: state.root(),
+            hash_state: StateHash::ZERO,
             hash_txns: txns_hash(transactions.iter().map(|txn| *txn.id())),
             coinbase: miner,
             time: now,
-            reward: mining.reward,
+            reward: context.reward_at(now, &self.genesis),
             difficulty: mining.difficulty,
             data: self.block_text.draw(),
         };
+        let (state, changes) = pay_reward(draft, &header, &self.genesis).ok()?;
+        header.hash_state = state.root();
         Some(Job {
             id: self.next_job,
             slot: self.schedule().slot(now),

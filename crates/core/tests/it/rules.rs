@@ -7,7 +7,7 @@ use ccoin_core::{
     BlockId, Height, PowNonce, StateHash, TxnsHash,
     block::{Header, SealedBlock, SignedHeader, block_id},
     pow,
-    rules::{Blame, BlockError, check_header},
+    rules::{Blame, BlockError, ParentContext, check_against_parent, check_header},
 };
 use ccoin_crypto::Verifier;
 use ccoin_sim::{NOWHERE, Network, START, at, coins, header, key, miner, seal};
@@ -318,4 +318,40 @@ fn the_state_root_is_recomputed_with_the_reward() {
     let (error, blame) = scene.broken(|h| h.hash_state = unpaid);
     assert!(matches!(error, BlockError::StateHash { got, .. } if got == unpaid));
     assert_eq!(blame, Blame::Signer);
+}
+
+/// A miner of an idle network could fill its past slots with paid blocks of one free
+/// transaction each.
+#[test]
+fn only_the_first_block_of_a_slot_on_its_branch_is_paid() {
+    let scene = two_miners();
+    let judge = |parent_number, parent_time, time, reward| {
+        let mut header = scene.altered(|_| {}).signed.header.clone();
+        header.number = Height::new(parent_number + 1).unwrap();
+        (header.time, header.reward) = (at(time), coins(reward));
+        let context = ParentContext {
+            number: Height::new(parent_number).unwrap(),
+            time: at(parent_time),
+            last_by_signer: None,
+        };
+        check_against_parent(&header, 2, &context, &scene.genesis).map_err(|error| match error {
+            BlockError::Reward { got, expected } => (got.get(), expected.get()),
+            other => panic!("{other}"),
+        })
+    };
+    // Slots last 2,000 ms. Block 1 takes none.
+    for (parent_number, parent_time, time, due) in [
+        (1, 0, 50, 10),
+        (2, 50, 100, 0),
+        (2, 50, 1_999, 0),
+        (2, 1_950, 2_000, 10),
+        (9, 50, 4_000, 10),
+    ] {
+        let other = 10 - due;
+        assert_eq!(judge(parent_number, parent_time, time, due), Ok(()));
+        assert_eq!(
+            judge(parent_number, parent_time, time, other),
+            Err((other, due))
+        );
+    }
 }

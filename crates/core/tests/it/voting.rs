@@ -190,7 +190,8 @@ impl Model {
                 for block in 1..=self.blocks {
                     for justify in ones.iter().chain(&twos) {
                         let proposal = at(ballot, block);
-                        self.propose(&state[index], proposal, *justify).map(&mut put);
+                        self.propose(&state[index], proposal, *justify)
+                            .map(&mut put);
                     }
                 }
             }
@@ -340,7 +341,13 @@ fn a_key_whose_record_was_lost_votes_again_above_its_floor() {
             proposer: 0,
             justify: at(0, GENESIS),
         };
-        voter.judge(Timestamp::ZERO, &model.rules, &proposal, &at(0, GENESIS), &Blocks)
+        voter.judge(
+            Timestamp::ZERO,
+            &model.rules,
+            &proposal,
+            &at(0, GENESIS),
+            &Blocks,
+        )
     };
     assert_eq!(judge(&voter, 1), Err(Refusal::Abstains));
     voter.set_floor(0);
