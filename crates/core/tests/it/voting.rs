@@ -5,6 +5,7 @@
 //! certificate that exists may come at any time. What must hold: two final blocks lie on one
 //! branch (I1), and a certificate above a final one extends its block (I2).
 
+use crate::cases::number;
 use ccoin_core::{
     BlockId, Height, Timestamp,
     consensus::{
@@ -29,17 +30,17 @@ fn id(block: u8) -> BlockId {
     BlockId::new([block; 32])
 }
 
-fn number(block: u8) -> u64 {
+fn height(block: u8) -> u64 {
     match block {
         GENESIS => 1,
-        _ => number(PARENTS[usize::from(block)]) + 1,
+        _ => height(PARENTS[usize::from(block)]) + 1,
     }
 }
 
 fn at(ballot: u64, block: u8) -> Proposed {
     Proposed {
         ballot: Ballot(ballot),
-        number: Height::new(number(block)).unwrap(),
+        number: Height::new(height(block)).unwrap(),
         id: id(block),
     }
 }
@@ -295,7 +296,7 @@ fn digest(state: &State) -> u64 {
 
 #[test]
 fn no_run_of_the_voting_rules_makes_two_branches_final() {
-    let ballots = std::env::var("CCOIN_BALLOTS").map_or(2, |text| text.parse().unwrap());
+    let ballots = u64::from(number("CCOIN_BALLOTS", 2));
     for (miners, quorum, liars, blocks) in [(2, 2, 0, 4), (3, 2, 0, 2), (4, 3, 1, 2)] {
         let states = Model::new(miners, quorum, liars, ballots, blocks).search();
         let states = states.unwrap_or_else(|violation| panic!("{violation}"));
