@@ -22,3 +22,4 @@ mod support;
 mod upgrade;
 mod usage;
 mod walk;
+mod wallet;

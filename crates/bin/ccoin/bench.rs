@@ -2,13 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use ccoin_client::NodeUrl;
 use ccoin_client::bench::{self, BenchRun, NewBench};
-use ccoin_client::devnet::RunningDevnet;
-use ccoin_home::{Failure, environment};
 use clap::{ArgGroup, Args};
 
-use crate::{Options, local_node};
+use crate::{Options, local_node, node_url};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("mode").required(true))]
@@ -135,9 +132,7 @@ fn make_network(options: &Options, dir: &Path, network: &Network) -> anyhow::Res
 
 fn measure(options: &Options, keys: &Path, load: &Load) -> anyhow::Result<()> {
     let local = local_node(options.config.as_deref())?;
-    let newest = || RunningDevnet::newest(&environment).ok()?.url();
-    let url = NodeUrl::choose(options.url.as_deref(), local.as_ref(), newest);
-    let url = url.map_err(Failure::from)?;
+    let url = node_url(options.url.as_deref(), local.as_ref())?;
     let report = bench::run(&BenchRun {
         keys: keys.to_owned(),
         url,

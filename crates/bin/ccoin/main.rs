@@ -3,11 +3,12 @@
 
 mod bench;
 mod devnet;
+mod wallet;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ccoin_client::LocalNode;
+use ccoin_client::{LocalNode, NodeUrl, devnet::RunningDevnet};
 use ccoin_home::{Config, Failure, environment, run};
 use clap::{ArgAction, Parser, Subcommand};
 
@@ -46,6 +47,8 @@ enum Command {
     Bench(Box<bench::Bench>),
     /// Run a whole local network of real nodes, or tell its nodes to stop and start
     Devnet(devnet::Devnet),
+    #[command(flatten)]
+    Wallet(wallet::Wallet),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     run(|| match &options.command {
         Command::Bench(bench) => bench.run(&options),
         Command::Devnet(devnet) => devnet.run(&options),
+        Command::Wallet(wallet) => wallet.run(&options),
     })
 }
 
@@ -69,4 +73,11 @@ fn local_node(config: Option<&Path>) -> Result<Option<LocalNode>, Failure> {
         return Ok(None);
     }
     LocalNode::of(&config)
+}
+
+/// The node that is asked: `--url`, the running node of the account, the newest devnet, or the
+/// default address.
+fn node_url(url: Option<&str>, local: Option<&LocalNode>) -> Result<NodeUrl, Failure> {
+    let newest = || RunningDevnet::newest(&environment).ok()?.url();
+    Ok(NodeUrl::choose(url, local, newest)?)
 }

@@ -17,6 +17,7 @@ mod http;
 mod node_url;
 mod progress;
 mod signed_txn;
+pub mod wallet;
 
 pub use answers::{AccountAnswer, BlockIds, GenesisAnswer, StatusAnswer};
 pub use http::{Connection, HttpError, Refusal};

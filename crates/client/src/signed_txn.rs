@@ -55,6 +55,18 @@ pub(crate) fn transfer(
         data: data.to_owned(),
         time,
     };
+    sign(payment, key, genesis)
+}
+
+/// Signs a payment.
+///
+/// # Errors
+/// [`Failure`] 1 if the library refuses to sign.
+pub(crate) fn sign(
+    payment: Payment,
+    key: &SecretKey,
+    genesis: &BlockId,
+) -> Result<Transaction, Failure> {
     let failed =
         |error: ccoin_crypto::KeyError| Failure::new(ExitCode::Unexpected, error.to_string());
     Transaction::sign(payment, key, genesis).map_err(failed)

@@ -24,6 +24,8 @@ use std::time::Duration;
 
 pub use command::{NodeCommand, Verb};
 pub use init::block_time;
+#[cfg(test)]
+pub(crate) use report::tests::example as report_example;
 pub use report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
 pub use run::run;
 pub use running::RunningDevnet;

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::directory::{Directory, remove_all_abandoned};
 use super::network::Network;
 use super::programs::Programs;
+use super::report::DevnetReport;
 use super::running::{RunningDevnet, announcement};
 use super::{NewDevnet, block_line, command, traffic};
 use crate::files::{OwnedFile, json};
@@ -103,9 +104,10 @@ async fn stay(
         let removed = removed.unwrap_or_default();
         print(format!(
             "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it\n\
-             elsewhere: ccoin devnet stop|start|kill NODE\n",
+             in another terminal:\n{}",
             running.report,
-            begun.elapsed().as_secs_f64()
+            begun.elapsed().as_secs_f64(),
+            examples(&running.report)
         ));
         tokio::spawn(block_line::print_blocks(network.urls(), print));
     }
@@ -157,6 +159,20 @@ fn unannounced(failure: &Failure) -> Option<OwnedFile> {
         "warning: other commands do not find this network, name a node with --url: {failure}"
     ));
     None
+}
+
+/// Commands that work as they stand: this program was started under this name.
+fn examples(report: &DevnetReport) -> String {
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "ccoin".to_owned());
+    let mut lines = String::new();
+    if let [from, to, ..] = report.accounts.as_slice() {
+        lines += &format!("  {program} send {} {} 5\n", from.name, to.name);
+        lines += &format!("  {program} balance {}\n", to.name);
+    }
+    lines += &format!("  {program} status\n  {program} devnet stop|start|kill NODE\n");
+    lines
 }
 
 fn start_traffic(network: &Network, new: &NewDevnet) -> Result<(), Failure> {

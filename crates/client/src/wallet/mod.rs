@@ -1,0 +1,10 @@
+//! What a user does with a node from a terminal: look at it, and send coins. Keys never leave
+//! this process: it signs, the node gets signed transactions.
+
+mod known_accounts;
+mod send;
+mod show;
+
+pub use known_accounts::{Account, KnownAccounts};
+pub use send::{Transfer, send};
+pub use show::{balance, block, next_number, status, txn};
