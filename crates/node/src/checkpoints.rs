@@ -118,15 +118,11 @@ pub(crate) struct Restored {
 }
 
 /// Rebuilds the state of a checkpoint; `None` if it is not sound: derived data may
-/// be thrown away.
+/// be thrown away. A note without the mark of the pool log is of a version that paid every
+/// block: the whole log is judged again.
 pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<Restored> {
-    let (score, then, pool) = decode("checkpoint", &head.note)
-        .or_else(|_| {
-            // Earlier versions did not note the pool log.
-            let note = decode("checkpoint", &head.note);
-            note.map(|(score, then)| (score, then, (0, 0)))
-        })
-        .ok()?;
+    type Note = (Score, (Height, BlockId), (u64, u64));
+    let (score, then, pool): Note = decode("checkpoint", &head.note).ok()?;
     let accounts: Option<Vec<_>> = accounts
         .map(|(address, value)| Some((address, Account::from_value(value)?)))
         .collect();

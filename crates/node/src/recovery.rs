@@ -296,12 +296,14 @@ fn replay_log(
             }
             (Some(machine), _) => {
                 replay(machine, block).map_err(|error| match error {
-                    BlockError::Reward { got, expected } => NodeError::OldReward {
-                        path: paths.blocks.clone(),
-                        number: key.0,
-                        got,
-                        expected,
-                    },
+                    BlockError::Reward { got, expected } if got > expected => {
+                        NodeError::OldReward {
+                            path: paths.blocks.clone(),
+                            number: key.0,
+                            got,
+                            expected,
+                        }
+                    }
                     other => misfit(other.to_string()),
                 })?;
             }
