@@ -114,6 +114,14 @@ impl Network {
         }
     }
 
+    /// Queues a frame that goes before the others, without waiting. One for which there is no
+    /// room, or that has waited too long, is dropped: votes are sent again in other words.
+    pub fn send_urgent(&self, id: PeerId, frame: Bytes) {
+        if let Some(peer) = self.peer(id) {
+            peer.outbox.push_urgent(frame);
+        }
+    }
+
     /// Queues a frame for all peers except one, without waiting or copying.
     pub fn broadcast(&self, frame: Bytes, except: Option<PeerId>) {
         let state = self.shared.state();

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,10 @@ const MAX_BATCH_BYTES: usize = 256 << 10;
 /// delay urgent frames.
 const ROOM: usize = 128 << 10;
 
+/// A vote that has waited so long behind a large frame is of no use: its slot is over, and a
+/// status tells what came of it.
+const STALE: Duration = Duration::from_secs(4);
+
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
@@ -34,8 +39,25 @@ pub(crate) enum Pushed {
 #[derive(Debug)]
 struct Queue {
     frames: VecDeque<Bytes>,
+    /// Frames that go before these, and when each was queued.
+    urgent: VecDeque<(Instant, Bytes)>,
     /// Cost of these and of the frames that are being written.
     cost: usize,
+}
+
+impl Queue {
+    /// The urgent frames that are still of use.
+    fn take_urgent(&mut self, now: Instant) -> VecDeque<Bytes> {
+        let mut fresh = VecDeque::new();
+        for (since, frame) in core::mem::take(&mut self.urgent) {
+            if now.duration_since(since) < STALE {
+                fresh.push_back(frame);
+            } else {
+                self.cost = self.cost.saturating_sub(cost(&frame));
+            }
+        }
+        fresh
+    }
 }
 
 /// The queue of one connection.
@@ -59,6 +81,7 @@ impl Outbox {
             bound,
             queue: Mutex::new(Queue {
                 frames: VecDeque::new(),
+                urgent: VecDeque::new(),
                 cost: 0,
             }),
             filled: Notify::new(),
@@ -82,6 +105,23 @@ impl Outbox {
             return Pushed::Full;
         }
         self.push(frame)
+    }
+
+    /// Adds a frame that goes before the others, if there is room. It is dropped unsent when
+    /// it has waited for [`STALE`].
+    pub(crate) fn push_urgent(&self, frame: Bytes) -> Pushed {
+        let mut queue = self.queue();
+        if self.closed.is_cancelled() {
+            return Pushed::Closed;
+        }
+        let after = queue.cost.saturating_add(cost(&frame));
+        if after > self.bound {
+            return Pushed::Full;
+        }
+        queue.cost = after;
+        queue.urgent.push_back((Instant::now(), frame));
+        self.filled.notify_one();
+        Pushed::Queued
     }
 
     fn push_below(&self, frame: Bytes, bound: usize) -> Pushed {
@@ -130,6 +170,7 @@ impl Outbox {
             return false;
         }
         self.closed.cancel();
+        queue.urgent.clear();
         queue.frames.clear();
         queue.frames.extend(last);
         self.filled.notify_one();
@@ -147,6 +188,7 @@ impl Outbox {
             {
                 let mut queue = self.queue();
                 let mut bytes = 0usize;
+                let mut batch = queue.take_urgent(Instant::now());
                 let count = queue
                     .frames
                     .iter()
@@ -157,8 +199,9 @@ impl Outbox {
                         before < MAX_BATCH_BYTES
                     })
                     .count();
-                if count > 0 {
-                    return Some(queue.frames.drain(..count).collect());
+                batch.extend(queue.frames.drain(..count));
+                if !batch.is_empty() {
+                    return Some(batch);
                 }
                 if self.closed.is_cancelled() {
                     return None;
@@ -201,6 +244,24 @@ mod tests {
         assert_eq!(outbox.push(bytes(1)), Pushed::Closed);
         assert_eq!(outbox.batch().await.unwrap(), [bytes(1)]);
         assert_eq!(outbox.batch().await, None);
+    }
+
+    #[tokio::test]
+    async fn urgent_frames_go_first_and_only_while_they_are_of_use() {
+        let outbox = Outbox::new(1000);
+        outbox.push(bytes(1));
+        outbox.push_urgent(bytes(2));
+        outbox.push_urgent(bytes(3));
+        let batch = outbox.batch().await.unwrap();
+        assert_eq!(batch, [bytes(2), bytes(3), bytes(1)]);
+        batch.iter().for_each(|frame| outbox.written(frame));
+        outbox.push_urgent(bytes(4));
+        let later = Instant::now() + STALE;
+        assert!(outbox.queue().take_urgent(later).is_empty());
+        assert_eq!(outbox.queue().cost, 0);
+        assert_eq!(outbox.push_urgent(bytes(1000)), Pushed::Full);
+        assert!(outbox.close(None));
+        assert_eq!(outbox.push_urgent(bytes(1)), Pushed::Closed);
     }
 
     #[tokio::test]
