@@ -1,7 +1,9 @@
 //! Nodes on hosts of their own: a cable that is pulled, addresses as others see them,
 //! limits that loopback never meets, a bad line. Skipped where a test may make no hosts.
 
-use crate::support::{Hosts, Net, Node, PATIENCE, Stranger, request, skip, wait_for, wait_up_to};
+use crate::support::{
+    Hosts, Net, Node, PATIENCE, Stranger, in_a_block, request, skip, wait_for, wait_up_to,
+};
 use ccoin_core::{BlockId, Timestamp, message::NodeType};
 use ccoin_crypto::SecretKey;
 use ccoin_discovery::{Claim, Record};
@@ -130,7 +132,7 @@ fn both_sides_of_a_pulled_cable_go_on_and_join_again() {
         let asked = || request(http, "GET", &path, &[], "").unwrap();
         // It may not have come here yet.
         let answer = wide.hosts.on(0, asked);
-        (answer.status == 200 && answer.json()["status"] == "included").then_some(())
+        (answer.status == 200 && in_a_block(&answer.json())).then_some(())
     });
     println!("a block {:?} after the cable was pulled", pulled.elapsed());
     // Both sides go on by themselves, each with what is paid there.

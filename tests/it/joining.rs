@@ -1,7 +1,9 @@
 //! Who finds whom: before and after the others, with and without the discovery service,
 //! with another network's chain, with a long chain to fetch.
 
-use crate::support::{Discovery, Net, Node, PATIENCE, Sender, request, wait_for, wait_up_to};
+use crate::support::{
+    Discovery, Net, Node, PATIENCE, Sender, in_a_block, request, wait_for, wait_up_to,
+};
 use ccoin_core::{encoding::decode, message::PeerAddress};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, net::TcpListener, time::Duration};
@@ -186,7 +188,7 @@ fn transactions_accepted_without_a_peer_are_kept() {
     for id in ids {
         wait_for("inclusion", || {
             let status = net.node(1).get(&format!("/v1/txns/{id}"));
-            (status["status"] == "included").then_some(())
+            in_a_block(&status).then_some(())
         });
     }
 }

@@ -49,7 +49,7 @@ fn the_readme_walk_with_the_shipped_files() {
     );
     let path = format!("/v1/txns/{}", txn["id"].as_str().unwrap());
     let found = wait_for("inclusion", || {
-        Some(node.get(&path)).filter(|found| found["status"] == "included")
+        Some(node.get(&path)).filter(|found| found["status"] == "final")
     });
     let block = node.get(&format!("/{address}/blk/{}/", found["block_number"]));
     assert_eq!(block["body"][0]["id"], txn["id"]);

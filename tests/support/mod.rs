@@ -284,3 +284,8 @@ pub(crate) fn send_signal(name: &str, pid: u32) {
         .status();
     assert!(kill.unwrap().success(), "kill -s {name} {pid}");
 }
+
+/// Whether a transaction is in a block, final or not yet.
+pub(crate) fn in_a_block(txn: &serde_json::Value) -> bool {
+    txn["status"] == "included" || txn["status"] == "final"
+}

@@ -44,7 +44,7 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
     let genesis = chain.exist()?.then(|| chain.genesis()).transpose()?;
     if let Some(genesis) = &genesis {
         check_network(genesis, wanted, &config.file)?;
-        check_miner(genesis, options, &dir)?;
+        check_miner(genesis, options.node_type, &dir)?;
     }
     let remarks = genesis.as_ref().map_or_else(Vec::new, |genesis| {
         miner_warnings(&config.app.base_path, dir.address(), &genesis.config.miners)
@@ -78,11 +78,11 @@ fn check_network(genesis: &Genesis, wanted: Option<BlockId>, file: &str) -> Resu
 /// A validator must be listed.
 pub(crate) fn check_miner(
     genesis: &Genesis,
-    options: &Options,
+    node_type: NodeType,
     dir: &DataDir,
 ) -> Result<(), Failure> {
     let miners = &genesis.config.miners;
-    if options.node_type == NodeType::Basic || miners.contains(&dir.address()) {
+    if node_type == NodeType::Basic || miners.contains(&dir.address()) {
         return Ok(());
     }
     let message = format!("{} is not a miner of this network", dir.address());

@@ -33,7 +33,7 @@ impl Process<'_> {
         let joined = self.join(Arc::clone(&found.key), connected).await;
         let settled = joined.and_then(|genesis| {
             if let Some(genesis) = &genesis {
-                check_miner(genesis, self.options, &found.dir)?;
+                check_miner(genesis, self.options.node_type, &found.dir)?;
                 found.chain.create(genesis)?;
                 tracing::warn!("joined the network {} for good", genesis.id);
             }

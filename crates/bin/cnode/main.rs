@@ -6,13 +6,14 @@ mod genesis;
 mod options;
 mod peer_setup;
 mod ports;
+mod recover_votes;
 mod reload;
 mod service;
 #[path = "../signals.rs"]
 mod signals;
 
 use ccoin_home::{ExitCode, panics, run};
-use options::Options;
+use options::{Command, Options};
 use std::process::ExitCode as ProcessExitCode;
 
 fn main() -> ProcessExitCode {
@@ -21,6 +22,9 @@ fn main() -> ProcessExitCode {
     let mut code = ExitCode::Done.into();
     let work = || -> anyhow::Result<()> {
         options.daemon.enter_directory()?;
+        if let Some(Command::RecoverVotes(given)) = &options.command {
+            return Ok(recover_votes::run(&options, given)?);
+        }
         if options.check {
             return Ok(check::check(&options)?);
         }

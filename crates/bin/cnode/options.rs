@@ -2,7 +2,7 @@
 
 use ccoin_core::{BlockId, HostPort};
 use ccoin_home::DaemonOptions;
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// The role of a node.
@@ -33,10 +33,13 @@ const WITHOUT_CHAIN: &str = "A node without a chain may wait for days until a pe
 #[derive(Debug, Parser)]
 #[command(name = "cnode", version, disable_help_flag = true, after_help = WITHOUT_CHAIN)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
     /// Configuration of the node
     #[arg(
         short,
         long,
+        global = true,
         value_name = "FILE",
         default_value = "ccoin.json",
         env = "CCOIN_CONFIG"
@@ -77,11 +80,36 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
     /// Decrypt the key with the first line of FILE
-    #[arg(long, value_name = "FILE", env = "CCOIN_PASSPHRASE_FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        env = "CCOIN_PASSPHRASE_FILE"
+    )]
     pub(crate) passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) daemon: DaemonOptions,
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     pub(crate) help: Option<bool>,
+}
+
+/// What `cnode` does instead of running a node.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Give a key votes again whose vote file is lost, when the network cannot do it
+    RecoverVotes(RecoverVotes),
+}
+
+/// Options of `recover-votes`.
+#[derive(Debug, Args)]
+pub(crate) struct RecoverVotes {
+    /// Data directory of another validator, whose vote file is whole and whose node is
+    /// stopped; may be given more than once
+    #[arg(long = "from", value_name = "DIR", num_args = 1..)]
+    pub(crate) from: Vec<PathBuf>,
+    /// State that no other machine runs this key, and none will: two machines with one key
+    /// can make two chains final
+    #[arg(long)]
+    pub(crate) no_other_copy: bool,
 }

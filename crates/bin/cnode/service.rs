@@ -10,12 +10,12 @@ use crate::{
 };
 use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
-    machine::SealMark,
+    consensus::voter::Standing,
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;
 use ccoin_home::{DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile};
-use ccoin_node::{Node, NodeSetup, View, clock};
+use ccoin_node::{Node, NodeSetup, View};
 use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -233,8 +233,8 @@ impl Process<'_> {
     }
 }
 
-/// The vote file of a validator. When it is lost, the key may have signed anything so far:
-/// [`SealMark::after_lost_record`] says from when on it seals again.
+/// The vote file of a validator. When it is lost, the key may have signed anything so far: it
+/// abstains, and seals nothing before the machine trusts its clock (A1, A2).
 fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<VoteFile, Failure> {
     let path = dir.votes();
     let lost = match VoteFile::open(&path) {
@@ -263,15 +263,13 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         Err(error) => return Err(error.into()),
     };
     tracing::warn!(
-        "{lost}: a new one is made, and this node makes no block before the slot after the next"
+        "{lost}: a new one is made, and this key gives no votes until that is safe; README.md, \
+         \"Lost votes\", tells when"
     );
     let mut votes = VoteFile::create(&path)?;
-    let mark = SealMark::after_lost_record(genesis.schedule.slot(clock::wall()));
-    votes.store(VoteRecord {
-        genesis_id: genesis.id,
-        last_sealed_slot: mark.slot,
-        last_sealed_number: mark.number.get(),
-    })?;
+    let mut record = VoteRecord::never_signed(genesis.id);
+    record.voter.standing = Standing::Abstains(None);
+    votes.store(record)?;
     Ok(votes)
 }
 

@@ -60,6 +60,12 @@ pub enum BlockError {
     },
     #[error("parent {0} is not here")]
     Parent(BlockId),
+    #[error("block {number} {id} is not above final block {last_final}")]
+    Settled {
+        id: BlockId,
+        number: Height,
+        last_final: Height,
+    },
     #[error("block {0} or an ancestor of it was refused before")]
     Refused(BlockId),
     #[error("miner {signer} has signed more than two blocks {number} in one turn")]
@@ -112,9 +118,11 @@ impl BlockError {
             | Self::Number { .. }
             | Self::Refused(_)
             | Self::TooEarly { .. } => Blame::Sender,
-            Self::Known(_) | Self::Future { .. } | Self::Parent(_) | Self::Rivals { .. } => {
-                Blame::Later
-            }
+            Self::Known(_)
+            | Self::Future { .. }
+            | Self::Parent(_)
+            | Self::Settled { .. }
+            | Self::Rivals { .. } => Blame::Later,
             Self::TooMany { .. }
             | Self::NotDue { .. }
             | Self::Transaction { .. }

@@ -48,6 +48,7 @@ impl ChainPaths {
             checkpoint: None,
             miner: None,
             last_sealed: SealMark::default(),
+            voter_record: None,
             block_text: PlaceholderText::new(None, None, [0; 32]),
             genesis: Arc::clone(&genesis),
         };

@@ -4,7 +4,7 @@
 
 use crate::{
     NodeError, clock,
-    commit_batch::{CommitBatch, Results},
+    commit_batch::{CommitBatch, RestartPoint, Results},
     peers::outbound::Outbound,
     threads::{Threads, own_runtime},
     view::QueueSize,
@@ -135,8 +135,7 @@ impl ChainThread {
                 hindrances = Some(now);
             }
             if batch.moves_head() {
-                let anchor = self.machine.chain().anchor();
-                batch.anchor = anchor.map(|(block, score)| (Arc::clone(block), score.clone()));
+                batch.anchor = self.restart_point();
             }
             if !batch.is_empty() && self.commits.send(batch).is_err() {
                 return;
@@ -149,6 +148,16 @@ impl ChainThread {
                 Duration::from_millis(wait.unwrap_or(LONGEST_SLEEP_MS).min(LONGEST_SLEEP_MS));
             woken = runtime.block_on(self.next(sleep));
         }
+    }
+
+    fn restart_point(&self) -> Option<RestartPoint> {
+        let (block, score) = self.machine.chain().anchor()?;
+        let certificates = self.machine.certificates().into_iter();
+        Some(RestartPoint {
+            block: Arc::clone(block),
+            score: score.clone(),
+            certificates: certificates.map(|verified| (*verified).clone()).collect(),
+        })
     }
 
     /// What has come in meanwhile: events first, but a peer that sends many keeps no

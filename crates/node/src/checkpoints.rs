@@ -6,6 +6,7 @@ use crate::view::Recent;
 use ccoin_core::{
     BlockId, Height,
     chain::Score,
+    consensus::certificate::Certificate,
     encoding::{decode, encode},
     ledger::{Account, State},
 };
@@ -24,10 +25,13 @@ pub(crate) struct Checkpoints {
     writing: Option<thread::JoinHandle<()>>,
 }
 
+/// What a restart must know of the log before the block: its score, and the certificates.
+type Found = (Score, Vec<Certificate>);
+
 /// What the next checkpoint would hold.
 struct Anchor {
     block: Recent,
-    score: Score,
+    found: Found,
     /// The head at that time: a log that does not hold it has lost its end.
     head: (Height, BlockId),
     /// How far the pool log had got: one that ends before has lost its end.
@@ -45,7 +49,7 @@ impl Checkpoints {
     }
 
     /// Remembers where a restart should begin; starts writing if the log has grown enough.
-    pub(crate) fn consider(&mut self, block: Recent, score: Score, head: &Recent, pool: PoolMark) {
+    pub(crate) fn consider(&mut self, block: Recent, found: Found, head: &Recent, pool: PoolMark) {
         let grown = head.position.0.saturating_sub(self.last.0);
         let busy = self
             .writing
@@ -54,7 +58,7 @@ impl Checkpoints {
         let place = (head.header().number, head.id());
         self.newest = Some(Anchor {
             block,
-            score,
+            found,
             head: place,
             pool,
         });
@@ -75,7 +79,7 @@ impl Checkpoints {
     fn start(&mut self) {
         let Some(Anchor {
             block,
-            score,
+            found: (score, certificates),
             head,
             pool,
         }) = self.newest.take()
@@ -89,7 +93,7 @@ impl Checkpoints {
                 height,
                 id: block.id(),
                 position: block.position,
-                note: encode(&(score, head, (pool.0, pool.1))),
+                note: encode(&(score, head, (pool.0, pool.1), certificates)),
             };
             let mut accounts: Vec<_> = block.applied.state.values().collect();
             accounts.sort_unstable_by_key(|(address, _)| *address);
@@ -110,6 +114,8 @@ pub(crate) struct Restored {
     pub(crate) id: BlockId,
     pub(crate) state: State,
     pub(crate) score: Score,
+    /// Those that lie before its block in the log.
+    pub(crate) certificates: Vec<Certificate>,
     pub(crate) position: Position,
     /// The head when it was written.
     pub(crate) head: (Height, BlockId),
@@ -118,11 +124,11 @@ pub(crate) struct Restored {
 }
 
 /// Rebuilds the state of a checkpoint; `None` if it is not sound: derived data may
-/// be thrown away. A note without the mark of the pool log is of a version that paid every
-/// block: the whole log is judged again.
+/// be thrown away. A note without certificates is of a version before votes: the whole log is
+/// judged again.
 pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<Restored> {
-    type Note = (Score, (Height, BlockId), (u64, u64));
-    let (score, then, pool): Note = decode("checkpoint", &head.note).ok()?;
+    type Note = (Score, (Height, BlockId), (u64, u64), Vec<Certificate>);
+    let (score, then, pool, certificates): Note = decode("checkpoint", &head.note).ok()?;
     let accounts: Option<Vec<_>> = accounts
         .map(|(address, value)| Some((address, Account::from_value(value)?)))
         .collect();
@@ -131,6 +137,7 @@ pub(crate) fn restore(head: &CheckpointHead, accounts: &mut Accounts) -> Option<
         id: head.id,
         state,
         score,
+        certificates,
         position: head.position,
         head: then,
         pool: PoolMark(pool.0, pool.1),

@@ -5,6 +5,7 @@ use crate::view::QueueSize;
 use ccoin_core::{
     applied::Applied,
     chain::Score,
+    consensus::certificate::Certificate,
     machine::{Hindrance, Publish, Ticket, Write},
     pool::{Accepted, PoolError},
 };
@@ -28,7 +29,14 @@ pub(crate) struct CommitBatch {
     /// What keeps the node from being ready, when that has changed.
     pub(crate) hindrances: Option<Vec<Hindrance>>,
     /// Where a restart begins, when the head has moved.
-    pub(crate) anchor: Option<(Arc<Applied>, Score)>,
+    pub(crate) anchor: Option<RestartPoint>,
+}
+
+/// Where a restart begins, and the certificates that lie before it in the block log.
+pub(crate) struct RestartPoint {
+    pub(crate) block: Arc<Applied>,
+    pub(crate) score: Score,
+    pub(crate) certificates: Vec<Certificate>,
 }
 
 impl CommitBatch {
@@ -54,4 +62,8 @@ pub(crate) mod kind {
     pub(crate) const TIMELY_BLOCK: u8 = 2;
     /// Any other block.
     pub(crate) const LATE_BLOCK: u8 = 3;
+    /// A certificate of votes.
+    pub(crate) const CERTIFICATE: u8 = 4;
+    /// Proof of a validator's fault.
+    pub(crate) const EVIDENCE: u8 = 5;
 }

@@ -6,24 +6,26 @@ use crate::{
     NodeError,
     checkpoints::Checkpoints,
     clock,
-    commit_batch::{CommitBatch, WAITING_COMMITS, kind},
+    commit_batch::{CommitBatch, RestartPoint, WAITING_COMMITS, kind},
+    log_lines::{self, LogLines},
     miner::{Miner, Order},
     peers::outbound::Outbound,
     threads::Threads,
     tx_status::TxTracker,
-    view::{Recent, View},
+    view::{FinalBlock, Recent, View},
+    vote_signer::VoteSigner,
 };
 use ccoin_core::{
-    Address, BlockId, Height,
-    applied::Applied,
+    BlockId, Height,
     chain::{Reorg, WINDOW_BLOCKS},
+    consensus::{vote::Phase, voter::VoterRecord},
     encoding::encode,
     genesis::Genesis,
-    machine::{Hindrance, NodeState, Publish, SealMark, Write},
+    machine::{Publish, SealMark, Write},
 };
 use ccoin_storage::{BlockLog, PoolLog, PoolRecord, Position, VoteFile, VoteRecord};
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, mpsc},
 };
 use tokio::sync::watch;
@@ -47,10 +49,20 @@ pub(crate) struct CommitThread {
     pub(crate) checkpoints: Checkpoints,
     /// Where the blocks of the window lie, on any branch.
     pub(crate) positions: BTreeMap<(Height, BlockId), Position>,
-    pub(crate) leader: Option<Address>,
+    pub(crate) log: LogLines,
+    pub(crate) vote_signer: Option<VoteSigner>,
     /// Bytes of the transactions in the view's recent blocks.
     pub(crate) recent_bytes: usize,
     pub(crate) outbound: Arc<Outbound>,
+}
+
+/// What a group needs besides the records in the logs.
+#[derive(Default)]
+struct Due {
+    pool: bool,
+    blocks: bool,
+    mark: Option<SealMark>,
+    voter: Option<VoterRecord>,
 }
 
 impl CommitThread {
@@ -80,64 +92,94 @@ impl CommitThread {
         Ok(())
     }
 
+    /// Brings a group to disk: logs first, and only when they are synced what the key may
+    /// sign (D2).
     fn write(&mut self, group: &[CommitBatch]) -> Result<(), NodeError> {
-        let (mut txns_written, mut block_written) = (false, false);
+        let mut due = Due::default();
         for write in group.iter().flat_map(|batch| &batch.write) {
-            match write {
-                Write::Transactions { arrived, txns } => {
-                    for txn in txns {
-                        let written = self.pool.append(*arrived, &encode(txn));
-                        written.map_err(NodeError::Pool)?;
-                    }
-                    txns_written = true;
-                }
-                Write::Dropped(dropped) => {
-                    let now = clock::wall();
-                    for (txn, reason) in dropped {
-                        let reason = reason.to_string();
-                        let written = self.pool.append_dropped(now, &reason, &encode(txn));
-                        written.map_err(NodeError::Pool)?;
-                    }
-                    txns_written = true;
-                }
-                Write::Block {
-                    applied,
-                    bytes,
-                    timely,
-                } => {
-                    let kind = if *timely {
-                        kind::TIMELY_BLOCK
-                    } else {
-                        kind::LATE_BLOCK
-                    };
-                    let position = self.blocks.append(kind, &[bytes])?;
-                    let key = (applied.block.header().number, applied.block.id);
-                    self.positions.insert(key, position);
-                    block_written = true;
-                }
-                Write::SealMark(mark) => self.write_mark(*mark)?,
-            }
+            self.append(write, &mut due)?;
         }
-        if txns_written {
+        if due.pool {
             self.pool.sync().map_err(NodeError::Pool)?;
         }
-        if block_written {
+        if due.blocks {
             self.blocks.sync()?;
+        }
+        if due.mark.is_some() || due.voter.is_some() {
+            self.store_record(due.mark, due.voter)?;
         }
         Ok(())
     }
 
-    fn write_mark(&mut self, mark: SealMark) -> Result<(), NodeError> {
+    fn append(&mut self, write: &Write, due: &mut Due) -> Result<(), NodeError> {
+        match write {
+            Write::Transactions { arrived, txns } => {
+                for txn in txns {
+                    let written = self.pool.append(*arrived, &encode(txn));
+                    written.map_err(NodeError::Pool)?;
+                }
+                due.pool = true;
+            }
+            Write::Dropped(dropped) => {
+                let now = clock::wall();
+                for (txn, reason) in dropped {
+                    let reason = reason.to_string();
+                    let written = self.pool.append_dropped(now, &reason, &encode(txn));
+                    written.map_err(NodeError::Pool)?;
+                }
+                due.pool = true;
+            }
+            Write::Block {
+                applied,
+                bytes,
+                timely,
+            } => {
+                let kind = if *timely {
+                    kind::TIMELY_BLOCK
+                } else {
+                    kind::LATE_BLOCK
+                };
+                let position = self.blocks.append(kind, &[bytes])?;
+                let key = (applied.block.header().number, applied.block.id);
+                self.positions.insert(key, position);
+                due.blocks = true;
+            }
+            Write::Certificate(certificate) => {
+                let bytes = encode(&**certificate);
+                self.blocks.append(kind::CERTIFICATE, &[&bytes])?;
+                // One of phase 1 only moves `high`, unless a vote 2 follows.
+                due.blocks |= certificate.phase == Phase::Two;
+            }
+            Write::Evidence(evidence) => {
+                self.blocks.append(kind::EVIDENCE, &[&encode(evidence)])?;
+                due.blocks = true;
+            }
+            Write::VoterRecord(record) => {
+                due.voter = Some(*record);
+                due.blocks = true;
+            }
+            Write::SealMark(mark) => due.mark = Some(*mark),
+        }
+        Ok(())
+    }
+
+    fn store_record(
+        &mut self,
+        mark: Option<SealMark>,
+        voter: Option<VoterRecord>,
+    ) -> Result<(), NodeError> {
         let votes = self
             .votes
             .as_mut()
-            .expect("only a validator seals, and it has a vote file");
-        votes.store(VoteRecord {
-            genesis_id: self.genesis.id,
-            last_sealed_slot: mark.slot,
-            last_sealed_number: mark.number.get(),
-        })?;
-        Ok(())
+            .expect("only a validator seals and votes, and it has a vote file");
+        let mut record = votes
+            .record(&self.genesis.id)
+            .unwrap_or_else(|| VoteRecord::never_signed(self.genesis.id));
+        if let Some(mark) = mark {
+            (record.last_sealed_slot, record.last_sealed_number) = (mark.slot, mark.number.get());
+        }
+        record.voter = voter.unwrap_or(record.voter);
+        Ok(votes.store(record)?)
     }
 
     /// Shows what is durable now, in order: readers that hear an answer must find its
@@ -170,22 +212,42 @@ impl CommitThread {
                 Publish::CancelMining(job) => {
                     self.miner.iter().for_each(|miner| miner.cancel(job));
                 }
-                Publish::Head { reorg, dropped } => self.log_blocks(&reorg, dropped.len()),
-                Publish::State { from, to } => self.log_state(from, to),
+                Publish::Head { reorg, dropped } => self.log.blocks(&reorg, dropped.len()),
+                Publish::State { from, to } => self.log.state(from, to),
                 Publish::AnnounceBlock { bytes, except, .. } => {
                     self.outbound.announce(&bytes, except);
                 }
                 Publish::SendHeights { peer } => self.outbound.send_heights(peer),
+                Publish::SignVote { vote, justify } => {
+                    let signer = self.vote_signer.as_ref();
+                    signer
+                        .expect("only a validator votes, and it has a signer")
+                        .sign(vote, justify);
+                }
+                Publish::SendStatus { peer, status } => self.outbound.send_status(peer, status),
+                Publish::Final(certificate) => self.log.finality(&certificate),
+                Publish::SafetyAlarm {
+                    last_final,
+                    conflicting,
+                } => self.log.alarm(&last_final, &conflicting),
+                Publish::RecordLost => self.log.record_lost(),
+                Publish::Evidence(evidence) => self.log.evidence(&evidence),
                 Publish::Queued { .. } | Publish::GossipTransactions(_) => {}
             }
         }
-        if let Some((applied, score)) = batch.anchor {
+        if let Some(RestartPoint {
+            block: applied,
+            score,
+            certificates,
+        }) = batch.anchor
+        {
             let view = Arc::clone(&self.view.borrow());
             let key = (applied.block.header().number, applied.block.id);
             if let Some(position) = self.positions.get(&key).copied() {
                 let block = Recent { applied, position };
                 let mark = self.pool.mark();
-                self.checkpoints.consider(block, score, view.head(), mark);
+                let found = (score, certificates);
+                self.checkpoints.consider(block, found, view.head(), mark);
             }
         }
     }
@@ -195,9 +257,12 @@ impl CommitThread {
         let before = Arc::clone(&self.view.borrow());
         let mut recent = Arc::clone(&before.recent);
         let mut state = before.state;
+        let mut last_final = Arc::clone(&before.last_final);
+        let mut evidence = Arc::clone(&before.evidence);
+        let mut alarm = before.alarm;
         let hindrances = match &batch.hindrances {
             Some(now) => {
-                log_hindrances(&before.hindrances, now);
+                log_lines::hindrances(&before.hindrances, now);
                 now.as_slice().into()
             }
             None => Arc::clone(&before.hindrances),
@@ -212,6 +277,16 @@ impl CommitThread {
                     settled.extend(self.advance(Arc::make_mut(&mut recent), reorg));
                 }
                 Publish::State { to, .. } => state = *to,
+                Publish::Final(certificate) => {
+                    last_final = Arc::new(FinalBlock {
+                        certificate: (**certificate).clone(),
+                        since: now,
+                    });
+                }
+                Publish::Evidence(new) => {
+                    evidence = evidence.iter().chain([new]).cloned().collect();
+                }
+                Publish::SafetyAlarm { .. } => alarm = true,
                 _ => {}
             }
         }
@@ -220,8 +295,11 @@ impl CommitThread {
             state,
             queue: batch.queue,
             hindrances,
+            last_final,
+            evidence,
+            alarm,
         }));
-        self.outbound.set_height(self.view.borrow().height());
+        self.outbound.set_heights(&self.view.borrow());
         settled
     }
 
@@ -271,57 +349,6 @@ impl CommitThread {
         settled
     }
 
-    fn log_blocks(&mut self, reorg: &Reorg, dropped: usize) {
-        if let (Some(newest), Some(oldest)) = (reorg.reverted.first(), reorg.reverted.last()) {
-            let ids = |blocks: &[Arc<Applied>]| -> BTreeSet<_> {
-                blocks.iter().flat_map(|b| b.block.txn_ids()).collect()
-            };
-            let applied = ids(&reorg.applied);
-            let left = ids(&reorg.reverted).difference(&applied).count();
-            let branch = reorg
-                .applied
-                .last()
-                .map(|head| head.block.header().coinbase);
-            tracing::warn!(
-                "Reorg: blocks {} to {} are replaced by a better branch, whose head miner {} made; \
-                 {} transactions wait again, {dropped} were dropped",
-                oldest.block.header().number,
-                newest.block.header().number,
-                branch.unwrap_or(Address::ZERO),
-                left.saturating_sub(dropped)
-            );
-        }
-        for applied in &reorg.applied {
-            let header = applied.block.header();
-            tracing::info!(
-                "Applied new block {n}. Current height is {n}",
-                n = header.number
-            );
-            self.log_leader(header.coinbase);
-        }
-    }
-
-    fn log_state(&mut self, from: NodeState, to: NodeState) {
-        tracing::info!(
-            "Node state changed from={} to={}",
-            from.letter(),
-            to.letter()
-        );
-        if to == NodeState::Ready {
-            let schedule = &self.genesis.schedule;
-            let leader = schedule.leader(schedule.slot(clock::wall()));
-            leader
-                .into_iter()
-                .for_each(|leader| self.log_leader(leader));
-        }
-    }
-
-    fn log_leader(&mut self, leader: Address) {
-        if self.leader.replace(leader) != Some(leader) {
-            tracing::info!("New leader is {leader}");
-        }
-    }
-
     /// Recycles the pool log when most of it is in blocks.
     fn rollover(&mut self) -> Result<(), NodeError> {
         let live_bytes = self.view.borrow().queue.bytes + self.tx_tracker.dropped_bytes();
@@ -351,25 +378,5 @@ impl CommitThread {
         });
         let live = dropped.chain(waiting);
         self.pool.rollover(live).map_err(NodeError::Pool)
-    }
-}
-
-/// Tells the operator once of a clock or date that is wrong, and once when it is right again.
-/// Start and sync have lines of their own.
-fn log_hindrances(before: &[Hindrance], now: &[Hindrance]) {
-    let is_wrong = |hindrance: &&Hindrance| {
-        matches!(
-            hindrance,
-            Hindrance::Clock { .. } | Hindrance::DatedAhead { .. }
-        )
-    };
-    let same =
-        |a: &Hindrance, b: &Hindrance| core::mem::discriminant(a) == core::mem::discriminant(b);
-    let lacks = |list: &[Hindrance], wanted: &Hindrance| !list.iter().any(|h| same(h, wanted));
-    for new in now.iter().filter(is_wrong).filter(|h| lacks(before, h)) {
-        tracing::warn!("not ready: {new}");
-    }
-    for gone in before.iter().filter(is_wrong).filter(|h| lacks(now, h)) {
-        tracing::info!("no longer: {gone}");
     }
 }

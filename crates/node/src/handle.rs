@@ -12,7 +12,7 @@ use ccoin_core::{
     AccountNonce, Address, Amount,
     genesis::Genesis,
     ledger::Account,
-    machine::{Hindrance, Machine, PlaceholderText},
+    machine::{Hindrance, Machine, PlaceholderText, Voting, Why},
     pool::{Accepted, PoolError},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
@@ -246,6 +246,16 @@ impl NodeHandle {
             pending: waiting,
             view,
         }
+    }
+
+    /// Why no block is made or none becomes final, and what each validator does for finality;
+    /// `None` when the node is stopping.
+    pub async fn why(&self) -> Option<(Why, Vec<(Address, Voting)>)> {
+        self.ask(|machine| {
+            let now = clock::now();
+            (machine.why(now), machine.voting(now))
+        })
+        .await
     }
 
     async fn ask<T: Send + 'static>(

@@ -9,6 +9,7 @@ use crate::{
     commit_thread::CommitThread,
     handle::NodeHandle,
     indexer::Indexer,
+    log_lines::LogLines,
     miner::Miner,
     peers::{self, PeerParts, Registered, outbound::Outbound},
     reader::ChainReader,
@@ -16,6 +17,7 @@ use crate::{
     threads::{Ending, Threads},
     verifier::VerifierPool,
     view::Recent,
+    vote_signer::VoteSigner,
 };
 use ccoin_core::{
     Height,
@@ -24,7 +26,7 @@ use ccoin_core::{
 };
 use ccoin_crypto::SecretKey;
 use ccoin_p2p::ChainStatus;
-use ccoin_storage::{ChainLock, VoteFile};
+use ccoin_storage::{ChainLock, VoteFile, VoteRecord};
 use std::sync::{Arc, mpsc};
 use tokio::sync::{Mutex, mpsc as tokio_mpsc, watch};
 
@@ -94,11 +96,20 @@ impl Node {
             true => Some(Miner::spawn(&mut threads, &setup.key, chain.clone())?),
             false => None,
         };
+        let vote_signer = match validator {
+            true => {
+                let chain = chain.clone();
+                let signer = VoteSigner::spawn(&mut threads, &setup.key, genesis.id, chain)?;
+                Some(signer)
+            }
+            false => None,
+        };
+        let last_final = watched.borrow().last_final.certificate.number;
         let (local, told) = watch::channel(ChainStatus {
             network_id: genesis.config.network_id,
             genesis_id: genesis.id,
             height: watched.borrow().height(),
-            final_number: Height::GENESIS,
+            final_number: last_final,
         });
         let gossip = peers::open_gossip(&setup.chain.root, &genesis, &setup.key);
         let parts = PeerParts {
@@ -107,6 +118,7 @@ impl Node {
             validator,
             local: told,
             verifiers: verifiers.clone(),
+            vote_verifier: VerifierPool::with_threads(&genesis, "votes", 1)?,
             reader: reader.clone(),
             gossip: gossip.clone(),
             chain: chain.clone(),
@@ -130,7 +142,8 @@ impl Node {
             view,
             checkpoints: Checkpoints::new(setup.chain.state.clone(), recovered.replayed_from),
             positions: recovered.positions,
-            leader: None,
+            log: LogLines::new(&genesis),
+            vote_signer,
             recent_bytes: recent.iter().map(Recent::transaction_bytes).sum(),
             outbound: Arc::clone(&outbound),
         }
@@ -199,15 +212,18 @@ impl Node {
 fn machine_start(setup: &NodeSetup) -> Start {
     let genesis = Arc::new(setup.genesis.clone());
     let votes = setup.votes.as_ref();
-    let mark = votes.and_then(|votes| votes.record(&genesis.id));
+    let record = |votes: &VoteFile| votes.record(&genesis.id);
+    let never_signed = || VoteRecord::never_signed(genesis.id);
+    let record = votes.map(|votes| record(votes).unwrap_or_else(never_signed));
     let placeholder = genesis.config.block_mining.placeholder_data.as_ref();
     Start {
         checkpoint: None,
         miner: votes.map(|_| setup.key.public_key().address()),
-        last_sealed: mark.map_or_else(SealMark::default, |record| SealMark {
+        last_sealed: record.map_or_else(SealMark::default, |record| SealMark {
             slot: record.last_sealed_slot,
             number: Height::new(record.last_sealed_number).unwrap_or(Height::MAX),
         }),
+        voter_record: record.map(|record| record.voter),
         block_text: PlaceholderText::new(setup.block_data.clone(), placeholder, setup.seeds[0]),
         genesis,
     }

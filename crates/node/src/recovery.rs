@@ -10,13 +10,13 @@ use crate::{
     error::NodeError,
     recovered_queue::{RecoveredQueue, id_of, warn_of_loss},
     tx_status::TxTracker,
-    view::{QueueSize, Recent, View},
+    view::{FinalBlock, QueueSize, Recent, View},
 };
 use ccoin_core::{
     BlockId, Height,
     applied::Applied,
     block::{Block, SealedBlock},
-    encoding::encode,
+    encoding::{DecodeError, decode, encode},
     genesis::Genesis,
     machine::{Hindrance, Machine, NodeState, Start},
     rules::BlockError,
@@ -189,6 +189,12 @@ impl Recovered {
                 oldest: pool.oldest_ready(),
             },
             hindrances: Arc::new([Hindrance::State(NodeState::Genesis)]),
+            last_final: Arc::new(FinalBlock {
+                certificate: (**self.machine.last_final()).clone(),
+                since: clock::mono(),
+            }),
+            evidence: self.machine.evidence().into(),
+            alarm: self.machine.is_alarmed(),
         }
     }
 
@@ -215,7 +221,7 @@ impl Recovered {
 
 /// A log read from some block to its end.
 pub(crate) struct Replay {
-    blocks: ScannedLog,
+    pub(crate) blocks: ScannedLog,
     pub(crate) machine: Machine,
     positions: BTreeMap<(Height, BlockId), Position>,
     from: Position,
@@ -284,6 +290,9 @@ fn replay_log(
             machine.get_or_insert_with(|| Machine::new(start.clone()));
             positions.insert((Height::GENESIS, genesis.id), position);
         }
+        if let (kind::CERTIFICATE | kind::EVIDENCE, Some(machine)) = (record, &mut machine) {
+            return replay_votes(machine, record, bytes).map_err(|error| misfit(error.to_string()));
+        }
         if !matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK) {
             return Ok(());
         }
@@ -295,17 +304,19 @@ fn replay_log(
                 machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
             }
             (Some(machine), _) => {
-                replay(machine, block).map_err(|error| match error {
-                    BlockError::Reward { got, expected } if got > expected => {
-                        NodeError::OldReward {
-                            path: paths.blocks.clone(),
-                            number: key.0,
-                            got,
-                            expected,
+                replay(machine, block, record == kind::TIMELY_BLOCK).map_err(
+                    |error| match error {
+                        BlockError::Reward { got, expected } if got > expected => {
+                            NodeError::OldReward {
+                                path: paths.blocks.clone(),
+                                number: key.0,
+                                got,
+                                expected,
+                            }
                         }
-                    }
-                    other => misfit(other.to_string()),
-                })?;
+                        other => misfit(other.to_string()),
+                    },
+                )?;
             }
             (None, None) => return Err(misfit("a block before the first".into())),
         }
@@ -337,7 +348,11 @@ fn from_checkpoint(
     restored: Restored,
 ) -> Result<Machine, String> {
     let Restored {
-        id, state, score, ..
+        id,
+        state,
+        score,
+        certificates,
+        ..
     } = restored;
     if block.id != id || block.header().hash_state != state.root() {
         return Err("the block is not the one of the checkpoint".into());
@@ -347,18 +362,33 @@ fn from_checkpoint(
         state,
         changes: Vec::new(),
     });
-    Ok(Machine::new(Start {
+    let mut machine = Machine::new(Start {
         checkpoint: Some((applied, score)),
         ..start.clone()
-    }))
+    });
+    for certificate in certificates {
+        machine.replay_certificate(certificate);
+    }
+    Ok(machine)
 }
 
-/// Executes a block from the log again; one whose parent lies below the window is settled.
-fn replay(machine: &mut Machine, block: SealedBlock) -> Result<(), BlockError> {
-    match machine.replay(block) {
-        Err(BlockError::Parent(_)) => Ok(()),
+/// Executes a block from the log again; one whose parent lies below the window is settled, and
+/// so is one of another branch than final.
+fn replay(machine: &mut Machine, block: SealedBlock, timely: bool) -> Result<(), BlockError> {
+    match machine.replay(block, timely) {
+        Err(BlockError::Parent(_) | BlockError::Settled { .. }) => Ok(()),
         replayed => replayed,
     }
+}
+
+/// A certificate or evidence from the log.
+fn replay_votes(machine: &mut Machine, record: u8, bytes: &[u8]) -> Result<(), DecodeError> {
+    if record == kind::CERTIFICATE {
+        machine.replay_certificate(decode("certificate", bytes)?);
+    } else {
+        machine.replay_evidence(decode("evidence", bytes)?);
+    }
+    Ok(())
 }
 
 pub(crate) fn damaged(path: &Path, position: Position, reason: String) -> NodeError {

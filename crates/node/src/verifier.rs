@@ -42,13 +42,22 @@ pub(crate) struct VerifierPool {
 impl VerifierPool {
     /// Starts one thread per core; they end when the pool is dropped.
     pub(crate) fn spawn(genesis: &Genesis) -> Result<Self, NodeError> {
+        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::with_threads(genesis, "verifier", threads)
+    }
+
+    /// Starts so many threads.
+    pub(crate) fn with_threads(
+        genesis: &Genesis,
+        name: &str,
+        threads: usize,
+    ) -> Result<Self, NodeError> {
         let (jobs, job) = mpsc::channel::<Job>();
         let job = Arc::new(Mutex::new(job));
-        let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         for number in 0..threads {
             let job = Arc::clone(&job);
             thread::Builder::new()
-                .name(format!("verifier-{number}"))
+                .name(format!("{name}-{number}"))
                 .spawn(move || {
                     let mut verifier = Verifier::new(CACHED_KEYS);
                     loop {

@@ -1,9 +1,10 @@
 //! What readers may see: published whole after it is on disk, never changed.
 
 use ccoin_core::{
-    BlockId, Height, Timestamp,
+    BlockId, Height, MonoTime, Timestamp,
     applied::Applied,
     block::Header,
+    consensus::{certificate::Certificate, evidence::Evidence},
     machine::{Hindrance, NodeState},
 };
 use ccoin_storage::Position;
@@ -64,6 +65,21 @@ pub struct View {
     pub queue: QueueSize,
     /// What keeps the node from being ready; empty: it is ready.
     pub hindrances: Arc<[Hindrance]>,
+    /// The final block.
+    pub last_final: Arc<FinalBlock>,
+    /// Proofs of validators' faults.
+    pub evidence: Arc<[Evidence]>,
+    /// Two certificates conflict: this node signs nothing any more.
+    pub alarm: bool,
+}
+
+/// The newest block that no node will ever take back.
+#[derive(Clone, Debug)]
+pub struct FinalBlock {
+    /// Proves it.
+    pub certificate: Certificate,
+    /// When this node has seen it become final; at a start, when it started.
+    pub since: MonoTime,
 }
 
 impl View {
@@ -77,6 +93,12 @@ impl View {
     #[must_use]
     pub fn height(&self) -> Height {
         self.head().header().number
+    }
+
+    /// Number of the final block.
+    #[must_use]
+    pub fn last_final(&self) -> Height {
+        self.last_final.certificate.number
     }
 
     /// A recent block of the head's branch by number.

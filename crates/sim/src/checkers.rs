@@ -11,7 +11,7 @@ use ccoin_core::{
 use std::collections::{BTreeMap, BTreeSet};
 
 impl World {
-    fn honest(&self) -> impl Iterator<Item = (usize, &Node)> {
+    pub(crate) fn honest(&self) -> impl Iterator<Item = (usize, &Node)> {
         let nodes = self.nodes.iter().enumerate();
         // A liar is left alone when it is found out.
         nodes.filter(|(_, node)| node.lie.is_none())
@@ -56,7 +56,7 @@ impl World {
                 }
             }
         }
-        self.wrong_chain(first)
+        self.lacks_finality().or_else(|| self.wrong_chain(first))
     }
 
     fn wrong_chain(&self, index: usize) -> Option<String> {
@@ -98,6 +98,7 @@ impl World {
             self.run_until((self.now / 10 + 1) * 10);
         }
         self.assert_no_false_blame();
+        self.assert_finality();
     }
 
     /// No honest node was blamed.
@@ -170,8 +171,12 @@ impl World {
         if !self.payments.doubles {
             return is_a_liars(txn) && behind_a_gap;
         }
-        // Where others of its sender hold all coins or its number, there is no place for it.
-        behind_a_gap || self.honest().any(|(_, node)| lacks_coins(node, txn))
+        // Where others of its sender hold all coins or its number, there is no place for it,
+        // nor for what waits behind it.
+        let waiting = machine.pool().by_arrival().map(|(_, other)| other);
+        let mut before =
+            waiting.filter(|other| other.sender() == txn.sender() && other.number <= txn.number);
+        behind_a_gap || before.any(|other| self.honest().any(|(_, node)| lacks_coins(node, other)))
     }
 }
 

@@ -9,9 +9,14 @@ use crate::{
 use ccoin_core::{
     Height, MonoTime,
     block::{SealedBlock, VerifiedBlock},
+    consensus::{
+        certificate::VerifiedCertificate,
+        status::VerifiedStatus,
+        vote::{VerifiedVote, VoterIndex},
+    },
     gossip::TxFeed,
     machine::{Ask, Input, PeerId, Publish},
-    message::{BlockRequest, MAX_FRAME},
+    message::{BlockRequest, MAX_FRAME, Message},
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::PublicKey;
@@ -40,6 +45,8 @@ pub(crate) enum Frame {
     Heights(Height),
     /// Keys of miners; none: a request for all.
     Keys(Vec<PublicKey>),
+    /// Votes, proposals, statuses and evidence.
+    Consensus(Box<Message>),
 }
 
 impl Frame {
@@ -54,6 +61,7 @@ impl Frame {
             }
             Self::Keys(keys) => KEY_BYTES * keys.len(),
             Self::Ask(request) => PAIR_BYTES * request.locator.len(),
+            Self::Consensus(message) => message.frame().len(),
             Self::AskHeights | Self::Heights(_) => 0,
         };
         body as u64 + FRAME_BYTES
@@ -68,6 +76,7 @@ impl World {
         let other = self.other(id, to);
         let height = self.nodes[other].claim();
         let validator = self.nodes[other].shell.is_validator();
+        let validator = validator.then(|| VoterIndex::try_from(other).expect("few"));
         let key = self.public_key(other);
         let node = &mut self.nodes[to];
         let feed = TxFeed::new(MonoTime(self.now), id, height, node.height());
@@ -82,6 +91,7 @@ impl World {
             height,
         };
         self.step(to, input);
+        self.compare_clock(to, id);
     }
 
     fn learn(&mut self, to: usize, from: PeerId, keys: &[PublicKey]) {
@@ -134,6 +144,11 @@ impl World {
                 );
             }
             Frame::Ask(request) => self.hear_ask(to, peer, &request),
+            Frame::Consensus(message) => {
+                if let Some(input) = consensus_input(peer, *message) {
+                    self.step(to, input);
+                }
+            }
         }
     }
 
@@ -302,6 +317,11 @@ impl World {
                 let other = self.other(peer, index);
                 self.nodes[index].stuck.push((self.now, other));
             }
+            Ask::Tell { peers, message } => {
+                for peer in peers {
+                    self.say(index, peer, Frame::Consensus(message.clone()));
+                }
+            }
             Ask::BranchTooOld { .. } | Ask::Progress { .. } => {}
         }
     }
@@ -321,9 +341,42 @@ impl World {
                 let height = self.nodes[index].claim();
                 self.say(index, peer, Frame::Heights(height));
             }
+            Publish::SendStatus { peer, status } if self.conns.contains_key(&peer) => {
+                let message = Box::new(Message::Status(status));
+                self.say(index, peer, Frame::Consensus(message));
+            }
             other => {
                 self.nodes[index].shell.publish(other);
             }
         }
     }
+}
+
+/// What the machine hears of a message of consensus: signatures hold in the simulation.
+fn consensus_input(peer: PeerId, message: Message) -> Option<Input> {
+    let certificate = VerifiedCertificate::already_verified;
+    Some(match message {
+        Message::Vote(vote) => Input::Vote {
+            peer,
+            vote: VerifiedVote::already_verified(vote),
+        },
+        Message::Proposal(proposal) => Input::Proposal {
+            peer,
+            vote: VerifiedVote::already_verified(proposal.vote),
+            justify: certificate(proposal.justify),
+        },
+        Message::Status(status) => Input::Status {
+            peer,
+            status: Box::new(VerifiedStatus {
+                last_final: certificate(status.last_final),
+                high: certificate(status.high),
+                head: status.head,
+                state: status.state,
+                links: status.links,
+                yours: status.yours,
+            }),
+        },
+        Message::Evidence(evidence) => Input::Evidence { peer, evidence },
+        _ => return None,
+    })
 }

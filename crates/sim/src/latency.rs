@@ -122,6 +122,16 @@ impl World {
                 };
                 self.schedule(self.now + wait, signed);
             }
+            Publish::SignVote { vote, justify } => {
+                let signed = self.nodes[index].shell.sign_vote(vote, justify);
+                let wait = self.some_time(self.latency.key);
+                if wait == 0 {
+                    return Some(signed);
+                }
+                let (to, input) = (index, Box::new(signed));
+                let signed = Event::VoteSigned { to, life, input };
+                self.schedule(self.now + wait, signed);
+            }
             Publish::Reply { ticket, results } => {
                 self.payments.answered(index, life, ticket, &results);
             }
@@ -130,18 +140,27 @@ impl World {
         None
     }
 
-    /// A killed process leaves some of what it was about to write, each file by itself.
+    /// A killed process leaves some of what it was about to write, each file by itself. What
+    /// the key may sign is written last, when the block log is synced.
     pub(crate) fn lose_unwritten(&mut self, index: usize) {
         let commits = core::mem::take(&mut self.nodes[index].commits);
-        let (mut marks, mut blocks, mut txns) = (true, true, true);
-        for write in commits.into_iter().flat_map(|commit| commit.write) {
+        let writes = commits.into_iter().flat_map(|commit| commit.write);
+        let is_record = |write: &Write| matches!(write, Write::SealMark(_) | Write::VoterRecord(_));
+        let (records, others): (Vec<_>, Vec<_>) = writes.partition(is_record);
+        let (mut log, mut pool) = (true, true);
+        for write in others {
             let written = match &write {
-                Write::SealMark(_) => &mut marks,
-                Write::Block { .. } => &mut blocks,
-                Write::Transactions { .. } | Write::Dropped(_) => &mut txns,
+                Write::Transactions { .. } | Write::Dropped(_) => &mut pool,
+                _ => &mut log,
             };
             *written &= self.random.below(3) > 0;
             if *written {
+                self.nodes[index].shell.write(write);
+            }
+        }
+        for write in records {
+            log &= self.random.below(3) > 0;
+            if log {
                 self.nodes[index].shell.write(write);
             }
         }

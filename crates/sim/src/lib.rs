@@ -9,6 +9,7 @@ mod adversaries;
 mod blocks;
 mod checkers;
 mod delivery;
+mod finality;
 mod keys;
 mod latency;
 mod lies;

@@ -15,6 +15,9 @@ pub(crate) const SILENCE: u64 = 30_000;
 /// While an answer arrives, its receiver hears of it so often, in ms.
 const RECEIVING: u64 = 1_000;
 
+/// A vote or status that has waited so long behind other frames is not sent any more, in ms.
+const STALE_VOTE: u64 = 4_000;
+
 /// A link between two nodes.
 pub(crate) struct Link {
     pub(crate) ends: [usize; 2],
@@ -154,6 +157,16 @@ impl World {
         }
         let side = usize::from(link.ends[1] == to);
         let first = now.max(conn.sent[side]);
+        let is_vote = matches!(
+            &event,
+            Event::Frame {
+                frame: Frame::Consensus(_),
+                ..
+            }
+        );
+        if is_vote && first > now + STALE_VOTE {
+            return;
+        }
         let takes = match (link.bytes_per_s, &event) {
             (Some(bytes_per_s), Event::Frame { frame, .. }) => frame.bytes() * 1_000 / bytes_per_s,
             _ => 0,

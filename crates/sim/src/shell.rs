@@ -7,10 +7,15 @@ use crate::{
     time::{START, at},
 };
 use ccoin_core::{
-    Address, MonoTime, Now, PowNonce, Timestamp,
+    Address, BlockId, MonoTime, Now, PowNonce, Timestamp,
     applied::Applied,
     block::SealedBlock,
     chain::Score,
+    consensus::{
+        certificate::{Certificate, VerifiedCertificate},
+        vote::{Phase, Proposed, SignedVote, VerifiedVote, Vote},
+        voter::VoterRecord,
+    },
     genesis::Genesis,
     machine::{
         Ask, Input, Machine, PeerId, PlaceholderText, Publish, SealMark, Start, Step, Write,
@@ -20,7 +25,10 @@ use ccoin_core::{
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{Hash, Signature};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The sender of blocks that a test hands in by itself: a connection without a handshake.
 pub const STRANGER: PeerId = 0;
@@ -43,6 +51,17 @@ pub struct Shell {
     pub published: Vec<Publish>,
     pub mark: SealMark,
     pub log: Vec<SealedBlock>,
+    /// Blocks of the log that came late.
+    late: BTreeSet<BlockId>,
+    /// Certificates in the log, each behind so many blocks.
+    pub certificates: Vec<(usize, Certificate)>,
+    /// What the key has voted.
+    pub record: VoterRecord,
+    /// All votes that the key has signed, across restarts.
+    pub votes: Vec<Vote>,
+    /// Final blocks that readers have seen, in order.
+    pub finals: Vec<Proposed>,
+    pub alarmed: bool,
     /// Where a restart begins, and how much of the log lies before.
     pub checkpoint: Option<(Arc<Applied>, Score, usize)>,
     pub pool_log: Vec<(Timestamp, VerifiedTransaction)>,
@@ -70,7 +89,12 @@ impl Shell {
 
     fn with(genesis: &Arc<Genesis>, index: Option<usize>, fills: bool) -> Self {
         Self {
-            machine: boot(genesis, index, SealMark::default(), None),
+            machine: boot(
+                genesis,
+                index,
+                (SealMark::default(), never_voted(genesis)),
+                None,
+            ),
             genesis: Arc::clone(genesis),
             index,
             mines: true,
@@ -80,6 +104,12 @@ impl Shell {
             published: Vec::new(),
             mark: SealMark::default(),
             log: Vec::new(),
+            late: BTreeSet::new(),
+            certificates: Vec::new(),
+            record: never_voted(genesis),
+            votes: Vec::new(),
+            finals: Vec::new(),
+            alarmed: false,
             checkpoint: None,
             pool_log: Vec::new(),
             trace: Vec::new(),
@@ -110,16 +140,40 @@ impl Shell {
         let before = checkpoint.as_ref().map_or(0, |(_, _, before)| *before);
         let root = checkpoint.map(|(block, score, _)| (block, score));
         let settled = root.is_some();
-        self.machine = boot(&self.genesis, self.index, self.mark, root);
+        if self.mark == SealMark::default() {
+            self.mark = self.newest_own_block();
+        }
+        let signed = (self.mark, self.record);
+        self.machine = boot(&self.genesis, self.index, signed, root);
         self.published.clear();
-        for block in &self.log[before..] {
-            match self.machine.replay(block.clone()) {
-                Err(BlockError::Parent(_)) if settled => {}
+        let mut certificates = self.certificates.iter().peekable();
+        for place in before..=self.log.len() {
+            while let Some((_, certificate)) = certificates.next_if(|(at, _)| *at <= place) {
+                self.machine.replay_certificate(certificate.clone());
+            }
+            let Some(block) = self.log.get(place) else {
+                break;
+            };
+            match self
+                .machine
+                .replay(block.clone(), !self.late.contains(&block.id))
+            {
+                Err(BlockError::Parent(_) | BlockError::Settled { .. }) if settled => {}
                 replayed => replayed.expect("the log is this chain's"),
             }
         }
         self.machine
             .requeue(self.now(after_ms), self.pool_log.clone());
+    }
+
+    /// The mark of a node whose log a test has put in place: it has made its blocks itself.
+    fn newest_own_block(&self) -> SealMark {
+        let own = |block: &&SealedBlock| Some(block.header().coinbase) == self.miner();
+        let newest = self.log.iter().filter(own).map(|block| SealMark {
+            slot: self.genesis.schedule.slot(block.header().time),
+            number: block.header().number,
+        });
+        newest.max().unwrap_or_default()
     }
 
     /// The head's branch from block 1 on; what lies below the window comes from the log.
@@ -207,6 +261,9 @@ impl Shell {
             Write::Dropped(_) => "write dropped",
             Write::SealMark(_) => "write seal mark",
             Write::Block { .. } => "write block",
+            Write::Certificate(_) => "write certificate",
+            Write::VoterRecord(_) => "write voter record",
+            Write::Evidence(_) => "write evidence",
         });
         match write {
             Write::Transactions { arrived, txns } => {
@@ -218,7 +275,23 @@ impl Shell {
                 self.pool_log.retain(|(_, txn)| !ids.contains(txn.id()));
             }
             Write::SealMark(mark) => self.mark = mark,
-            Write::Block { applied, .. } => {
+            Write::Certificate(certificate) => {
+                let place = self.log.len();
+                self.certificates.push((place, (*certificate).clone()));
+            }
+            Write::VoterRecord(record) => {
+                let goes_on = record.max_vote1 >= self.record.max_vote1
+                    && record.lock.ballot >= self.record.lock.ballot;
+                assert!(goes_on, "I5: {:?} became {record:?}", self.record);
+                self.record = record;
+            }
+            Write::Evidence(_) => {}
+            Write::Block {
+                applied, timely, ..
+            } => {
+                if !timely {
+                    self.late.insert(applied.block.id);
+                }
                 let block = &applied.block;
                 if self.signed.iter().any(|(_, id)| *id == block.id.into()) {
                     self.made.push(block.clone());
@@ -251,12 +324,36 @@ impl Shell {
                 };
                 return Some(Input::Signed { job, signature });
             }
+            Publish::SignVote { vote, justify } if self.signs => {
+                return Some(self.sign_vote(vote, justify));
+            }
+            Publish::Final(certificate) => self.finals.push(certificate.block()),
+            Publish::SafetyAlarm { .. } => self.alarmed = true,
             Publish::Head { dropped, .. } => {
                 self.dropped.extend(dropped.into_iter().map(|(txn, _)| txn));
             }
             other => self.published.push(other),
         }
         None
+    }
+
+    /// The key signs a vote; its record must allow it.
+    pub(crate) fn sign_vote(&mut self, vote: Vote, justify: Option<VerifiedCertificate>) -> Input {
+        let allowed = match vote.phase {
+            Phase::One => self.record.max_vote1 >= vote.block.ballot,
+            Phase::Two => self.record.lock.ballot >= vote.block.ballot,
+        };
+        assert!(allowed, "the record on disk does not allow {vote:?}");
+        self.votes.push(vote);
+        let index = self.index.expect("a node that only follows signs nothing");
+        let signature = if self.fills {
+            Signature::new(&[0xcd; 256]).expect("not too long")
+        } else {
+            let digest = vote.digest(&self.genesis.id);
+            key(index).sign(&digest).expect("a fresh key signs")
+        };
+        let vote = VerifiedVote::already_verified(SignedVote { vote, signature });
+        Input::VoteSigned { vote, justify }
     }
 
     pub fn is_validator(&self) -> bool {
@@ -292,7 +389,7 @@ pub fn node(network: &Network) -> (Shell, Arc<Genesis>) {
 fn boot(
     genesis: &Arc<Genesis>,
     index: Option<usize>,
-    last_sealed: SealMark,
+    (last_sealed, record): (SealMark, VoterRecord),
     checkpoint: Option<(Arc<Applied>, Score)>,
 ) -> Machine {
     Machine::new(Start {
@@ -300,8 +397,14 @@ fn boot(
         checkpoint,
         miner: index.map(|index| genesis.config.miners[index]),
         last_sealed,
+        voter_record: index.map(|_| record),
         block_text: PlaceholderText::Fixed(String::new()),
     })
+}
+
+/// The record of a key that has never voted.
+fn never_voted(genesis: &Genesis) -> VoterRecord {
+    VoterRecord::never_voted(genesis.id)
 }
 
 fn name(publish: &Publish) -> &'static str {
@@ -316,5 +419,11 @@ fn name(publish: &Publish) -> &'static str {
         Publish::Sign { .. } => "sign",
         Publish::Head { .. } => "head",
         Publish::State { .. } => "state",
+        Publish::SignVote { .. } => "sign vote",
+        Publish::SendStatus { .. } => "send status",
+        Publish::Final(_) => "final",
+        Publish::Evidence(_) => "evidence",
+        Publish::SafetyAlarm { .. } => "alarm",
+        Publish::RecordLost => "record lost",
     }
 }

@@ -32,10 +32,14 @@ const FIRST_FOLLOWER: u32 = 4_000;
 /// A node never sleeps longer.
 const LONGEST_SLEEP: u64 = 1_000;
 
+/// How often nodes compare their clocks with their peers', in ms.
+const CLOCKS: u64 = 2_000;
+
 /// What happens to a node, or to the wires.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "few exist at a time")]
 pub(crate) enum Event {
+    Clocks,
     Joined {
         to: usize,
         conn: PeerId,
@@ -72,6 +76,11 @@ pub(crate) enum Event {
         life: u32,
         job: JobId,
         signature: Signature,
+    },
+    VoteSigned {
+        to: usize,
+        life: u32,
+        input: Box<Input>,
     },
     Silence {
         conn: PeerId,
@@ -126,7 +135,7 @@ impl World {
                 .collect(),
             links: Vec::new(),
             conns: BTreeMap::new(),
-            queue: BTreeMap::from([((0, 0), Event::Reconnect)]),
+            queue: BTreeMap::from([((0, 0), Event::Reconnect), ((0, 1), Event::Clocks)]),
             counted: 0,
             jitter: 0,
             random: Random(1),
@@ -228,10 +237,15 @@ impl World {
                 return self.schedule(self.now + RECONNECT, Event::Reconnect);
             }
             Event::Silence { conn, since } => return self.silence(*conn, *since),
+            Event::Clocks => {
+                self.compare_clocks();
+                return self.schedule(self.now + CLOCKS, Event::Clocks);
+            }
             Event::Wake { to }
             | Event::Written { to, .. }
             | Event::Mined { to, .. }
             | Event::Signed { to, .. }
+            | Event::VoteSigned { to, .. }
             | Event::Joined { to, .. }
             | Event::Left { to, .. }
             | Event::Receiving { to, .. }
@@ -270,7 +284,35 @@ impl World {
                 job,
                 signature,
             } if self.nodes[to].life == life => self.step(to, Input::Signed { job, signature }),
+            Event::VoteSigned { to, life, input } if self.nodes[to].life == life => {
+                self.step(to, *input);
+            }
             _ => {}
+        }
+    }
+
+    /// Every node learns how the clocks of its peers differ from its own.
+    fn compare_clocks(&mut self) {
+        for index in 0..self.nodes.len() {
+            let conns: Vec<_> = self.nodes[index].feeds.keys().copied().collect();
+            for conn in conns {
+                self.compare_clock(index, conn);
+            }
+        }
+    }
+
+    /// A node learns how a peer's clock differs from its own, if it hears it.
+    pub(crate) fn compare_clock(&mut self, index: usize, conn: PeerId) {
+        let other = self.other(conn, index);
+        let hears = [index, other].map(|node| self.nodes[node].process == Process::Up);
+        let cut = self.links[self.conns[&conn].link].cut_since.is_some();
+        if hears == [true, true] && !cut {
+            let offset_ms = self.nodes[other].skew - self.nodes[index].skew;
+            let input = Input::ClockOffset {
+                peer: conn,
+                offset_ms,
+            };
+            self.step(index, input);
         }
     }
 

@@ -135,10 +135,11 @@ impl SlotFile {
         file.read_at(0, &mut bytes)?;
         let room = length / 2;
         let (first, second) = bytes.split_at(room);
-        let first = Record::decode(first, layout)?;
-        let second = Record::decode(second, layout)?;
+        let other_version = other_version(first, layout).or(other_version(second, layout));
+        let first = Record::decode(first, layout);
+        let second = Record::decode(second, layout);
         let (record, stale) = match (first, second) {
-            (None, None) => return Err(SlotFileError::Damaged),
+            (None, None) => return Err(other_version.unwrap_or(SlotFileError::Damaged)),
             (Some(first), None) => (first, Some(1)),
             (None, Some(second)) => (second, Some(0)),
             (Some(first), Some(second)) if first.sequence > second.sequence => (first, Some(1)),
@@ -158,6 +159,28 @@ impl SlotFile {
             opened.write(&[stale], &opened.record.encode(layout))?;
         }
         Ok(opened)
+    }
+
+    /// Replaces the file by one of another layout, which keeps its sequence; the old one
+    /// stays whole until the new one is on disk.
+    pub(crate) fn convert(self, layout: Layout, content: Vec<u8>) -> Result<Self, SlotFileError> {
+        let record = Record {
+            sequence: self.record.sequence.wrapping_add(1),
+            content,
+        };
+        let bytes = record.encode(layout);
+        if bytes.len() > MAX_ROOM {
+            return Err(SlotFileError::TooLong { got: bytes.len() });
+        }
+        let room = bytes.len().next_power_of_two().max(MIN_ROOM);
+        let file = write_whole(&*self.disk, &self.path, &bytes, room)?;
+        Ok(Self {
+            file,
+            layout,
+            room,
+            record,
+            ..self
+        })
     }
 
     /// The record.
@@ -215,37 +238,37 @@ impl Record {
         bytes
     }
 
-    /// The record of a copy; `None` if it is not whole.
-    fn decode(copy: &[u8], layout: Layout) -> Result<Option<Self>, SlotFileError> {
-        let Some((version, record)) = split(copy, layout) else {
-            return Ok(None);
-        };
-        match version {
-            got if got == layout.version => Ok(Some(record)),
-            got => Err(SlotFileError::Version {
-                got,
-                expected: layout.version,
-            }),
+    /// The record of a copy; `None` if it is not whole or of another version.
+    fn decode(copy: &[u8], layout: Layout) -> Option<Self> {
+        let (version, numbers) = after_magic(copy, layout)?;
+        if version != layout.version {
+            return None;
         }
+        let (sequence, items) = numbers.split_first_chunk()?;
+        let items = u32::from_be_bytes(*items.first_chunk()?) as usize;
+        let covered = items.checked_mul(layout.item)?.checked_add(HEADER)?;
+        let (covered, rest) = copy.split_at_checked(covered)?;
+        if sha256(&[covered]).as_bytes()[..] != *rest.get(..CHECKSUM)? {
+            return None;
+        }
+        Some(Self {
+            sequence: u64::from_be_bytes(*sequence),
+            content: covered[HEADER..].to_vec(),
+        })
     }
 }
 
-/// Version and record of a copy whose checksum is good.
-fn split(copy: &[u8], layout: Layout) -> Option<(u8, Record)> {
-    let header = copy.get(..HEADER)?;
-    let (version, numbers) = header.strip_prefix(&layout.magic)?.split_first()?;
-    let (sequence, items) = numbers.split_first_chunk()?;
-    let items = u32::from_be_bytes(items.try_into().ok()?) as usize;
-    let covered = items.checked_mul(layout.item)?.checked_add(HEADER)?;
-    let (covered, rest) = copy.split_at_checked(covered)?;
-    if sha256(&[covered]).as_bytes()[..] != *rest.get(..CHECKSUM)? {
-        return None;
-    }
-    let record = Record {
-        sequence: u64::from_be_bytes(*sequence),
-        content: covered[HEADER..].to_vec(),
-    };
-    Some((*version, record))
+/// The version of a copy and what follows it.
+fn after_magic(copy: &[u8], layout: Layout) -> Option<(u8, &[u8])> {
+    let (version, rest) = copy.strip_prefix(&layout.magic)?.split_first()?;
+    Some((*version, rest))
+}
+
+/// The error of a copy of another version, whose checksum only that version can find.
+fn other_version(copy: &[u8], layout: Layout) -> Option<SlotFileError> {
+    let (got, _) = after_magic(copy, layout)?;
+    let expected = layout.version;
+    (got != expected).then_some(SlotFileError::Version { got, expected })
 }
 
 /// A new file with two equal copies under the name of the old one.

@@ -1,23 +1,36 @@
-//! What a key has signed, on disk before the signature leaves the host, so that
-//! it never signs two blocks for one slot and number, even across crashes.
+//! What a key has signed and voted, on disk before the signature is made, so that it never
+//! signs two blocks for one slot and number, nor two votes that conflict, even across crashes.
 //!
 //! A record never goes back. The rules that say who may sign live in `core`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ccoin_core::BlockId;
+use ccoin_core::consensus::ballot::Ballot;
+use ccoin_core::consensus::vote::Proposed;
+use ccoin_core::consensus::voter::{Standing, VoterRecord};
+use ccoin_core::{BlockId, Height};
 
 use crate::disk::{Disk, RealDisk};
 use crate::slot_file::{Layout, SlotFile, SlotFileError};
 
-/// Genesis id, slot, number.
-const RECORD_BYTES: usize = 32 + 8 + 8;
+/// Genesis id, slot and number of the last sealed block.
+const SEALED_BYTES: usize = 32 + 8 + 8;
+
+/// The same, the greatest ballot, ballot, number and id of the lock, standing and its ballot.
+const RECORD_BYTES: usize = SEALED_BYTES + 8 + (8 + 8 + 32) + (1 + 8);
 
 const LAYOUT: Layout = Layout {
     magic: *b"ccvotes",
-    version: 1,
+    version: 2,
     item: RECORD_BYTES,
+};
+
+/// The version before votes: its keys have sealed blocks and never voted.
+const LAYOUT_OF_SEALS: Layout = Layout {
+    magic: LAYOUT.magic,
+    version: 1,
+    item: SEALED_BYTES,
 };
 
 /// What a key has signed on one network.
@@ -29,33 +42,98 @@ pub struct VoteRecord {
     pub last_sealed_slot: u64,
     /// Number of that block.
     pub last_sealed_number: u64,
+    /// What it has voted.
+    pub voter: VoterRecord,
 }
 
 impl VoteRecord {
-    fn position(&self) -> (u64, u64) {
-        (self.last_sealed_slot, self.last_sealed_number)
+    /// The record of a key that has signed nothing on a network.
+    #[must_use]
+    pub fn never_signed(genesis_id: BlockId) -> Self {
+        Self {
+            genesis_id,
+            last_sealed_slot: 0,
+            last_sealed_number: 0,
+            voter: VoterRecord::never_voted(genesis_id),
+        }
+    }
+
+    /// Whether this record forgets what `stored` says.
+    fn goes_back_behind(&self, stored: &Self) -> bool {
+        let sealed = |record: &Self| (record.last_sealed_slot, record.last_sealed_number);
+        sealed(self) < sealed(stored)
+            || self.voter.max_vote1 < stored.voter.max_vote1
+            || self.voter.lock.ballot < stored.voter.lock.ballot
     }
 
     fn encode(&self) -> impl Iterator<Item = u8> {
-        let slot = self.last_sealed_slot.to_be_bytes();
-        let number = self.last_sealed_number.to_be_bytes();
-        self.genesis_id
-            .as_bytes()
-            .iter()
-            .copied()
-            .chain(slot)
-            .chain(number)
+        let VoterRecord {
+            max_vote1,
+            lock,
+            standing,
+        } = self.voter;
+        let (standing, floor) = match standing {
+            Standing::Intact => (0, Ballot::GENESIS),
+            Standing::Abstains(None) => (1, Ballot::GENESIS),
+            Standing::Abstains(Some(floor)) => (2, floor),
+            Standing::Recovering(floor) => (3, floor),
+        };
+        let numbers = |numbers: [u64; 2]| numbers.into_iter().flat_map(u64::to_be_bytes);
+        let id = |id: BlockId| id.as_bytes().to_vec();
+        id(self.genesis_id)
+            .into_iter()
+            .chain(numbers([self.last_sealed_slot, self.last_sealed_number]))
+            .chain(numbers([max_vote1.0, lock.ballot.0]))
+            .chain(lock.number.get().to_be_bytes())
+            .chain(id(lock.id))
+            .chain([standing])
+            .chain(floor.0.to_be_bytes())
     }
 
-    fn decode(bytes: &[u8; RECORD_BYTES]) -> Self {
-        let (genesis_id, numbers) = bytes.split_at(32);
-        let (slot, number) = numbers.split_at(8);
-        Self {
-            genesis_id: BlockId::new(genesis_id.try_into().expect("32 bytes")),
-            last_sealed_slot: u64::from_be_bytes(slot.try_into().expect("8 bytes")),
-            last_sealed_number: u64::from_be_bytes(number.try_into().expect("8 bytes")),
-        }
+    /// `None`: no version has written such a record.
+    fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<Self> {
+        let (sealed, rest) = bytes.split_first_chunk()?;
+        let (max_vote1, rest) = number(rest)?;
+        let (ballot, rest) = number(rest)?;
+        let (height, rest) = number(rest)?;
+        let (id, rest) = rest.split_first_chunk()?;
+        let (standing, rest) = rest.split_first()?;
+        let floor = Ballot(number(rest)?.0);
+        let standing = match standing {
+            0 => Standing::Intact,
+            1 => Standing::Abstains(None),
+            2 => Standing::Abstains(Some(floor)),
+            3 => Standing::Recovering(floor),
+            _ => return None,
+        };
+        let mut record = Self::decode_seals(sealed)?;
+        record.voter = VoterRecord {
+            max_vote1: Ballot(max_vote1),
+            lock: Proposed {
+                ballot: Ballot(ballot),
+                number: Height::new(height).ok()?,
+                id: BlockId::new(*id),
+            },
+            standing,
+        };
+        Some(record)
     }
+
+    /// A record of the version before votes.
+    fn decode_seals(bytes: &[u8; SEALED_BYTES]) -> Option<Self> {
+        let (genesis_id, rest) = bytes.split_first_chunk()?;
+        let (last_sealed_slot, rest) = number(rest)?;
+        Some(Self {
+            last_sealed_slot,
+            last_sealed_number: number(rest)?.0,
+            ..Self::never_signed(BlockId::new(*genesis_id))
+        })
+    }
+}
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u64::from_be_bytes(*number), rest))
 }
 
 /// Why the vote file cannot be trusted or written.
@@ -71,12 +149,12 @@ pub enum VoteFileError {
         source: SlotFileError,
     },
     /// The new record is older than the stored one.
-    #[error("vote record (slot, number) {got:?} is older than the stored {stored:?}")]
+    #[error("the vote record {got:?} is older than the stored {stored:?}")]
     Backwards {
-        /// Slot and number to be stored.
-        got: (u64, u64),
-        /// Slot and number on disk.
-        stored: (u64, u64),
+        /// The record to be stored.
+        got: Box<VoteRecord>,
+        /// The one on disk.
+        stored: Box<VoteRecord>,
     },
 }
 
@@ -98,11 +176,11 @@ impl VoteFile {
 
     pub(crate) fn create_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, VoteFileError> {
         SlotFile::create(disk, path, LAYOUT)
-            .map(|file| Self::of(file, path))
+            .and_then(|file| Self::of(file, path))
             .map_err(fault(path))
     }
 
-    /// Opens the file of a key.
+    /// Opens the file of a key; one of the version before votes is converted.
     ///
     /// # Errors
     /// [`VoteFileError::File`].
@@ -111,18 +189,25 @@ impl VoteFile {
     }
 
     pub(crate) fn open_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, VoteFileError> {
-        SlotFile::open(disk, path, LAYOUT)
-            .map(|file| Self::of(file, path))
+        let opened = match SlotFile::open(Arc::clone(&disk), path, LAYOUT) {
+            Err(SlotFileError::Version { got, .. }) if got == LAYOUT_OF_SEALS.version => {
+                SlotFile::open(disk, path, LAYOUT_OF_SEALS).and_then(with_votes)
+            }
+            opened => opened,
+        };
+        opened
+            .and_then(|file| Self::of(file, path))
             .map_err(fault(path))
     }
 
-    fn of(file: SlotFile, path: &Path) -> Self {
+    fn of(file: SlotFile, path: &Path) -> Result<Self, SlotFileError> {
         let (records, _) = file.content().as_chunks();
-        Self {
-            records: records.iter().map(VoteRecord::decode).collect(),
+        let records: Option<_> = records.iter().map(VoteRecord::decode).collect();
+        Ok(Self {
+            records: records.ok_or(SlotFileError::Damaged)?,
             path: path.to_owned(),
             file,
-        }
+        })
     }
 
     /// What the key has signed on a network; `None` if it never signed there.
@@ -134,21 +219,32 @@ impl VoteFile {
             .copied()
     }
 
-    /// Puts a record on disk; only then may the block be signed.
+    /// Puts a record on disk; only then may what it allows be signed.
     ///
     /// # Errors
     /// [`VoteFileError::Backwards`] for one older than the stored one, which stays;
     /// [`VoteFileError::File`] for a failed write, after which every later call fails too.
     pub fn store(&mut self, record: VoteRecord) -> Result<(), VoteFileError> {
-        let mut records = self.records.clone();
-        match records
-            .iter_mut()
-            .find(|known| known.genesis_id == record.genesis_id)
-        {
-            Some(known) if record.position() < known.position() => {
-                let (got, stored) = (record.position(), known.position());
-                return Err(VoteFileError::Backwards { got, stored });
+        match self.record(&record.genesis_id) {
+            Some(stored) if record.goes_back_behind(&stored) => {
+                let (got, stored) = (Box::new(record), Box::new(stored));
+                Err(VoteFileError::Backwards { got, stored })
             }
+            _ => self.replace(record),
+        }
+    }
+
+    /// Puts a record on disk that may lock on less than the stored one: the operator vouches
+    /// for it, because the stored one counts as lost.
+    ///
+    /// # Errors
+    /// [`VoteFileError::File`], as [`VoteFile::store`].
+    pub fn replace(&mut self, record: VoteRecord) -> Result<(), VoteFileError> {
+        let mut records = self.records.clone();
+        let known = records
+            .iter_mut()
+            .find(|known| known.genesis_id == record.genesis_id);
+        match known {
             Some(known) => *known = record,
             None => records.push(record),
         }
@@ -157,6 +253,15 @@ impl VoteFile {
         self.records = records;
         Ok(())
     }
+}
+
+/// The same file in the version of today.
+fn with_votes(file: SlotFile) -> Result<SlotFile, SlotFileError> {
+    let (records, _) = file.content().as_chunks();
+    let records: Option<Vec<_>> = records.iter().map(VoteRecord::decode_seals).collect();
+    let records = records.ok_or(SlotFileError::Damaged)?;
+    let content = records.iter().flat_map(VoteRecord::encode).collect();
+    file.convert(LAYOUT, content)
 }
 
 fn fault(path: &Path) -> impl Fn(SlotFileError) -> VoteFileError {

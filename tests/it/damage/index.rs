@@ -49,7 +49,7 @@ fn a_table_of_the_index_that_rots_is_built_again_while_the_node_goes_on() {
     settled.send(&node, 300);
     let last = format!("/v1/txns/{}", settled.ids[199]);
     wait_for("200 transactions in blocks", || {
-        (node.get(&last)["status"] == "included").then_some(())
+        in_a_block(&node.get(&last)).then_some(())
     });
     // The second start makes a table of what the first one has logged.
     for _ in 0..2 {

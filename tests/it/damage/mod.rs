@@ -7,14 +7,14 @@ mod index;
 mod queue;
 mod votes;
 
-use crate::support::{Node, Place, Sender, genesis, request, wait_for};
+use crate::support::{Node, Place, Sender, genesis, in_a_block, request, wait_for};
 use ccoin_core::{
     AccountNonce, Amount, Timestamp, TxId,
     encoding::encode,
     transaction::{Payment, Transaction},
 };
 use ccoin_crypto::SecretKey;
-use ccoin_storage::{PoolLog, VoteFile, VoteRecord};
+use ccoin_storage::{BlockLog, PoolLog, Position, StorageError, VoteFile};
 use serde_json::{Value, json};
 use std::{
     fs::{self, OpenOptions},
@@ -44,6 +44,9 @@ impl Settled {
         let mut settled = Self { place, sender, ids };
         settled.send(&node, 11);
         node.reach(4);
+        wait_for("block 4 to be final", || {
+            (node.get("/v1/status")["final"]["number"] == 4).then_some(())
+        });
         (settled, node)
     }
 

@@ -10,13 +10,9 @@ fn a_turn_that_was_signed_for_is_never_signed_again() {
     node.kill();
     let mut votes = VoteFile::open(&settled.place.data(".keys/votes")).unwrap();
     let last_sealed_slot = slot_now() + 1;
-    votes
-        .store(VoteRecord {
-            genesis_id,
-            last_sealed_slot,
-            last_sealed_number: 5,
-        })
-        .unwrap();
+    let mut record = votes.record(&genesis_id).unwrap();
+    (record.last_sealed_slot, record.last_sealed_number) = (last_sealed_slot, 5);
+    votes.store(record).unwrap();
     let node = settled.place.start(&[]);
     settled.send(&node, 1);
     node.reach(5);
@@ -24,8 +20,10 @@ fn a_turn_that_was_signed_for_is_never_signed_again() {
     assert!(slot > last_sealed_slot, "{slot} {last_sealed_slot}");
 }
 
+/// Nobody can tell what the key of the only validator has made final: its node waits for the
+/// operator, and says so.
 #[test]
-fn without_a_sound_vote_file_blocks_are_signed_from_the_next_slot_on() {
+fn without_a_sound_vote_file_a_lone_validator_waits_for_its_operator() {
     let votes = |settled: &Settled| settled.place.data(".keys/votes");
     for damaged in [false, true] {
         let (mut settled, mut node) = Settled::new();
@@ -35,27 +33,46 @@ fn without_a_sound_vote_file_blocks_are_signed_from_the_next_slot_on() {
         } else {
             fs::remove_file(votes(&settled)).unwrap();
         }
-        // Early in a slot, so that a block in it would be possible.
-        wait_for("the start of a slot", || {
-            let since = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap()
-                .as_millis() as u64;
-            (since % SLOT_MS < SLOT_MS / 4).then_some(())
-        });
         let before = slot_now();
         let mut node = settled.place.spawn(&[]);
         let line = node.line("the vote file");
-        assert!(
-            line.contains("makes no block before the slot after the next"),
-            "{line}"
-        );
-        node.ready();
+        assert!(line.contains("gives no votes"), "{line}");
+        node.http_port();
+        let sentence = wait_for("the reason", || {
+            // The chain is read first.
+            let answer = request(node.http, "GET", "/v1/why", &[], "").ok()?;
+            let why = answer.json()["sentence"].as_str()?.to_owned();
+            why.contains("vote file").then_some(why)
+        });
+        assert!(sentence.contains("cnode recover-votes"), "{sentence}");
+        wait_for("state b", || {
+            (node.get("/v1/status")["state"] == "b").then_some(())
+        });
+        assert_eq!(node.get("/v1/status")["final"]["number"], 4);
+        assert_eq!(node.stop().0, Some(0));
+        assert_eq!(settled.place.data(".keys/votes.damaged").exists(), damaged);
+
+        let output = settled.place.run("cnode", &["recover-votes"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("--no-other-copy"), "{said}");
+        let said = settled
+            .place
+            .ok("cnode", &["recover-votes", "--no-other-copy"]);
+        assert!(said.contains("locked on block 4"), "{said}");
+        let node = settled.place.start(&[]);
         settled.send(&node, 1);
         node.reach(5);
-        assert!(slot_of(&node, 5) > before);
-        assert_eq!(settled.place.data(".keys/votes.damaged").exists(), damaged);
+        assert!(slot_of(&node, 5) > before + 1);
+        wait_for("block 5 to be final", || {
+            (node.get("/v1/status")["final"]["number"] == 5).then_some(())
+        });
+        // The record is whole again.
+        let mut node = node;
         assert_eq!(node.stop().0, Some(0));
-        VoteFile::open(&votes(&settled)).unwrap();
+        let said = settled
+            .place
+            .ok("cnode", &["recover-votes", "--no-other-copy"]);
+        assert!(said.contains("nothing to do"), "{said}");
     }
 }

@@ -1,7 +1,9 @@
-//! Which branch wins: the score of a block, and the order of scores.
+//! Which branch wins among those that extend the highest certificate (F1 to F4): the score
+//! of a block, and the order of scores.
 //!
-//! A score follows from the blocks alone, so every node that holds two branches prefers
-//! the same one. It never looks at what a node saw in time.
+//! A withheld or back-dated branch has no weight: only slots of blocks that came in time
+//! count. When finality has stood still for long, two sides of a partition that heals must
+//! agree, so then all slots count (F3).
 
 use crate::{
     BlockId, Height, Timestamp,
@@ -19,6 +21,9 @@ pub struct Score {
     /// Distinct slots of the blocks up to this one.
     pub(super) slots: u64,
     last_slot: Slot,
+    /// Distinct slots of the timely blocks up to this one.
+    pub(super) timely_slots: u64,
+    last_timely_slot: Slot,
     /// Per miner in genesis order: time of its newest block after block 1, or 0.
     pub(super) last_by_miner: Vec<Timestamp>,
 }
@@ -29,16 +34,22 @@ impl Score {
         Self {
             slots: 0,
             last_slot: 0,
+            timely_slots: 0,
+            last_timely_slot: 0,
             last_by_miner: vec![Timestamp::ZERO; schedule.miners()],
         }
     }
 
-    /// The score of a child with this header.
-    pub(super) fn child(mut self, header: &Header, schedule: &Schedule) -> Self {
+    /// The score of a child with this header, which came in time or not.
+    pub(super) fn child(mut self, header: &Header, timely: bool, schedule: &Schedule) -> Self {
         let slot = schedule.slot(header.time);
         if slot != self.last_slot {
             self.slots = self.slots.saturating_add(1);
             self.last_slot = slot;
+        }
+        if timely && slot != self.last_timely_slot {
+            self.timely_slots = self.timely_slots.saturating_add(1);
+            self.last_timely_slot = slot;
         }
         let index = schedule.index(&header.coinbase);
         if let Some(last) = index.and_then(|index| self.last_by_miner.get_mut(index)) {
@@ -48,12 +59,26 @@ impl Score {
     }
 }
 
-/// (slots, number, earlier time, smaller id): the greatest is the head.
-pub(super) type Rank = (u64, Height, Reverse<Timestamp>, Reverse<BlockId>);
+/// What comes first when branches are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Slots of timely blocks (F2).
+    ByWeight,
+    /// Slots of all blocks (F3).
+    BySlots,
+}
 
-pub(super) fn rank(applied: &Applied, score: &Score) -> Rank {
+/// (weight, slots, number, earlier time, smaller id): the greatest is the head.
+pub(super) type Rank = (u64, u64, Height, Reverse<Timestamp>, Reverse<BlockId>);
+
+pub(super) fn rank(applied: &Applied, score: &Score, order: Order) -> Rank {
     let header = applied.block.header();
+    let weight = match order {
+        Order::ByWeight => score.timely_slots,
+        Order::BySlots => 0,
+    };
     (
+        weight,
         score.slots,
         header.number,
         Reverse(header.time),

@@ -1,8 +1,10 @@
 //! The newest executed blocks, and which of them is the head.
 //!
-//! `tree` holds the blocks of all branches, `fork_choice` orders them, `window` bounds
-//! them. A block below the window can never be left any more; only storage knows it.
+//! `tree` holds the blocks of all branches, `fork_choice` orders them, `certified` keeps
+//! the head on the certified branch, `window` bounds the memory. A block below the window
+//! can never be left any more; only storage knows it.
 
+mod certified;
 mod fork_choice;
 mod tree;
 mod window;
@@ -15,6 +17,8 @@ use crate::{
     rules::ParentContext,
 };
 use ccoin_crypto::Address;
+use certified::Certified;
+use fork_choice::Order;
 use std::{collections::VecDeque, sync::Arc};
 use tree::{Entry, Tree};
 use window::{ANCHOR_BLOCKS, ANCHOR_BYTES};
@@ -40,6 +44,8 @@ pub struct Chain {
     /// Estimated bytes of the canonical branch, and of all other blocks.
     canonical_bytes: usize,
     side_bytes: usize,
+    certified: Certified,
+    order: Order,
     /// A better block than the head is dated in the future.
     shelved: bool,
 }
@@ -50,6 +56,7 @@ impl Chain {
     pub fn new(root: Arc<Applied>, score: Option<Score>, genesis: &Genesis) -> Self {
         let schedule = genesis.schedule.clone();
         let score = score.unwrap_or_else(|| Score::genesis(&schedule));
+        let certified = Certified::new(genesis.id, root.block.id, &score);
         Self {
             genesis: genesis.id,
             tree: Tree::new(Arc::clone(&root), score, schedule.clone()),
@@ -58,6 +65,8 @@ impl Chain {
             head: root,
             canonical_bytes: 0,
             side_bytes: 0,
+            certified,
+            order: Order::ByWeight,
             shelved: false,
         }
     }
@@ -101,17 +110,19 @@ impl Chain {
     }
 
     /// The block from which a restart replays, and its score: far enough back that
-    /// branches which left the canonical one a while ago still join.
+    /// branches which left the canonical one a while ago still join, and not above final, so
+    /// that the certificates lie behind it in the log.
     #[must_use]
     pub fn anchor(&self) -> Option<(&Arc<Applied>, &Score)> {
-        let mut bytes = 0usize;
+        let (mut bytes, mut blocks) = (0usize, 0usize);
+        let last_final = self.certified.last_final.0;
         let newest = self.canonical.iter().rev();
         let anchor = newest
-            .take(ANCHOR_BLOCKS.saturating_add(1))
             .take_while(|block| {
-                let before = bytes;
+                let is_near = bytes <= ANCHOR_BYTES && blocks <= ANCHOR_BLOCKS;
                 bytes = bytes.saturating_add(self.cost(&block.block.id));
-                before <= ANCHOR_BYTES
+                blocks = blocks.saturating_add(1);
+                is_near || block.block.header().number >= last_final
             })
             .last()?;
         Some((anchor, self.score(&anchor.block.id)?))
@@ -121,12 +132,6 @@ impl Chain {
     #[must_use]
     pub fn score(&self, id: &BlockId) -> Option<&Score> {
         self.tree.get(id).map(|entry| &entry.score)
-    }
-
-    /// Distinct slots of the blocks up to one.
-    #[must_use]
-    pub fn slots(&self, id: &BlockId) -> u64 {
-        self.score(id).map_or(0, |score| score.slots)
     }
 
     /// What the rules need of the parent of a block that `signer` makes.
@@ -149,27 +154,46 @@ impl Chain {
         self.tree.siblings(number, self.schedule.slot(time))
     }
 
-    /// Adds an executed block whose parent is here. Returns the change of head if it is
-    /// the best block now.
-    pub fn insert(&mut self, applied: Arc<Applied>) -> Option<Reorg> {
-        let (rank_of_new, cost) = self.tree.insert(Arc::clone(&applied))?;
+    /// Adds an executed block whose parent is here, and which came in time or not. Returns
+    /// the change of head if it is the best block now.
+    pub fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<Reorg> {
+        let cost = self.tree.insert(Arc::clone(&applied), timely)?;
         self.side_bytes = self.side_bytes.saturating_add(cost);
-        let better = Some(rank_of_new) > self.tree.get(&self.head.block.id).map(Entry::rank);
+        let slot = self.schedule.slot(applied.block.header().time);
+        let candidate = self.certified.on_inserted(&applied, timely.then_some(slot));
+        let rank = |id: &BlockId| self.tree.get(id).map(|entry| entry.rank(self.order));
+        let better = candidate && rank(&applied.block.id) > rank(&self.head.block.id);
         let reorg = if better { self.set_head(applied) } else { None };
         self.prune();
         reorg
     }
 
-    /// Keeps blocks dated after `latest` from being head: a clock that was set back leaves
-    /// such blocks behind. Must be called again as time goes by.
-    pub fn cap_head_time(&mut self, latest: Timestamp) -> Option<Reorg> {
-        if !self.shelved && self.head.block.header().time <= latest {
-            return None;
+    /// Chooses the head anew if the moment changes the choice: a block dated after `latest`
+    /// is not head (F4; a clock that was set back leaves such blocks behind), and blocks that
+    /// wait long for finality are compared by slots (F3). Must be called again as time goes by.
+    pub fn on_moment(&mut self, now: Timestamp, latest: Timestamp) -> Option<Reorg> {
+        let order = self.certified.order(&self.schedule, now);
+        let reordered = core::mem::replace(&mut self.order, order) != order;
+        let ahead = self.head.block.header().time > latest;
+        if reordered || ahead || self.shelved {
+            return self.choose_head(Some(latest));
         }
-        let in_time = |entry: &&Entry| entry.applied.block.header().time <= latest;
-        let entries = || self.tree.entries();
-        let best = entries().filter(in_time).max_by_key(|entry| entry.rank())?;
-        let best_of_all = entries().max_by_key(|entry| entry.rank())?;
+        None
+    }
+
+    /// Moves to the best candidate that is not dated after `latest`.
+    fn choose_head(&mut self, latest: Option<Timestamp>) -> Option<Reorg> {
+        let high = self.certified.high.1;
+        let in_time = |entry: &&Entry| {
+            let header = entry.applied.block.header();
+            latest.is_none_or(|latest| header.time <= latest) || entry.applied.block.id == high
+        };
+        let order = self.order;
+        let candidates = || self.candidates();
+        let best = candidates()
+            .filter(in_time)
+            .max_by_key(|entry| entry.rank(order))?;
+        let best_of_all = candidates().max_by_key(|entry| entry.rank(order))?;
         let shelved = best.applied.block.id != best_of_all.applied.block.id;
         let best = Arc::clone(&best.applied);
         self.shelved = shelved;
@@ -177,6 +201,12 @@ impl Chain {
             return None;
         }
         self.set_head(best)
+    }
+
+    /// The blocks of the window that may be head.
+    fn candidates(&self) -> impl Iterator<Item = &Entry> {
+        let ids = self.certified.candidates.iter();
+        ids.filter_map(|id| self.tree.get(id))
     }
 
     /// Number and time of the latest dated block of the head, and of a better block that
@@ -189,7 +219,7 @@ impl Chain {
         };
         let head = dated(&self.head);
         let waiting = self.shelved.then(|| {
-            let best = self.tree.entries().max_by_key(|entry| entry.rank());
+            let best = self.candidates().max_by_key(|entry| entry.rank(self.order));
             best.map_or(head, |entry| dated(&entry.applied))
         });
         waiting.unwrap_or(head)
@@ -245,7 +275,10 @@ impl Chain {
                 let (number, id) = entry.key();
                 entry.is_leaf() && self.canonical_at(number) != Some(id)
             });
-            let Some(worst) = leaves.min_by_key(|entry| entry.rank()) else {
+            // On the way to a certified block nothing is dropped (Y4).
+            let is_certified = |entry: &Entry| self.certified.high.1 == entry.applied.block.id;
+            let leaves = leaves.filter(|entry| !is_certified(entry));
+            let Some(worst) = leaves.min_by_key(|entry| entry.rank(self.order)) else {
                 break;
             };
             let id = worst.applied.block.id;
@@ -255,6 +288,7 @@ impl Chain {
 
     fn forget(&mut self, id: &BlockId) {
         let cost = self.tree.remove(id);
+        self.certified.candidates.remove(id);
         self.side_bytes = self.side_bytes.saturating_sub(cost);
     }
 

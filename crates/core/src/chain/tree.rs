@@ -1,7 +1,7 @@
 //! The executed blocks in memory, on all branches, by id and by number.
 
 use super::{
-    fork_choice::{Rank, Score, rank},
+    fork_choice::{Order, Rank, Score, rank},
     window::cost,
 };
 use crate::{
@@ -19,6 +19,8 @@ use std::{
 pub(super) struct Entry {
     pub(super) applied: Arc<Applied>,
     pub(super) score: Score,
+    /// Whether it came before the end of its slot and max_skew (F1).
+    pub(super) timely: bool,
     /// Estimated bytes in memory.
     pub(super) cost: usize,
     children: usize,
@@ -29,8 +31,12 @@ impl Entry {
         (self.applied.block.header().number, self.applied.block.id)
     }
 
-    pub(super) fn rank(&self) -> Rank {
-        rank(&self.applied, &self.score)
+    pub(super) fn rank(&self, order: Order) -> Rank {
+        rank(&self.applied, &self.score, order)
+    }
+
+    pub(super) fn parent(&self) -> BlockId {
+        self.applied.block.header().hash_parent
     }
 
     pub(super) fn is_leaf(&self) -> bool {
@@ -53,6 +59,7 @@ impl Tree {
         let entry = Entry {
             applied: root,
             score,
+            timely: false,
             cost: 0,
             children: 0,
         };
@@ -80,24 +87,42 @@ impl Tree {
         self.numbers.first().copied()
     }
 
-    /// Adds a child of a block that is here; `None` if the parent is not.
-    pub(super) fn insert(&mut self, applied: Arc<Applied>) -> Option<(Rank, usize)> {
+    /// Number and id of the blocks from this number on.
+    pub(super) fn from(&self, number: Height) -> impl Iterator<Item = (Height, BlockId)> {
+        self.numbers.range((number, BlockId::ZERO)..).copied()
+    }
+
+    /// The blocks that extend `base`, itself included.
+    pub(super) fn descendants(&self, base: (Height, BlockId)) -> BTreeSet<BlockId> {
+        let mut found = BTreeSet::from([base.1]);
+        for (_, id) in self.numbers.range(base..) {
+            let parent = self.entries.get(id).map(|entry| entry.parent());
+            if parent.is_some_and(|parent| found.contains(&parent)) {
+                found.insert(*id);
+            }
+        }
+        found
+    }
+
+    /// Adds a child of a block that is here; its bytes. `None` if the parent is not.
+    pub(super) fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<usize> {
         let header = applied.block.header();
         let slot_key = (header.number, self.schedule.slot(header.time));
         let parent = self.entries.get_mut(&header.hash_parent)?;
         parent.children = parent.children.saturating_add(1);
         let entry = Entry {
-            score: parent.score.clone().child(header, &self.schedule),
+            score: parent.score.clone().child(header, timely, &self.schedule),
+            timely,
             cost: cost(&applied),
             applied,
             children: 0,
         };
         let siblings = self.siblings.entry(slot_key).or_default();
         *siblings = siblings.saturating_add(1);
-        let inserted = (entry.rank(), entry.cost);
+        let cost = entry.cost;
         self.numbers.insert(entry.key());
         self.entries.insert(entry.applied.block.id, entry);
-        Some(inserted)
+        Some(cost)
     }
 
     /// Removes a block; its bytes.

@@ -183,6 +183,19 @@ impl VerifiedVote {
         Ok(Self(signed))
     }
 
+    /// Checks that the vote is of phase 1 and of the leader of its ballot (V1).
+    ///
+    /// # Errors
+    /// [`VoteError::Turn`].
+    pub fn check_proposer(vote: &Vote, genesis: &Genesis) -> Result<(), VoteError> {
+        let (voter, ballot) = (vote.voter, vote.block.ballot);
+        let leader = genesis.schedule.leader(ballot.slot());
+        let proposes = vote.phase == Phase::One && leader == genesis.schedule.miner(voter);
+        proposes
+            .then_some(())
+            .ok_or(VoteError::Turn { voter, ballot })
+    }
+
     /// Wraps a vote that this node has signed or checked before.
     #[must_use]
     pub fn already_verified(signed: SignedVote) -> Self {

@@ -8,7 +8,7 @@ use super::{
     schedule::{Schedule, Slot},
     vote::{Phase, Proposed, Vote, VoterIndex},
 };
-use crate::{BlockId, Timestamp};
+use crate::{BlockId, Height, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Votes 1 that the run remembers.
@@ -19,8 +19,12 @@ const EXTRA_VOTES: u64 = 64;
 
 /// What the rules ask of the blocks that are here.
 pub trait Branches {
+    /// The number of a block that is stored and executed with all its ancestors.
+    fn number(&self, id: &BlockId) -> Option<Height>;
     /// Whether a block is stored and executed with all its ancestors.
-    fn is_here(&self, id: &BlockId) -> bool;
+    fn is_here(&self, id: &BlockId) -> bool {
+        self.number(id).is_some()
+    }
     /// Whether `block` is `base` or a descendant of it.
     fn extends(&self, block: &BlockId, base: &Proposed) -> bool;
     /// Whether the head is `block` or a descendant of it.
@@ -42,6 +46,25 @@ pub struct VoterRecord {
     pub standing: Standing,
 }
 
+impl VoterRecord {
+    /// The last ballot for which a key may have voted whose record is lost in `slot`: that of
+    /// the next slot, whose leader's clock may be ahead (A2).
+    #[must_use]
+    pub fn floor_after(slot: Slot) -> Ballot {
+        Ballot::last(slot.saturating_add(1))
+    }
+
+    /// The record of a key that has never voted on a network.
+    #[must_use]
+    pub fn never_voted(genesis: BlockId) -> Self {
+        Self {
+            max_vote1: Ballot::GENESIS,
+            lock: Proposed::genesis(genesis),
+            standing: Standing::Intact,
+        }
+    }
+}
+
 /// Whether the record of a key can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
@@ -50,6 +73,9 @@ pub enum Standing {
     /// It was lost. The key gives no vote until a certificate above this ballot is final (A3);
     /// `None`: the ballot waits for a trusted clock (C5).
     Abstains(Option<Ballot>),
+    /// It was lost, and all others have shown theirs: the key votes again, but others do not
+    /// count it as intact until a certificate above this ballot is final (A4).
+    Recovering(Ballot),
 }
 
 /// Times of the rules that follow from the genesis block.
@@ -118,7 +144,8 @@ pub enum Refusal {
     /// V2: this key has voted for that ballot or a later one.
     #[error("V2: a vote for this or a later ballot was given")]
     Ballot,
-    /// V3: the block does not extend its justification, or that is not older.
+    /// V3: the block has another number, does not extend its justification, or that is not
+    /// older.
     #[error("V3: the justification does not fit")]
     Justification,
     /// V4: the key is locked on another branch.
@@ -186,18 +213,20 @@ impl Voter {
         let block = &proposal.block;
         let slot = block.ballot.slot();
         let refuse = |wrong: bool, refusal| if wrong { Err(refusal) } else { Ok(()) };
-        refuse(self.record.standing != Standing::Intact, Refusal::Abstains)?;
+        refuse(!self.may_vote(), Refusal::Abstains)?;
         let leads = rules.schedule.leader(slot) == rules.schedule.miner(proposal.proposer);
         refuse(!leads || !rules.is_current(now, slot), Refusal::Turn)?;
         refuse(block.ballot <= self.record.max_vote1, Refusal::Ballot)?;
-        refuse(!branches.is_here(&block.id), Refusal::Missing)?;
+        let number = branches.number(&block.id).ok_or(Refusal::Missing)?;
         // A justification from below final proves less than final does.
         let justify = if proposal.justify.ballot < last_final.ballot {
             last_final
         } else {
             &proposal.justify
         };
-        let fits = justify.ballot < block.ballot && branches.extends(&block.id, justify);
+        let fits = number == block.number
+            && justify.ballot < block.ballot
+            && branches.extends(&block.id, justify);
         refuse(!fits, Refusal::Justification)?;
         let lock = &self.record.lock;
         let free = branches.extends(&block.id, lock) || justify.ballot >= lock.ballot;
@@ -255,7 +284,7 @@ impl Voter {
         let longest = rules.tau_ms() / 4;
         let age = self.vote1_at.and_then(|at| now.checked_sub(at.get()));
         let fresh = age.is_some_and(|age| age.get() <= longest);
-        if !fresh || self.record.standing != Standing::Intact {
+        if !fresh || !self.may_vote() {
             return Vec::new();
         }
         let mut votes = Vec::new();
@@ -279,7 +308,7 @@ impl Voter {
     pub fn on_final(&mut self, block: Proposed) -> bool {
         let before = self.record;
         self.raise_lock(block);
-        if let Standing::Abstains(Some(floor)) = self.record.standing
+        if let Standing::Abstains(Some(floor)) | Standing::Recovering(floor) = self.record.standing
             && block.ballot > floor
         {
             self.record.standing = Standing::Intact;
@@ -287,14 +316,49 @@ impl Voter {
         before != self.record
     }
 
+    /// Whether the key gives votes.
+    #[must_use]
+    pub fn may_vote(&self) -> bool {
+        !matches!(self.record.standing, Standing::Abstains(_))
+    }
+
+    /// Position of the key among the miners.
+    #[must_use]
+    pub fn index(&self) -> VoterIndex {
+        self.index
+    }
+
+    /// The record proved older than what the key has signed (A1). Whether that is news.
+    pub fn lose_record(&mut self) -> bool {
+        let news = self.may_vote();
+        if news {
+            self.record.standing = Standing::Abstains(None);
+        }
+        news
+    }
+
+    /// All others have shown that their records are whole: the key votes again, locked on the
+    /// highest certificate (A4). Whether it did not vote before.
+    pub fn recover(&mut self, high: Proposed) -> bool {
+        let Standing::Abstains(Some(floor)) = self.record.standing else {
+            return false;
+        };
+        self.record.standing = Standing::Recovering(floor);
+        self.raise_lock(high);
+        true
+    }
+
     /// Sets the floor of an abstention by a trusted clock (A2): certificates of ballots that
     /// this key may have voted for before its record was lost do not end it.
-    pub fn set_floor(&mut self, slot: Slot) {
-        if self.record.standing == Standing::Abstains(None) {
-            let floor = Ballot::last(slot.saturating_add(1)).max(self.record.max_vote1);
+    /// Whether it was missing.
+    pub fn set_floor(&mut self, slot: Slot) -> bool {
+        let missing = self.record.standing == Standing::Abstains(None);
+        if missing {
+            let floor = VoterRecord::floor_after(slot).max(self.record.max_vote1);
             self.record.standing = Standing::Abstains(Some(floor));
             self.record.max_vote1 = floor;
         }
+        missing
     }
 
     /// The next ballot that this key proposes in a slot (L2); `None` if none is left.

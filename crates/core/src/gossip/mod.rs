@@ -11,10 +11,12 @@ mod seen;
 pub mod serve;
 mod tx_feed;
 mod tx_queue;
+mod vote_cache;
 
 pub use miner_keys::MinerKeys;
 pub use tx_feed::{TxFeed, messages};
 pub use tx_queue::{QueuedTxn, TxQueue};
+pub use vote_cache::{VoteCache, VoteContext};
 
 use crate::{
     BlockId, Height,
@@ -59,11 +61,12 @@ impl Gossip {
     /// height 0; only a listed miner that says so is a validator.
     #[must_use]
     pub fn joined(peer: PeerId, hello: &Hello, genesis: &Genesis) -> Input {
-        let listed = genesis.config.miners.contains(&hello.address);
+        let listed = genesis.schedule.index(&hello.address);
+        let index = listed.and_then(|index| u8::try_from(index).ok());
         let same_chain = hello.genesis_id == genesis.id;
         Input::PeerJoined {
             peer,
-            validator: listed && hello.node_type == NodeType::Validator,
+            validator: index.filter(|_| hello.node_type == NodeType::Validator),
             height: if same_chain {
                 hello.height
             } else {

@@ -29,6 +29,14 @@ impl Machine {
         if self.chain.get(&block.id).is_some() {
             return Err(BlockError::Known(block.id));
         }
+        let (last_final, _) = self.chain.last_final();
+        if header.number <= last_final {
+            return Err(BlockError::Settled {
+                id: block.id,
+                number: header.number,
+                last_final,
+            });
+        }
         let skew = self.genesis.config.consensus.max_skew_ms;
         let ahead_ms = header.time.get().saturating_sub(now.wall.get());
         if ahead_ms > skew {
@@ -79,7 +87,7 @@ impl Machine {
             bytes: bytes.clone(),
             timely,
         });
-        if let Some(reorg) = self.chain.insert(applied) {
+        if let Some(reorg) = self.chain.insert(applied, timely) {
             self.follower.head_bytes = Some((self.chain.head().block.id, bytes));
             self.follow_head(reorg, step);
         }

@@ -30,6 +30,9 @@ pub enum Hindrance {
         /// How many peers count.
         of: usize,
     },
+    /// The record of what a lone validator's key has voted is lost, and no peer has shown the
+    /// chain that it may have made final (A4).
+    RecordLost,
     /// The best block is dated in the future: a clock was wrong when it was made (F4).
     DatedAhead {
         /// Number of the block.
@@ -58,6 +61,10 @@ impl core::fmt::Display for Hindrance {
                     "my clock is {ms} ms {side} those of {peers} of {of} peers: set the clock (NTP)"
                 )
             }
+            Self::RecordLost => f.write_str(
+                "the vote file of the only validator was lost: a peer must show the chain, or \
+                 its operator says cnode recover-votes --no-other-copy",
+            ),
             Self::DatedAhead {
                 number, ahead_ms, ..
             } => {
@@ -74,26 +81,32 @@ impl core::fmt::Display for Hindrance {
 
 /// Clock offsets of connected peers: theirs minus this node's, in ms.
 #[derive(Debug, Default)]
-pub(super) struct ClockOffsets(BTreeMap<PeerId, i64>);
+pub(super) struct ClockOffsets {
+    known: BTreeMap<PeerId, i64>,
+    /// The clock has jumped, and no peer has told since how it differs.
+    unsure: bool,
+}
 
 impl ClockOffsets {
     pub(super) fn set(&mut self, peer: PeerId, offset_ms: i64) {
-        self.0.insert(peer, offset_ms);
+        self.known.insert(peer, offset_ms);
+        self.unsure = false;
     }
 
     pub(super) fn forget(&mut self, peer: PeerId) {
-        self.0.remove(&peer);
+        self.known.remove(&peer);
     }
 
     /// A jump of the own clock makes all of them wrong (C4).
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.known.clear();
+        self.unsure = true;
     }
 
     /// The offsets of these peers.
     fn of(&self, peers: impl Iterator<Item = PeerId>) -> Vec<i64> {
         peers
-            .filter_map(|peer| self.0.get(&peer).copied())
+            .filter_map(|peer| self.known.get(&peer).copied())
             .collect()
     }
 }
@@ -103,11 +116,19 @@ impl Machine {
     #[must_use]
     pub fn hindrances(&self, now: Now) -> Vec<Hindrance> {
         let state = (self.state != NodeState::Ready).then_some(Hindrance::State(self.state));
+        let lost = self.is_alone() && !self.is_record_whole();
+        let lost = lost.then_some(Hindrance::RecordLost);
         let height = self.chain.height();
         let target = self.fetcher.credible_claim();
         let behind = target.get() > height.get().saturating_add(NEAR_BLOCKS);
         let behind = behind.then_some(Hindrance::Behind { height, target });
-        let found = [state, behind, self.wrong_clock(), self.dated_ahead(now)];
+        let found = [
+            lost,
+            state,
+            behind,
+            self.wrong_clock(),
+            self.dated_ahead(now),
+        ];
         found.into_iter().flatten().collect()
     }
 
@@ -115,12 +136,7 @@ impl Machine {
     /// node's clock by more than max_skew in the same direction (C2). Without a connected
     /// validator the other peers count.
     pub(super) fn wrong_clock(&self) -> Option<Hindrance> {
-        let validators = self.clock_offsets.of(self.fetcher.validator_ids());
-        let offsets = if validators.is_empty() {
-            self.clock_offsets.of(self.fetcher.peer_ids())
-        } else {
-            validators
-        };
+        let offsets = self.offsets_that_count();
         let skew = i64::try_from(self.genesis.config.consensus.max_skew_ms).unwrap_or(i64::MAX);
         let of = offsets.len();
         let most = of.saturating_add(1) >> 1;
@@ -139,6 +155,32 @@ impl Machine {
             peers,
             of,
         })
+    }
+
+    /// Offsets of the connected validators, or of other peers if none is connected.
+    fn offsets_that_count(&self) -> Vec<i64> {
+        let validators = self.clock_offsets.of(self.fetcher.validator_ids());
+        if validators.is_empty() {
+            self.clock_offsets.of(self.fetcher.peer_ids())
+        } else {
+            validators
+        }
+    }
+
+    /// Whether at most half of the known offsets exceed max_skew (C3). After a jump one must be
+    /// known: a vote by a clock that is ahead bars this key until that time has come.
+    pub(super) fn clock_is_confirmed(&self) -> bool {
+        let skew = self.genesis.config.consensus.max_skew_ms;
+        let offsets = self.offsets_that_count();
+        let wrong = offsets.iter().filter(|offset| offset.unsigned_abs() > skew);
+        !self.clock_offsets.unsure && wrong.count() <= offsets.len() >> 1
+    }
+
+    /// The same, and at least one offset within max_skew is known (C5).
+    pub(super) fn clock_is_proven(&self) -> bool {
+        let skew = self.genesis.config.consensus.max_skew_ms;
+        let offsets = self.offsets_that_count();
+        self.clock_is_confirmed() && offsets.iter().any(|offset| offset.unsigned_abs() <= skew)
     }
 
     fn dated_ahead(&self, now: Now) -> Option<Hindrance> {

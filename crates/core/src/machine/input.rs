@@ -1,7 +1,16 @@
 //! Everything that can come into the machine.
 
-use super::PeerId;
-use crate::{BlockId, Height, PowNonce, block::VerifiedBlock, transaction::VerifiedTransaction};
+use super::{PeerId, VerifiedStatus};
+use crate::{
+    BlockId, Height, PowNonce,
+    block::VerifiedBlock,
+    consensus::{
+        certificate::VerifiedCertificate,
+        evidence::Evidence,
+        vote::{VerifiedVote, VoterIndex},
+    },
+    transaction::VerifiedTransaction,
+};
 use ccoin_crypto::Signature;
 
 /// Lets the shell match an answer with its question.
@@ -42,8 +51,8 @@ pub enum Input {
     PeerJoined {
         /// Number of its connection.
         peer: PeerId,
-        /// Whether it makes blocks: a miner of the genesis block that says so.
-        validator: bool,
+        /// Its position among the miners, if it says that it makes blocks.
+        validator: Option<VoterIndex>,
         /// What it says that it has.
         height: Height,
     },
@@ -97,6 +106,43 @@ pub enum Input {
     Receiving {
         /// The peer.
         peer: PeerId,
+    },
+    /// A peer shows a vote; its signature is checked.
+    Vote {
+        /// The peer.
+        peer: PeerId,
+        /// The vote.
+        vote: VerifiedVote,
+    },
+    /// A peer shows a leader's proposal; all signatures are checked.
+    Proposal {
+        /// The peer.
+        peer: PeerId,
+        /// The leader's vote 1.
+        vote: VerifiedVote,
+        /// Its justification.
+        justify: VerifiedCertificate,
+    },
+    /// A peer tells what it knows about final blocks.
+    Status {
+        /// The peer.
+        peer: PeerId,
+        /// What it tells.
+        status: Box<VerifiedStatus>,
+    },
+    /// A peer shows a fault of a validator; both signatures are checked.
+    Evidence {
+        /// The peer.
+        peer: PeerId,
+        /// The fault.
+        evidence: Evidence,
+    },
+    /// The key signed a vote.
+    VoteSigned {
+        /// The vote of [`Publish::SignVote`](super::Publish::SignVote).
+        vote: VerifiedVote,
+        /// The justification, if it is a proposal.
+        justify: Option<VerifiedCertificate>,
     },
     /// The node ends: nothing is mined any more.
     Stop,

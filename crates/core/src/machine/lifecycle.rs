@@ -39,7 +39,7 @@ impl Machine {
         }
         // A lone validator's own blocks are never left: a child waits for its time instead.
         if !self.is_alone()
-            && let Some(reorg) = self.chain.cap_head_time(self.latest(now))
+            && let Some(reorg) = self.chain.on_moment(now.wall, self.latest(now))
         {
             self.follow_head(reorg, &mut step);
         }
@@ -49,6 +49,9 @@ impl Machine {
         let mut action = self.transition(event, &mut step);
         if self.has_caught_up(now.mono) {
             action = self.transition(Event::CaughtUp, &mut step);
+        }
+        if !matches!(self.state, NodeState::Stopping | NodeState::Dead) {
+            self.follow_votes(now, &mut step);
         }
         self.drop_stale_job(now, &mut step);
         if matches!(action, Action::Fetch | Action::FetchAndSeal) {
@@ -74,13 +77,26 @@ impl Machine {
                 peer,
                 validator,
                 height,
-            } => self.fetcher.on_peer_joined(peer, validator, height),
+            } => {
+                self.fetcher
+                    .on_peer_joined(peer, validator.is_some(), height);
+                self.on_voter_joined(now, peer, validator);
+            }
             Input::PeerLeft { peer } => self.on_peer_left(peer),
             Input::ClockOffset { peer, offset_ms } => self.clock_offsets.set(peer, offset_ms),
             Input::Heights { peer, height } => self.on_heights(peer, height),
             Input::Block { peer, block } => self.on_block(now, peer, block, step),
             Input::KnownBlock { peer, id, height } => self.on_known_block(peer, &id, height),
             Input::Receiving { peer } => self.fetcher.on_receiving(now.mono, peer),
+            Input::Vote { peer, vote } => self.on_vote(now, peer, vote, step),
+            Input::Proposal {
+                peer,
+                vote,
+                justify,
+            } => self.on_proposal(now, peer, (vote, justify), step),
+            Input::Status { peer, status } => self.on_status(now, peer, *status, step),
+            Input::Evidence { peer, evidence } => self.on_evidence(evidence, Some(peer), step),
+            Input::VoteSigned { vote, justify } => self.on_vote_signed(now, vote, justify, step),
             Input::Blocks { peer, blocks, more } => self.on_blocks(now, peer, blocks, more, step),
         }
     }
@@ -121,7 +137,8 @@ impl Machine {
     }
 
     /// Whether a node in boot goes on (B2): a validator has shown what it has, or no peer
-    /// shows anything.
+    /// shows anything. A lone validator goes on at once, unless the record of its key is lost
+    /// (A4).
     fn has_caught_up(&self, now: MonoTime) -> bool {
         if self.state != NodeState::Boot {
             return false;
@@ -130,8 +147,10 @@ impl Machine {
         let Clocks {
             progress, fetched, ..
         } = self.clocks;
-        self.is_alone()
-            || self.fetcher.heard_a_validator(self.chain.height())
+        if self.is_alone() {
+            return self.is_record_whole();
+        }
+        self.fetcher.heard_a_validator(self.chain.height())
             || (!self.fetcher.sees_a_validator() && now.since(progress) >= slot_ms)
             || now.since(fetched) >= self.silence_ms()
     }
@@ -169,7 +188,8 @@ impl Machine {
         let mono = boot
             .into_iter()
             .flatten()
-            .chain(self.fetcher.wake_at(now.mono, self.chain.height()));
+            .chain(self.fetcher.wake_at(now.mono, self.chain.height()))
+            .chain(self.votes_wake_at());
         let mono = mono.map(|at| at.since(now.mono));
         let wall = self.produce_at(now.wall).into_iter();
         let wall = wall.chain(self.orphans.next_due().map(Timestamp::get));

@@ -2,10 +2,11 @@
 //!
 //! It never reads a clock, waits, signs, verifies or writes. Each input has a handler in a
 //! file of its own (`on_*`); `lifecycle` calls them, `fetch` asks peers for blocks, `produce`
-//! makes blocks.
+//! makes blocks, `finality` votes.
 
 mod apply;
 mod fetch;
+mod finality;
 mod hindrance;
 mod input;
 mod lifecycle;
@@ -18,19 +19,28 @@ mod pool_follow;
 mod produce;
 mod restart;
 mod step;
+mod why;
 
-pub use crate::sync::{NodeState, PeerId};
+pub use crate::{
+    consensus::status::VerifiedStatus,
+    sync::{NodeState, PeerId},
+};
 pub use fetch::Fault;
 pub use hindrance::Hindrance;
 pub use input::{Input, JobId, Ticket};
 pub use placeholder::PlaceholderText;
 pub use step::{Ask, Publish, Step, Write};
+pub use why::{Voting, Why};
 
 use crate::{
     Height,
     applied::Applied,
     chain::{Chain, Score},
-    consensus::schedule::{Schedule, Slot},
+    consensus::{
+        schedule::{Schedule, Slot},
+        vote::VoterIndex,
+        voter::VoterRecord,
+    },
     genesis::Genesis,
     ledger::{Account, State},
     pool::Pool,
@@ -72,6 +82,8 @@ pub struct Start {
     pub miner: Option<Address>,
     /// From beside the key.
     pub last_sealed: SealMark,
+    /// From beside the key; `None` for a node that only follows.
+    pub voter_record: Option<VoterRecord>,
     /// The text of the blocks it makes.
     pub block_text: PlaceholderText,
 }
@@ -82,6 +94,7 @@ pub struct Machine {
     genesis: Arc<Genesis>,
     chain: Chain,
     pool: Pool,
+    finality: finality::Finality,
     state: NodeState,
     clocks: lifecycle::Clocks,
     follower: fetch::Follower,
@@ -104,8 +117,12 @@ impl Machine {
             checkpoint,
             miner,
             last_sealed,
+            voter_record,
             block_text,
         } = start;
+        let index = miner.and_then(|miner| genesis.schedule.index(&miner));
+        let index = index.and_then(|index| VoterIndex::try_from(index).ok());
+        let voter = index.zip(voter_record);
         let (root, score) = match checkpoint {
             Some((applied, score)) => (applied, Some(score)),
             None => (Arc::new(genesis.applied()), None),
@@ -114,6 +131,7 @@ impl Machine {
             chain: Chain::new(root, score, &genesis),
             pool: Pool::default(),
             state: NodeState::Genesis,
+            finality: finality::Finality::new(&genesis, voter),
             clocks: lifecycle::Clocks::default(),
             follower: fetch::Follower::default(),
             fetcher: BlockFetcher::default(),

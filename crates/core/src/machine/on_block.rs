@@ -54,6 +54,7 @@ impl Machine {
         self.fetcher.on_peer_left(peer);
         self.orphans.forget(peer);
         self.clock_offsets.forget(peer);
+        self.on_voter_left(peer);
     }
 
     /// Accepts a block and all blocks that have waited for it.

@@ -45,7 +45,7 @@ impl Machine {
             outcome.fresh |= taken.is_ok();
             match taken {
                 Ok(()) | Err(BlockError::Known(_)) => outcome.last = Some(key),
-                Err(BlockError::Parent(_)) => {
+                Err(BlockError::Parent(_) | BlockError::Settled { .. }) => {
                     if self.fetcher.set_apart(now.mono, peer, self.chain.height()) {
                         step.ask.push(Ask::BranchTooOld { peer });
                     }

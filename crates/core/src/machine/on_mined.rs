@@ -5,6 +5,7 @@ use crate::{
     Height, Now, PowNonce,
     applied::Applied,
     block::{SealedBlock, SignedHeader, VerifiedBlock, block_id},
+    consensus::vote::Proposed,
 };
 use ccoin_crypto::Signature;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ impl Machine {
         });
     }
 
-    /// The signature is there: the block joins the chain.
+    /// The signature is there: the block joins the chain, unless another branch became final
+    /// meanwhile.
     pub(super) fn on_signed(&mut self, job: JobId, signature: Signature, step: &mut Step) {
         let Some(job) = self
             .job
@@ -51,6 +53,10 @@ impl Machine {
             ..
         } = job;
         let Some(nonce) = nonce else { return };
+        let last_final = self.last_final().block();
+        if !self.chain.extends(&header.hash_parent, &last_final) {
+            return;
+        }
         let id = block_id(&mining_hash, nonce);
         let signed = SignedHeader {
             header,
@@ -83,8 +89,20 @@ impl Machine {
         let before = job.header.number.checked_sub(1).unwrap_or(Height::ZERO);
         let rival = head.block.id != parent
             && (self.chain.canonical_at(before) == Some(parent)
-                || self.chain.slots(&head.block.id) > self.chain.slots(&parent));
-        if rival || self.schedule().slot(now.wall) != job.slot || self.state != NodeState::Ready {
+                || self.chain.merit(&head.block.id) > self.chain.merit(&parent));
+        let (number, id) = self.chain.high();
+        let certified = Proposed {
+            ballot: self.high().ballot,
+            number,
+            id,
+        };
+        let uncertified = !self.chain.extends(&parent, &certified);
+        if rival
+            || uncertified
+            || self.must_not_seal()
+            || self.schedule().slot(now.wall) != job.slot
+            || self.state != NodeState::Ready
+        {
             step.publish.push(Publish::CancelMining(job.id));
             self.job = None;
         }

@@ -37,7 +37,12 @@ impl Machine {
     /// Starts a block if this node leads now and a block is due (L1).
     pub(super) fn produce(&mut self, now: Now, step: &mut Step) {
         let Some(miner) = self.miner else { return };
-        if self.job.is_some() || !self.may_seal(now.wall, &miner) {
+        if self.job.is_some()
+            || self.must_not_seal()
+            || self.is_alarmed()
+            || self.lacks_floor()
+            || !self.may_seal(now.wall, &miner)
+        {
             return;
         }
         let Some(job) = self.assemble(now.wall, miner) else {

@@ -2,7 +2,14 @@
 
 use super::Machine;
 use crate::{
-    Now, Timestamp, block::SealedBlock, pool::PoolError, rules::BlockError,
+    Now, Timestamp,
+    block::SealedBlock,
+    consensus::{
+        certificate::{Certificate, VerifiedCertificate},
+        evidence::Evidence,
+    },
+    pool::PoolError,
+    rules::BlockError,
     transaction::VerifiedTransaction,
 };
 
@@ -12,10 +19,32 @@ impl Machine {
     ///
     /// # Errors
     /// [`BlockError`] if it does not fit: the log is not this chain's.
-    pub fn replay(&mut self, block: SealedBlock) -> Result<(), BlockError> {
+    pub fn replay(&mut self, block: SealedBlock, timely: bool) -> Result<(), BlockError> {
+        let number = block.header().number;
+        let (last_final, _) = self.chain.last_final();
+        if number <= last_final {
+            let id = block.id;
+            return Err(BlockError::Settled {
+                id,
+                number,
+                last_final,
+            });
+        }
         let applied = self.execute(block)?;
-        self.chain.insert(applied);
+        self.chain.insert(applied, timely);
         Ok(())
+    }
+
+    /// Takes a certificate from this node's own log, or one that its checkpoint holds because
+    /// it lies before: then its block is below the window.
+    pub fn replay_certificate(&mut self, certificate: Certificate) {
+        let certificate = VerifiedCertificate::already_verified(certificate);
+        self.restore_certificate(certificate);
+    }
+
+    /// Takes evidence from this node's own log: its offender is not told of again.
+    pub fn replay_evidence(&mut self, evidence: Evidence) {
+        self.note_offender(&evidence);
     }
 
     /// Restores pending transactions after replay. Included or superseded ones are skipped;
@@ -23,9 +52,11 @@ impl Machine {
     /// sender cannot pay *on this head* are kept: the head may differ from the one before
     /// the crash, and the next reorg judges them again.
     pub fn requeue(&mut self, now: Now, waiting: Vec<(Timestamp, VerifiedTransaction)>) {
+        self.restore_awaited();
+        self.check_record();
         let early = match self.is_alone() {
             true => None,
-            false => self.chain.cap_head_time(self.latest(now)),
+            false => self.chain.on_moment(now.wall, self.latest(now)),
         };
         let reverted = early.map(|reorg| reorg.reverted).unwrap_or_default();
         let reverted = reverted.iter().rev().flat_map(|block| {

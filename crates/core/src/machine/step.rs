@@ -10,7 +10,10 @@ use crate::{
     Height, Timestamp, TxId,
     applied::Applied,
     chain::Reorg,
-    message::BlockRequest,
+    consensus::{
+        certificate::VerifiedCertificate, evidence::Evidence, vote::Vote, voter::VoterRecord,
+    },
+    message::{BlockRequest, Message, Status},
     pool::{Accepted, PoolError},
     transaction::VerifiedTransaction,
 };
@@ -54,6 +57,13 @@ pub enum Ask {
         /// The peer.
         peer: PeerId,
     },
+    /// Send peers a message that proves itself: votes and proposals.
+    Tell {
+        /// The peers.
+        peers: Vec<PeerId>,
+        /// What they hear.
+        message: Box<Message>,
+    },
     /// The branch of a peer leaves this node's below the window.
     BranchTooOld {
         /// The peer.
@@ -92,6 +102,13 @@ pub enum Write {
     Dropped(Vec<(VerifiedTransaction, PoolError)>),
     /// What the key is about to sign, beside the key.
     SealMark(SealMark),
+    /// What the key has voted, beside the key. The certificates before it go into the block
+    /// log, synced, first (D2).
+    VoterRecord(VoterRecord),
+    /// A certificate, into the block log. One that only raises `high` need not be synced.
+    Certificate(VerifiedCertificate),
+    /// Proof of a validator's fault, into the block log.
+    Evidence(Evidence),
     /// An executed block, into the block log.
     Block {
         /// The block and what it does.
@@ -157,6 +174,35 @@ pub enum Publish {
         /// The block id.
         message: Hash,
     },
+    /// Sign a vote with the node's key.
+    SignVote {
+        /// Comes back in [`Input::VoteSigned`](super::Input::VoteSigned).
+        vote: Vote,
+        /// Comes back too.
+        justify: Option<VerifiedCertificate>,
+    },
+    /// Send one peer what this node knows about final blocks.
+    SendStatus {
+        /// The peer.
+        peer: PeerId,
+        /// What it hears.
+        status: Box<Status>,
+    },
+    /// The block of this certificate is final, and so are its ancestors.
+    Final(VerifiedCertificate),
+    /// A validator has broken a rule.
+    Evidence(Evidence),
+    /// Two certificates prove that more validators than the network tolerates broke the
+    /// rules: this node signs nothing any more.
+    SafetyAlarm {
+        /// Of the final block.
+        last_final: VerifiedCertificate,
+        /// Of a block that conflicts with it.
+        conflicting: VerifiedCertificate,
+    },
+    /// A peer has shown that the record of this key is older than what the key has signed: it
+    /// gives no votes until that is safe.
+    RecordLost,
     /// The head has changed.
     Head {
         /// Blocks reverted and applied.

@@ -6,6 +6,7 @@
 
 mod blocks;
 mod bye;
+mod consensus;
 mod hello;
 mod peers;
 
@@ -13,12 +14,14 @@ pub use blocks::{
     BlockAnswer, BlockRequest, Heights, MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, MAX_LOCATOR,
 };
 pub use bye::{Bye, ByeReason};
+pub use consensus::{SignedProposal, Status, VoterState, Yours};
 pub use hello::{Acknowledgement, Hello, NodeType, PROTOCOL, acknowledgement_digest, okay_digest};
 pub use peers::{MAX_SHARED_PEERS, PeerAddress};
 
 use crate::{
     Height, Timestamp,
     block::{Block, MAX_BLOCK_BYTES},
+    consensus::{evidence::Evidence, vote::SignedVote},
     encoding::{DecodeError, decode, encode},
     transaction::Transaction,
 };
@@ -32,6 +35,9 @@ pub const MAX_MESSAGE_TXNS: usize = 500;
 
 /// Bytes of the longest message of transactions.
 pub const MAX_MESSAGE_TXN_BYTES: usize = 512 << 10;
+
+/// Bytes of the longest message with certificates: two of 67 votes fit.
+pub const MAX_CONSENSUS_BYTES: usize = 128 << 10;
 
 /// Three ASCII letters that say what a body is.
 pub type Header = [u8; 3];
@@ -56,7 +62,7 @@ const fn kind(header: &Header, limit: usize, early: bool) -> Kind {
 }
 
 /// Every kind of message that this version speaks.
-pub const KINDS: [Kind; 14] = [
+pub const KINDS: [Kind; 18] = [
     kind(b"HEY", 4 << 10, true),
     kind(b"ACK", 4 << 10, true),
     kind(b"OKY", 1 << 10, true),
@@ -68,6 +74,10 @@ pub const KINDS: [Kind; 14] = [
     kind(b"ABL", MAX_FRAME - 3, false),
     kind(b"TXN", MAX_MESSAGE_TXN_BYTES, false),
     kind(b"BLK", MAX_BLOCK_BYTES, false),
+    kind(b"ADR", 4 << 10, false),
+    kind(b"LDR", MAX_CONSENSUS_BYTES, false),
+    kind(b"STA", MAX_CONSENSUS_BYTES, false),
+    kind(b"EVD", MAX_CONSENSUS_BYTES, false),
     kind(b"PEX", 16 << 10, false),
     kind(b"PNG", 64, false),
     kind(b"POG", 64, false),
@@ -110,6 +120,14 @@ pub enum Message {
     Transactions(Vec<Transaction>),
     /// `BLK`: a new block.
     Block(Block),
+    /// `ADR`: a validator's vote.
+    Vote(SignedVote),
+    /// `LDR`: the leader's vote 1 and its justification.
+    Proposal(SignedProposal),
+    /// `STA`: what the sender knows about final blocks.
+    Status(Box<Status>),
+    /// `EVD`: two conflicting objects of one key.
+    Evidence(Evidence),
     /// `PEX`: peers that the sender knows.
     Peers(Vec<PeerAddress>),
     /// `PNG`: asks for a sign of life; the sender's clock.
@@ -186,6 +204,10 @@ impl Message {
             Self::Blocks(_) => b"ABL",
             Self::Transactions(_) => b"TXN",
             Self::Block(_) => b"BLK",
+            Self::Vote(_) => b"ADR",
+            Self::Proposal(_) => b"LDR",
+            Self::Status(_) => b"STA",
+            Self::Evidence(_) => b"EVD",
             Self::Peers(_) => b"PEX",
             Self::Ping(_) => b"PNG",
             Self::Pong(_) => b"POG",
@@ -207,6 +229,10 @@ impl Message {
             Self::Blocks(answer) => encode(answer),
             Self::Transactions(txns) => encode(txns),
             Self::Block(block) => encode(block),
+            Self::Vote(vote) => encode(vote),
+            Self::Proposal(proposal) => encode(proposal),
+            Self::Status(status) => encode(status),
+            Self::Evidence(evidence) => encode(evidence),
             Self::Peers(peers) => encode(peers),
             Self::Ping(clock) | Self::Pong(clock) => encode(&(clock,)),
         };
@@ -231,6 +257,10 @@ impl Message {
             b"ABL" => decode("ABL", body).map(Self::Blocks),
             b"TXN" => decode("TXN", body).map(Self::Transactions),
             b"BLK" => Block::decode(body).map(Self::Block),
+            b"ADR" => decode("ADR", body).map(Self::Vote),
+            b"LDR" => decode("LDR", body).map(Self::Proposal),
+            b"STA" => decode("STA", body).map(|status| Self::Status(Box::new(status))),
+            b"EVD" => decode("EVD", body).map(Self::Evidence),
             b"PEX" => decode("PEX", body).map(Self::Peers),
             b"PNG" => decode("PNG", body).map(|(clock,)| Self::Ping(clock)),
             b"POG" => decode("POG", body).map(|(clock,)| Self::Pong(clock)),
@@ -252,6 +282,7 @@ impl Message {
             Self::Hey(hello) | Self::Ack(Acknowledgement { hello, .. }) => hello.out_of_range(),
             Self::AskBlocks(request) => request.out_of_range(),
             Self::Blocks(answer) => answer.out_of_range(),
+            Self::Status(status) => status.out_of_range(),
             Self::Transactions(txns) => too_many(txns.len(), MAX_MESSAGE_TXNS),
             Self::Peers(peers) => too_many(peers.len(), MAX_SHARED_PEERS)
                 .or_else(|| peers.iter().find_map(PeerAddress::out_of_range)),

@@ -181,6 +181,19 @@ impl BlockFetcher {
             .any(|progress| progress.claimed <= own && !progress.probe && progress.resume.is_none())
     }
 
+    /// Whether a peer of any kind has shown all it has, or is not ahead.
+    #[must_use]
+    pub fn has_shown_all(&self, own: Height) -> bool {
+        let mut peers = self.peers.values();
+        peers.any(|peer| peer.claimed <= own && !peer.probe && peer.resume.is_none())
+    }
+
+    /// Whether a peer is connected.
+    #[must_use]
+    pub fn is_connected(&self, peer: PeerId) -> bool {
+        self.peers.contains_key(&peer)
+    }
+
     /// Whether a validator is connected.
     #[must_use]
     pub fn sees_a_validator(&self) -> bool {

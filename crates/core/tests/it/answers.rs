@@ -17,7 +17,7 @@ fn join(shell: &mut Shell, peer: PeerId, claimed: u64) {
     let validator = false;
     let joined = Input::PeerJoined {
         peer,
-        validator,
+        validator: validator.then_some(0),
         height,
     };
     shell.input(LATER, joined);

@@ -13,7 +13,7 @@ fn join(shell: &mut Shell, after: u64, peer: u64, validator: bool, claimed: u64)
     let height = height(claimed);
     let joined = Input::PeerJoined {
         peer,
-        validator,
+        validator: validator.then_some(0),
         height,
     };
     shell.input(after, joined);

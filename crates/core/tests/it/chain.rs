@@ -56,7 +56,7 @@ fn better(first: &[u64], second: &[u64]) -> usize {
     let winner = |order: [usize; 2]| {
         let (mut chain, _) = start(&genesis);
         for block in order.iter().flat_map(|index| &made[*index]) {
-            chain.insert(Arc::clone(block));
+            chain.insert(Arc::clone(block), true);
         }
         let mut tips = made.iter().map(|blocks| blocks.last().unwrap().block.id);
         tips.position(|tip| tip == chain.head().block.id)
@@ -94,7 +94,7 @@ fn the_smaller_id_wins_when_all_else_is_equal() {
     for order in [[0usize, 1], [1, 0]] {
         let (mut chain, _) = start(&genesis);
         for index in order {
-            chain.insert(Arc::clone(&twins[index]));
+            chain.insert(Arc::clone(&twins[index]), true);
         }
         assert_eq!(Some(chain.head().block.id), smaller);
     }
@@ -106,14 +106,14 @@ fn a_reorg_names_all_blocks_reverted_and_applied() {
     let (mut chain, root) = start(&genesis);
     let old = branch(&genesis, &root, &[100, 200, 300]);
     for block in &old {
-        let reorg = chain.insert(Arc::clone(block)).unwrap();
+        let reorg = chain.insert(Arc::clone(block), true).unwrap();
         assert!(reorg.reverted.is_empty() && reorg.applied.len() == 1);
     }
     let new = branch(&genesis, &old[0], &[250, 350, 2_000]);
     let unmoved =
-        |block: &Arc<Applied>, chain: &mut Chain| chain.insert(Arc::clone(block)).is_none();
+        |block: &Arc<Applied>, chain: &mut Chain| chain.insert(Arc::clone(block), true).is_none();
     assert!(unmoved(&new[0], &mut chain) && unmoved(&new[1], &mut chain));
-    let reorg = chain.insert(Arc::clone(&new[2])).unwrap();
+    let reorg = chain.insert(Arc::clone(&new[2]), true).unwrap();
     let ids = |blocks: &[Arc<Applied>]| {
         blocks
             .iter()
@@ -122,7 +122,7 @@ fn a_reorg_names_all_blocks_reverted_and_applied() {
     };
     assert_eq!(ids(&reorg.reverted), [old[2].block.id, old[1].block.id]);
     assert_eq!(ids(&reorg.applied), ids(&new));
-    assert!(chain.insert(Arc::clone(&new[2])).is_none());
+    assert!(chain.insert(Arc::clone(&new[2]), true).is_none());
     assert_eq!(chain.canonical().len(), 5);
 }
 
@@ -131,7 +131,7 @@ fn a_block_without_parent_is_not_taken() {
     let genesis = network(2_000);
     let (mut chain, root) = start(&genesis);
     let blocks = branch(&genesis, &root, &[100, 200]);
-    assert!(chain.insert(Arc::clone(&blocks[1])).is_none());
+    assert!(chain.insert(Arc::clone(&blocks[1]), true).is_none());
     assert!(chain.get(&blocks[1].block.id).is_none());
 }
 
@@ -205,7 +205,7 @@ proptest! {
                 continue;
             }
             tree.push(Block { applied: Arc::clone(&applied), parent: Some(parent) });
-            if let Some(reorg) = chain.insert(applied) {
+            if let Some(reorg) = chain.insert(applied, true) {
                 follow(&mut followed, &reorg);
             }
             let best = (0..tree.len()).max_by_key(|index| naive_rank(&tree, *index, 2_000)).unwrap();
@@ -238,7 +238,7 @@ fn restarted(
     for block in tree {
         let applied = &block.applied;
         if chain.get(&applied.block.id).is_some() && applied.block.id != root.block.id {
-            again.insert(Arc::clone(applied));
+            again.insert(Arc::clone(applied), true);
         }
     }
     prop_assert_eq!(again.head().block.id, chain.head().block.id);
@@ -258,7 +258,7 @@ fn long_run(blocks: u64) -> (Arc<Genesis>, Chain, Vec<Arc<Applied>>, Arc<Applied
     let times: Vec<u64> = (1..=blocks).map(|number| number * 50).collect();
     let run = branch(&genesis, &root, &times);
     for block in &run {
-        assert!(chain.insert(Arc::clone(block)).is_some());
+        assert!(chain.insert(Arc::clone(block), true).is_some());
     }
     (genesis, chain, run, root)
 }
@@ -293,14 +293,14 @@ fn a_branch_from_below_the_window_never_becomes_head() {
         &(1..=30).map(|number| number * 50 + 7).collect::<Vec<_>>(),
     );
     for block in &side[..20] {
-        chain.insert(Arc::clone(block));
+        chain.insert(Arc::clone(block), true);
     }
     let head = Arc::clone(chain.head());
     let rest: Vec<u64> = (31..WINDOW_BLOCKS as u64 + 16)
         .map(|number| number * 50)
         .collect();
     for block in branch(&genesis, &head, &rest) {
-        chain.insert(block);
+        chain.insert(block, true);
     }
     let oldest = chain.canonical()[0].block.header().number;
     assert!(
@@ -310,7 +310,7 @@ fn a_branch_from_below_the_window_never_becomes_head() {
     let head = chain.head().block.id;
     let heavy = branch(&genesis, &side[19], &[600_000, 1_200_000, 1_800_000]);
     for block in heavy {
-        let _ = chain.insert(block);
+        let _ = chain.insert(block, true);
         assert_eq!(chain.head().block.id, head);
         let numbers: Vec<u64> = chain
             .canonical()
@@ -348,7 +348,7 @@ fn large_blocks_shorten_the_window() {
             .collect();
         tip = child(&genesis, &tip, miner(0), (number + 1) * 50, &txns);
         sizes.insert(tip.block.header().number, tip.block.encode().len());
-        chain.insert(Arc::clone(&tip));
+        chain.insert(Arc::clone(&tip), true);
     }
     let kept: usize = chain
         .canonical()

@@ -25,7 +25,7 @@ fn own(shell: &Shell) -> u64 {
 fn join(shell: &mut Shell, now: u64, peer: u64, claimed: u64) {
     let input = Input::PeerJoined {
         peer,
-        validator: true,
+        validator: Some(0),
         height: height(claimed),
     };
     shell.input(now, input);

@@ -44,8 +44,15 @@ fn a_lone_validator_makes_a_block_as_soon_as_it_is_due() {
             "write seal mark",
             "sign",
             "write block",
+            "write voter record",
             "head",
-            "announce"
+            "sign vote",
+            "announce",
+            "write certificate",
+            "write voter record",
+            "sign vote",
+            "write certificate",
+            "final"
         ]
     );
     assert!(matches!(shell.asks[..], [Ask::Heights]));

@@ -210,6 +210,9 @@ fn written(write: &Write) -> (&'static str, Vec<TxId>) {
             ("dropped", ids.collect())
         }
         Write::SealMark(_) => ("seal mark", vec![]),
+        Write::VoterRecord(_) => ("voter record", vec![]),
+        Write::Certificate(_) => ("certificate", vec![]),
+        Write::Evidence(_) => ("evidence", vec![]),
     }
 }
 
@@ -240,6 +243,7 @@ fn a_reverted_branch_returns_its_transactions() {
         checkpoint: None,
         miner: None,
         last_sealed: SealMark::default(),
+        voter_record: None,
         block_text: PlaceholderText::Fixed(String::new()),
     });
     let root = genesis.applied();

@@ -100,7 +100,7 @@ fn meet(
         now,
         Input::PeerJoined {
             peer,
-            validator,
+            validator: validator.then_some(0),
             height: number,
         },
     );
@@ -209,7 +209,7 @@ fn a_new_head_is_shown_once() {
         200,
         Input::PeerJoined {
             peer: 5,
-            validator,
+            validator: validator.then_some(0),
             height: claimed,
         },
     );
@@ -248,7 +248,7 @@ fn time_outs_follow_the_monotonic_clock_alone() {
         let (peer, validator, height) = (1, false, height(50));
         let joined = Input::PeerJoined {
             peer,
-            validator,
+            validator: validator.then_some(0),
             height,
         };
         shell.input_at(now(0, 0), joined);

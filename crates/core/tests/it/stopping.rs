@@ -24,7 +24,7 @@ fn in_boot() -> Shell {
     shell.tick(0);
     let joined = Input::PeerJoined {
         peer: 7,
-        validator: true,
+        validator: Some(0),
         height: Height::new(2).expect("within the range"),
     };
     shell.input(100, joined);
@@ -68,7 +68,7 @@ fn inputs(shell: &Shell) -> Vec<Input> {
         },
         Input::PeerJoined {
             peer: 8,
-            validator: true,
+            validator: Some(0),
             height: Height::MAX,
         },
         Input::Heights {

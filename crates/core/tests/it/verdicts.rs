@@ -105,6 +105,7 @@ fn follower(genesis: &Arc<Genesis>) -> Machine {
         checkpoint: None,
         miner: None,
         last_sealed: SealMark::default(),
+        voter_record: None,
         block_text: PlaceholderText::Fixed(String::new()),
     })
 }

@@ -52,8 +52,8 @@ fn extends(block: u8, base: u8) -> bool {
 struct Blocks;
 
 impl Branches for Blocks {
-    fn is_here(&self, _: &BlockId) -> bool {
-        true
+    fn number(&self, block: &BlockId) -> Option<Height> {
+        Height::new(height(block.as_bytes()[0])).ok()
     }
     fn extends(&self, block: &BlockId, base: &Proposed) -> bool {
         extends(block.as_bytes()[0], base.id.as_bytes()[0])

@@ -36,7 +36,7 @@ fn follower(genesis: &Arc<Genesis>) -> Shell {
             0,
             Input::PeerJoined {
                 peer,
-                validator,
+                validator: validator.then_some(0),
                 height,
             },
         );

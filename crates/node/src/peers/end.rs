@@ -16,7 +16,9 @@ impl From<CheckError> for End {
         let reason = match &error {
             CheckError::Stopping => return Self::Stopping,
             CheckError::Message(_) | CheckError::Key(_) => ByeReason::Malformed,
-            CheckError::Block(_) | CheckError::Transaction(_) => ByeReason::Invalid,
+            CheckError::Block(_) | CheckError::Transaction(_) | CheckError::Consensus(_) => {
+                ByeReason::Invalid
+            }
         };
         Self::Fault(reason, error.to_string())
     }

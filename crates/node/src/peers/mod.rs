@@ -13,6 +13,7 @@ mod setup;
 mod tx_gossip;
 mod tx_inbound;
 mod verify;
+mod votes_inbound;
 
 pub(crate) use discovery_task::Registered;
 pub use genesis_sync::fetch_genesis;
@@ -23,6 +24,7 @@ use crate::{
     verifier::VerifierPool,
 };
 use ccoin_core::{
+    consensus::vote::VoterIndex,
     genesis::Genesis,
     gossip::{Gossip, MinerKeys},
     machine::Input,
@@ -34,15 +36,17 @@ use key_store::KeyStore;
 use outbound::SharedGossip;
 use peer_store::PeerStore;
 use setup::Identity;
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use verify::Checker;
+use votes_inbound::VoteChecker;
 
 /// What the tasks of all peers share.
 pub(crate) struct PeerContext {
     genesis: Arc<Genesis>,
     network: Network,
     checker: Checker,
+    votes: VoteChecker,
     gossip: SharedGossip,
     key_store: KeyStore,
     peer_store: PeerStore,
@@ -58,6 +62,7 @@ pub(crate) struct PeerParts {
     pub(crate) validator: bool,
     pub(crate) local: watch::Receiver<ChainStatus>,
     pub(crate) verifiers: VerifierPool,
+    pub(crate) vote_verifier: VerifierPool,
     pub(crate) reader: ChainReader,
     pub(crate) gossip: SharedGossip,
     pub(crate) chain: ChainHandle,
@@ -84,6 +89,7 @@ pub(crate) fn spawn(
         validator,
         local,
         verifiers,
+        vote_verifier,
         reader,
         gossip,
         chain,
@@ -111,10 +117,20 @@ pub(crate) fn spawn(
         gossip: gossip.clone(),
         tx_tracker: Arc::clone(&tx_tracker),
     };
+    let own = genesis.schedule.index(&key.public_key().address());
+    let own = own.filter(|_| validator);
+    let votes = VoteChecker {
+        genesis: Arc::clone(&genesis),
+        verifier: vote_verifier,
+        gossip: gossip.clone(),
+        cache: Arc::default(),
+        own: own.and_then(|index| VoterIndex::try_from(index).ok()),
+    };
     let context = Arc::new(PeerContext {
         genesis,
         network: network.clone(),
         checker,
+        votes,
         gossip,
         key_store: KeyStore::new(directory.join("keys")),
         peer_store,
@@ -134,23 +150,20 @@ pub(crate) fn spawn(
 /// How often the machine hears of clock offsets.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Tells the machine how the clocks of peers differ, until the node stops.
+/// Tells the machine how the clocks of peers differ, until the node stops. It tells again what
+/// it has told: the machine may have forgotten all offsets.
 async fn watch_clocks(network: Network, chain: ChainHandle) {
-    let mut known = BTreeMap::new();
     let mut open = network.known();
     loop {
         let stopped = async { while open.changed().await.is_ok() {} };
         if tokio::time::timeout(CLOCK_INTERVAL, stopped).await.is_ok() {
             return;
         }
-        let peers = network.peers();
-        known.retain(|peer, _| peers.iter().any(|info| info.id == *peer));
-        for info in peers {
+        for info in network.peers() {
             let (peer, Some(offset_ms)) = (info.id, info.clock_offset_ms) else {
                 continue;
             };
-            let news = known.insert(peer, offset_ms) != Some(offset_ms);
-            if news && !chain.input(Input::ClockOffset { peer, offset_ms }).await {
+            if !chain.input(Input::ClockOffset { peer, offset_ms }).await {
                 return;
             }
         }

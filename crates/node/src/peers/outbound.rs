@@ -1,12 +1,12 @@
 //! Sends messages to peers. It never waits: the network drops a peer that does not keep up.
 //! Transactions can wait: `tx_gossip` sends them.
 
+use crate::view::View;
 use bytes::Bytes;
 use ccoin_core::{
-    Height,
     gossip::Gossip,
     machine::{Ask, PeerId},
-    message::{ByeReason, Heights, Message, frame},
+    message::{ByeReason, Heights, Message, Status, frame},
 };
 use ccoin_p2p::{ChainStatus, Network};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +52,12 @@ impl Outbound {
                 let text = "no answer to a request for blocks within a minute";
                 network.disconnect(peer, ByeReason::Silent, text);
             }
+            Ask::Tell { peers, message } => {
+                let frame = Bytes::from(message.frame());
+                for peer in peers {
+                    network.send_urgent(peer, frame.clone());
+                }
+            }
             Ask::BranchTooOld { peer } => {
                 let name = name(network, peer);
                 tracing::warn!(
@@ -91,10 +97,21 @@ impl Outbound {
         }
     }
 
-    /// The durable head has this number now.
-    pub(crate) fn set_height(&self, height: Height) {
-        self.local
-            .send_if_modified(|local| core::mem::replace(&mut local.height, height) != height);
+    /// Tells a peer what this node knows about final blocks.
+    pub(crate) fn send_status(&self, peer: PeerId, status: Box<Status>) {
+        if let Some(network) = &self.network {
+            network.send_urgent(peer, Message::Status(status).frame().into());
+        }
+    }
+
+    /// What is durable now.
+    pub(crate) fn set_heights(&self, view: &View) {
+        let (height, last_final) = (view.height(), view.last_final.certificate.number);
+        self.local.send_if_modified(|local| {
+            let before = (local.height, local.final_number);
+            (local.height, local.final_number) = (height, last_final);
+            before != (height, last_final)
+        });
     }
 
     fn heights(&self) -> Bytes {

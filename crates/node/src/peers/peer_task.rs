@@ -1,9 +1,15 @@
-//! One peer: its frames one after another, each handled before the next is read, so a peer
-//! that sends more than this node can verify has to wait. Transactions and requests wait
-//! beside the rest: blocks overtake them.
+//! One peer: what it sends is handled in the order in which it came, but votes, transactions
+//! and requests each wait in a queue of their own, so that votes overtake blocks, and blocks
+//! overtake transactions. The queues are short: a peer that sends more than this node can
+//! verify has to wait.
 
 use super::{
-    PeerContext, end::End, tx_gossip::feed, tx_inbound::take_transactions, verify::CheckError,
+    PeerContext,
+    end::End,
+    tx_gossip::feed,
+    tx_inbound::take_transactions,
+    verify::CheckError,
+    votes_inbound::{is_of_consensus, take_votes},
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -16,11 +22,18 @@ use ccoin_core::{
 use ccoin_crypto::PublicKey;
 use ccoin_p2p::{Connection, Frame};
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// Messages of transactions that wait to be verified: few, so that the peer waits and
 /// tells its other peers first.
 const WAITING_TXNS: usize = 2;
+
+/// Votes and statuses that wait to be verified.
+const WAITING_VOTES: usize = 16;
+
+/// Blocks, heights and keys that wait, and their bytes: two of the largest blocks.
+const WAITING_FRAMES: usize = 64;
+const WAITING_BYTES: usize = 6 << 20;
 
 /// Requests that wait for the answer before: an honest peer has one in flight.
 const WAITING_REQUESTS: usize = 1;
@@ -50,15 +63,22 @@ pub(super) async fn run(context: Arc<PeerContext>, mut connection: Connection) {
         return;
     }
     let (txns, waiting_txns) = mpsc::channel(WAITING_TXNS);
+    let (votes, waiting_votes) = mpsc::channel(WAITING_VOTES);
+    let (frames, waiting_frames) = mpsc::channel(WAITING_FRAMES);
     let (requests, waiting_requests) = mpsc::channel(WAITING_REQUESTS);
+    let room = Arc::new(Semaphore::new(WAITING_BYTES));
     let talk = async {
-        while let Some(Frame { header, body }) = connection.frames.recv().await {
-            if &header == b"TXN" {
-                txns.send(body).await.map_err(|_| End::Stopping)?;
-                continue;
-            }
-            if let Some(request) = task.handle_frame(header, body).await? {
-                requests.send(request).await.map_err(|_| End::Stopping)?;
+        while let Some(frame) = connection.frames.recv().await {
+            if &frame.header == b"TXN" {
+                txns.send(frame.body).await.map_err(|_| End::Stopping)?;
+            } else if is_of_consensus(frame.header) {
+                votes.send(frame).await.map_err(|_| End::Stopping)?;
+            } else {
+                let bytes = u32::try_from(frame.body.len()).unwrap_or(u32::MAX);
+                let place = Arc::clone(&room).acquire_many_owned(bytes).await;
+                let place = place.map_err(|_| End::Stopping)?;
+                let sent = frames.send((frame, place)).await;
+                sent.map_err(|_| End::Stopping)?;
             }
         }
         Ok(())
@@ -71,6 +91,8 @@ pub(super) async fn run(context: Arc<PeerContext>, mut connection: Connection) {
     };
     let ended = tokio::select! {
         ended = talk => ended,
+        Err(end) = task.take_frames(waiting_frames, requests) => Err(end),
+        Err(end) = take_votes(&context, peer, waiting_votes) => Err(end),
         Err(end) = take_transactions(&context, peer, waiting_txns) => Err(end),
         () = serve(&context, peer, waiting_requests) => Ok(()),
         () = feed => Ok(()),
@@ -110,6 +132,12 @@ impl PeerContext {
         }
     }
 
+    /// Asks a peer for the keys of all miners.
+    pub(super) fn ask_keys(&self, peer: PeerId) {
+        let ask = Message::Keys(Vec::new()).frame();
+        self.network.send(peer, ask.into());
+    }
+
     fn send_keys(&self, peer: PeerId) {
         let all = Message::Keys(self.gossip.lock().keys.all());
         self.network.send(peer, all.frame().into());
@@ -117,6 +145,20 @@ impl PeerContext {
 }
 
 impl PeerTask {
+    /// Handles frames one after another, until the connection ends.
+    async fn take_frames(
+        &self,
+        mut waiting: mpsc::Receiver<(Frame, OwnedSemaphorePermit)>,
+        requests: mpsc::Sender<BlockRequest>,
+    ) -> Result<(), End> {
+        while let Some((Frame { header, body }, _place)) = waiting.recv().await {
+            if let Some(request) = self.handle_frame(header, body).await? {
+                requests.send(request).await.map_err(|_| End::Stopping)?;
+            }
+        }
+        Ok(())
+    }
+
     async fn input(&self, input: Input) -> Result<(), End> {
         let taken = self.context.chain.input(input).await;
         taken.then_some(()).ok_or(End::Stopping)
@@ -179,7 +221,7 @@ impl PeerTask {
             Err(CheckError::Key(miner)) => {
                 tracing::debug!("block of {miner} waits for its key");
                 context.gossip.lock().park(peer, miner, body);
-                self.ask_keys();
+                self.context.ask_keys(self.peer);
                 Ok(())
             }
             Err(error) => Err(error.into()),
@@ -194,17 +236,12 @@ impl PeerTask {
             Err(CheckError::Key(miner)) => {
                 // A peer that has lost the key is not to blame: others have it.
                 tracing::debug!("blocks of {miner} came without its key");
-                self.ask_keys();
+                self.context.ask_keys(self.peer);
                 (Vec::new(), false)
             }
             Err(error) => return Err(error.into()),
         };
         self.input(Input::Blocks { peer, blocks, more }).await
-    }
-
-    fn ask_keys(&self) {
-        let ask = Message::Keys(Vec::new()).frame();
-        self.context.network.send(self.peer, ask.into());
     }
 
     async fn keys(&self, keys: &[PublicKey]) -> Result<(), End> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use ccoin_core::{
     Address, BlockId, TxId,
     block::{Block, SealedBlock, VerifiedBlock},
+    consensus::ConsensusError,
     genesis::Genesis,
     message::{BlockAnswer, Message, MessageError},
     rules::{BlockError, check_body, check_header},
@@ -31,6 +32,9 @@ pub(crate) enum CheckError {
     /// A transaction is not valid.
     #[error(transparent)]
     Transaction(#[from] TransactionError),
+    /// A vote, certificate or proof of a fault is not valid.
+    #[error(transparent)]
+    Consensus(#[from] ConsensusError),
     /// The miner's key is not known yet: no peer is to blame.
     #[error("the key of miner {0} is not known yet")]
     Key(Address),

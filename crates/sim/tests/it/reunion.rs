@@ -96,7 +96,7 @@ fn fork(common: u64, deepest: u64, (txns, data): (u64, usize)) -> Fork {
         .into_iter()
         .map(|block| {
             let id = block.block.id;
-            chain.insert(Arc::clone(&block));
+            chain.insert(Arc::clone(&block), true);
             let score = chain.score(&id).expect("it has just been inserted");
             (block, score.clone())
         })

@@ -35,6 +35,7 @@ fn vote_file() -> Vec<u8> {
             genesis_id: block_id(),
             last_sealed_slot: slot,
             last_sealed_number: 3,
+            ..VoteRecord::never_signed(block_id())
         };
         votes.store(record).unwrap();
     }
@@ -109,7 +110,7 @@ const FILES: [&str; 6] = [
     "end of a segment: 21 79113c46995b996b1465f7de61174f49",
     "pool record: 32 5edf63f2ac4a5d0cca325a7341373948",
     "checkpoint: 153 eedaa5e83fcfe34da6b97cee8814028f",
-    "vote file: 32768 f5371d59cfa5b2a3757f192222b3cb0f",
+    "vote file: 32768 37f647158fda658d4c1455af642b93ee",
 ];
 
 const INDEX: [&str; 8] = [

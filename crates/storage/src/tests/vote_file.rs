@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ccoin_core::BlockId;
+use ccoin_core::consensus::ballot::Ballot;
+use ccoin_core::consensus::vote::Proposed;
+use ccoin_core::consensus::voter::Standing;
 use ccoin_crypto::sha256;
 
-use super::Random;
 use super::sim_disk::{Fault, SimDisk};
+use super::{Random, height};
 use crate::{SlotFileError, VoteFile, VoteFileError, VoteRecord};
 
 /// Bytes that each copy owns in a file of the first layout.
@@ -34,6 +37,15 @@ fn record(network_number: u64, slot: u64, number: u64) -> VoteRecord {
         genesis_id: network(network_number),
         last_sealed_slot: slot,
         last_sealed_number: number,
+        ..VoteRecord::never_signed(network(network_number))
+    }
+}
+
+fn lock(ballot: u64) -> Proposed {
+    Proposed {
+        ballot: Ballot(ballot),
+        number: height(9),
+        id: network(77),
     }
 }
 
@@ -68,22 +80,51 @@ fn a_key_may_serve_any_number_of_networks() {
 
 #[test]
 fn a_record_never_goes_back() {
+    let with = |slot, number, max_vote1, locked| {
+        let mut record = record(1, slot, number);
+        record.voter.max_vote1 = Ballot(max_vote1);
+        record.voter.lock = lock(locked);
+        record
+    };
     let disk = SimDisk::default();
     let mut votes = create(&disk).unwrap();
-    votes.store(record(1, 8, 3)).unwrap();
-    for older in [record(1, 8, 2), record(1, 7, 9)] {
+    let newest = with(8, 3, 50, 40);
+    votes.store(newest).unwrap();
+    let older = [
+        with(8, 2, 50, 40),
+        with(7, 9, 50, 40),
+        with(9, 1, 49, 40),
+        with(9, 1, 50, 39),
+    ];
+    for older in older {
         let error = votes.store(older).unwrap_err();
         assert!(
-            matches!(error, VoteFileError::Backwards { stored: (8, 3), .. }),
+            matches!(&error, VoteFileError::Backwards { stored, .. } if **stored == newest),
             "{error}"
         );
     }
-    votes.store(record(1, 8, 3)).unwrap();
-    votes.store(record(1, 9, 2)).unwrap();
-    assert_eq!(
-        open(&disk).unwrap().record(&network(1)),
-        Some(record(1, 9, 2))
-    );
+    votes.store(newest).unwrap();
+    let next = with(9, 2, 51, 41);
+    votes.store(next).unwrap();
+    assert_eq!(open(&disk).unwrap().record(&network(1)), Some(next));
+}
+
+#[test]
+fn every_standing_is_read_back() {
+    let floor = Ballot(1 << 40);
+    let standings = [
+        Standing::Intact,
+        Standing::Abstains(None),
+        Standing::Abstains(Some(floor)),
+        Standing::Recovering(floor),
+    ];
+    for standing in standings {
+        let disk = SimDisk::default();
+        let mut stored = record(1, 8, 3);
+        stored.voter.standing = standing;
+        create(&disk).unwrap().store(stored).unwrap();
+        assert_eq!(open(&disk).unwrap().record(&network(1)), Some(stored));
+    }
 }
 
 #[test]
@@ -120,7 +161,7 @@ fn power_loss_at_any_operation_takes_no_stored_record_back() {
     }
 }
 
-/// One copy as the version before wrote it: the two took turns.
+/// One copy as the version before votes wrote it: the two took turns.
 fn copy_before(sequence: u64, records: &[VoteRecord]) -> Vec<u8> {
     let mut bytes = b"ccvotes\x01".to_vec();
     bytes.extend(sequence.to_be_bytes());
@@ -137,7 +178,7 @@ fn copy_before(sequence: u64, records: &[VoteRecord]) -> Vec<u8> {
 }
 
 #[test]
-fn files_of_the_version_before_open_at_their_newest_record_and_then_hold_it_twice() {
+fn files_of_the_version_before_votes_open_at_their_newest_record_and_then_hold_it_twice() {
     let (older, newer) = (record(1, 7, 3), record(1, 8, 3));
     let disk = SimDisk::default();
     create(&disk).unwrap();
@@ -152,7 +193,8 @@ fn files_of_the_version_before_open_at_their_newest_record_and_then_hold_it_twic
         let found = open(&disk).unwrap().record(&network(1));
         assert_eq!(found, Some(expected));
         let bytes = disk.content(&path());
-        let used = 20 + 48 + 32;
+        let used = 20 + 113 + 32;
+        assert_eq!(bytes[7], 2);
         assert_eq!(bytes[..used], bytes[ROOM..ROOM + used]);
     }
 }
@@ -169,7 +211,7 @@ fn errors_name_the_file_and_what_is_wrong() {
     let error = create(&disk).err().unwrap();
     assert_eq!(text(error), "the vote file /keys/votes exists already");
     let mut later = copy_before(1, &[]);
-    later[7] = 2;
+    later[7] = 3;
     let covered = 7 + 1 + 8 + 4;
     let checksum = sha256(&[&later[..covered]]);
     later[covered..covered + 32].copy_from_slice(checksum.as_bytes());
@@ -178,7 +220,7 @@ fn errors_name_the_file_and_what_is_wrong() {
         .unwrap();
     assert_eq!(
         text(error),
-        "the vote file /keys/votes has version 2, expected 1"
+        "the vote file /keys/votes has version 3, expected 2"
     );
     let error = open(&disk.with_content(&path(), &[1; 50])).err().unwrap();
     assert!(matches!(

@@ -2,10 +2,16 @@
 
 use ccoin_core::{
     Address, BlockId, Hash, Height, Timestamp,
+    consensus::{
+        ballot::Ballot,
+        certificate::Certificate,
+        evidence::Evidence,
+        vote::{Phase, Proposed, SignedVote, Vote},
+    },
     encoding::encode,
     message::{
         Acknowledgement, BlockAnswer, BlockRequest, Bye, ByeReason, Heights, Hello, Message,
-        NodeType, PROTOCOL, PeerAddress,
+        NodeType, PROTOCOL, PeerAddress, SignedProposal, Status, VoterState, Yours,
     },
     transaction::Transaction,
 };
@@ -99,6 +105,35 @@ pub(crate) fn peer(index: u16) -> PeerAddress {
     }
 }
 
+fn vote(id: u8) -> SignedVote {
+    let block = Proposed {
+        ballot: Ballot(1 << 40),
+        number: number(300),
+        id: BlockId::new([id; 32]),
+    };
+    let vote = Vote {
+        phase: Phase::One,
+        block,
+        voter: 1,
+    };
+    SignedVote {
+        vote,
+        signature: signature(256),
+    }
+}
+
+fn certificate() -> Certificate {
+    let SignedVote { vote, signature } = vote(1);
+    let Proposed { ballot, number, id } = vote.block;
+    Certificate {
+        phase: Phase::Two,
+        ballot,
+        number,
+        id,
+        votes: vec![(0, signature.clone()), (1, signature)],
+    }
+}
+
 /// One message of every kind, in the order of the table.
 pub(crate) fn messages() -> Vec<Message> {
     let (hello, signature) = (hello(), signature(256));
@@ -127,6 +162,24 @@ pub(crate) fn messages() -> Vec<Message> {
         }),
         Message::Transactions(vec![transaction()]),
         Message::Block(block()),
+        Message::Vote(vote(1)),
+        Message::Proposal(SignedProposal {
+            vote: vote(1),
+            justify: certificate(),
+        }),
+        Message::Status(Box::new(Status {
+            last_final: certificate(),
+            high: certificate(),
+            head: (number(300), BlockId::new([0x66; 32])),
+            state: VoterState::Intact,
+            links: vec![0, 2],
+            yours: Yours {
+                vote1: Some(vote(1)),
+                vote2: None,
+                header: Some(block().signed),
+            },
+        })),
+        Message::Evidence(Evidence::Votes(Box::new((vote(1), vote(2))))),
         Message::Peers(vec![peer(0)]),
         Message::Ping(time(1)),
         Message::Pong(time(1 << 40)),

@@ -49,7 +49,7 @@ pub(crate) fn chain(case: &Case, verifier: &mut Verifier) -> (Arc<Genesis>, Chai
         }
         ids.push(applied.block.id);
         roots.push(applied.state.root());
-        assert!(chain.insert(Arc::new(applied)).is_some());
+        assert!(chain.insert(Arc::new(applied), true).is_some());
     }
     assert_eq!(ids, get::<Vec<BlockId>>(expected, "ids"));
     assert_eq!(

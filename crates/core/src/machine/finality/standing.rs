@@ -1,0 +1,109 @@
+//! A key whose record was lost gives no votes until that is safe (A1 to A4), and no key votes
+//! by a clock that nobody confirms (C3, C5).
+
+use super::Machine;
+use crate::{
+    Now,
+    consensus::{
+        vote::Proposed,
+        voter::{Standing, VoterRecord},
+    },
+    machine::{Publish, SealMark, Step, Write},
+};
+use ccoin_crypto::Address;
+
+impl Machine {
+    /// Whether this key may sign votes now: with others only while one is connected and the
+    /// clock is not contradicted by most (C3), and never after an alarm.
+    pub(super) fn may_sign_votes(&self) -> bool {
+        let voter = self.finality.voter.as_ref();
+        voter.is_some_and(|voter| voter.may_vote())
+            && self.finality.alarm.is_none()
+            && (self.is_alone() || (self.has_peers() && self.clock_is_confirmed()))
+    }
+
+    /// Whether nothing of what the key has signed is forgotten, or that does not matter any
+    /// more.
+    pub(in crate::machine) fn is_record_whole(&self) -> bool {
+        let voter = self.finality.voter.as_ref();
+        voter.is_none_or(|voter| voter.may_vote())
+    }
+
+    /// Whether the record is lost, and no trusted clock has told yet until when the key may
+    /// have signed (A2): it seals nothing.
+    pub(in crate::machine) fn lacks_floor(&self) -> bool {
+        let voter = self.finality.voter.as_ref();
+        voter.is_some_and(|voter| voter.record.standing == Standing::Abstains(None))
+    }
+
+    fn has_peers(&self) -> bool {
+        self.fetcher.peer_ids().next().is_some()
+    }
+
+    /// A record whose lock the block log does not hold counts as lost (D3), and so does one of
+    /// a key that never signed if the log shows a block of that key (A1).
+    pub(in crate::machine) fn check_record(&mut self) {
+        let head = self.chain.head().block.id;
+        let miner = self.miner.unwrap_or(Address::ZERO);
+        let context = self.chain.parent_context(&head, &miner);
+        let has_sealed = context.is_some_and(|context| context.last_by_signer.is_some());
+        let lock = self.finality.lock.block();
+        let last_final = self.finality.last_final.block();
+        if let Some(voter) = &mut self.finality.voter {
+            let held = [lock, last_final, Proposed::genesis(self.genesis.id)];
+            let fresh = VoterRecord::never_voted(self.genesis.id);
+            let never_signed = self.last_sealed == SealMark::default() && voter.record == fresh;
+            if !held.contains(&voter.record.lock) || (never_signed && has_sealed) {
+                voter.lose_record();
+            }
+        }
+    }
+
+    /// Takes note that the record is older than what the key has signed.
+    pub(super) fn lose_record(&mut self, step: &mut Step) {
+        if let Some(voter) = &mut self.finality.voter
+            && voter.lose_record()
+        {
+            step.write.push(Write::VoterRecord(voter.record));
+            step.publish.push(Publish::RecordLost);
+        }
+    }
+
+    /// Sets the floor of an abstention once the clock can be trusted (A2), and ends it when
+    /// all others have shown what they have (A4).
+    pub(super) fn guard_standing(&mut self, now: Now, step: &mut Step) {
+        let alone = self.is_alone();
+        let trusted = alone || (self.has_peers() && self.clock_is_proven());
+        let slot = self.schedule().slot(now.wall);
+        let shown = if alone {
+            self.fetcher.has_shown_all(self.chain.height())
+        } else {
+            let miners = self.schedule().miners();
+            let quorum = usize::try_from(self.genesis.config.consensus.quorum);
+            quorum == Ok(miners)
+                && self.finality.statuses.all_intact(miners)
+                && self.finality.awaited.is_empty()
+        };
+        let high = self.finality.high.clone();
+        let Some(voter) = &mut self.finality.voter else {
+            return;
+        };
+        let mut changed = false;
+        if trusted && voter.set_floor(slot) {
+            changed = true;
+            let floor = SealMark::after_lost_record(slot);
+            self.last_sealed = self.last_sealed.max(floor);
+            step.write.push(Write::SealMark(self.last_sealed));
+        }
+        let waits = matches!(voter.record.standing, Standing::Abstains(Some(_)));
+        if waits && shown && voter.recover(high.block()) {
+            changed = true;
+            self.finality.lock = high.clone();
+        }
+        let record = voter.record;
+        if changed {
+            self.log_certificate(&high, step);
+            step.write.push(Write::VoterRecord(record));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Blocks that proposals, certificates and statuses name: their sender is asked for them, but
+//! not before they had time to come by themselves (V7).
+
+use super::{Machine, ballot_box::is_due};
+use crate::{BlockId, Height, MonoTime, Now, machine::PeerId};
+use std::collections::VecDeque;
+
+/// Blocks that wait to be asked for, and those that were; the oldest go first.
+const MAX_WANTED: usize = 256;
+
+/// For how long a peer is not asked for the same block again: a proposer may repeat the name
+/// of one that nobody has.
+const ASKED_MS: u64 = 10_000;
+
+#[derive(Debug)]
+struct WantedBlock {
+    /// When it is asked for, or when that is forgotten.
+    due: MonoTime,
+    peer: PeerId,
+    number: Height,
+    id: BlockId,
+}
+
+/// Blocks that are not here, in the order in which they were named.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    waiting: VecDeque<WantedBlock>,
+    asked: VecDeque<WantedBlock>,
+}
+
+impl Wanted {
+    pub(super) fn next_due(&self) -> Option<MonoTime> {
+        self.waiting.front().map(|wanted| wanted.due)
+    }
+
+    fn names(&self, peer: PeerId, id: &BlockId) -> bool {
+        let mut all = self.waiting.iter().chain(&self.asked);
+        all.any(|named| named.peer == peer && named.id == *id)
+    }
+}
+
+impl Machine {
+    /// A peer has named a block: it is asked for it in two rho if it is not here then. One
+    /// that conflicts with final is never asked for (Y3).
+    pub(super) fn want(&mut self, now: Now, peer: PeerId, (number, id): (Height, BlockId)) {
+        let wanted = &mut self.finality.wanted;
+        let settled = number <= self.chain.last_final().0;
+        if settled || self.chain.is_here(&id) || wanted.names(peer, &id) {
+            return;
+        }
+        if wanted.waiting.len() >= MAX_WANTED {
+            wanted.waiting.pop_front();
+        }
+        let wait = self.finality.rules.rho_ms().saturating_mul(2);
+        wanted.waiting.push_back(WantedBlock {
+            due: now.mono.after(wait),
+            peer,
+            number,
+            id,
+        });
+    }
+
+    /// Asks for the named blocks that have not come.
+    pub(super) fn ask_for_wanted(&mut self, now: Now) {
+        let Wanted { waiting, asked } = &mut self.finality.wanted;
+        while asked.len() > MAX_WANTED || asked.front().is_some_and(|old| is_due(now.mono, old.due))
+        {
+            asked.pop_front();
+        }
+        while let Some(named) = waiting.pop_front_if(|named| is_due(now.mono, named.due)) {
+            if !self.chain.is_here(&named.id) {
+                self.fetcher.on_orphan(named.peer, named.number);
+                asked.push_back(WantedBlock {
+                    due: now.mono.after(ASKED_MS),
+                    ..named
+                });
+            }
+        }
+    }
+}
