@@ -78,9 +78,11 @@ pub(crate) struct TxnStatusJson {
 }
 
 impl TxnStatusJson {
+    /// `last_final`: number of the final block.
     pub(crate) fn new(
         txn: &VerifiedTransaction,
         status: &TxStatus,
+        last_final: Height,
         time: fn(Timestamp) -> Time,
     ) -> Self {
         let (place, reason) = match status {
@@ -94,12 +96,20 @@ impl TxnStatusJson {
         };
         Self {
             txn: TxnJson::new(txn, time),
-            status: status.word(),
+            status: status_word(status, last_final),
             block_number: place.map(|(height, _, _)| height),
             block_id: place.map(|(_, block, _)| block),
             index: place.map(|(_, _, index)| index),
             reason,
         }
+    }
+}
+
+/// The word for a status: a transaction of a final block is final.
+pub(crate) fn status_word(status: &TxStatus, last_final: Height) -> &'static str {
+    match status {
+        TxStatus::Included { height, .. } if *height <= last_final => "final",
+        other => other.word(),
     }
 }
 
@@ -161,7 +171,13 @@ pub(crate) struct BlockJson {
 }
 
 impl BlockJson {
-    pub(crate) fn new(block: &SealedBlock, body: BodyForm, time: fn(Timestamp) -> Time) -> Self {
+    /// `last_final`: number of the final block.
+    pub(crate) fn new(
+        block: &SealedBlock,
+        last_final: Height,
+        body: BodyForm,
+        time: fn(Timestamp) -> Time,
+    ) -> Self {
         let header = block.header();
         let txns = block.transactions.iter();
         Self {
@@ -177,7 +193,7 @@ impl BlockJson {
             nonce: block.signed.nonce,
             data: header.data.clone(),
             signature: block.signed.signature.clone(),
-            is_final: is_final(header.number),
+            is_final: header.number <= last_final,
             body: match body {
                 BodyForm::Full => Some(BodyJson::Full(
                     txns.map(|txn| TxnJson::new(txn, time)).collect(),
@@ -187,9 +203,4 @@ impl BlockJson {
             },
         }
     }
-}
-
-/// Until validators vote, block 1 alone is final.
-pub(crate) fn is_final(number: Height) -> bool {
-    number == Height::GENESIS
 }

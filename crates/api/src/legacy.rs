@@ -79,7 +79,12 @@ async fn block(
         .map(|(address, account)| (address, AccountJson::new(address, account)))
         .collect();
     Ok(Json(BlockWithState {
-        block: BlockJson::new(&block, BodyForm::Full, Time::Seconds),
+        block: BlockJson::new(
+            &block,
+            api.node.view().last_final(),
+            BodyForm::Full,
+            Time::Seconds,
+        ),
         state,
     }))
 }
@@ -114,5 +119,10 @@ async fn transaction(
         let detail = format!("transaction {id} is not in that block");
         return Err(Problem::new(TXN_NOT_FOUND, detail));
     }
-    Ok(Json(TxnStatusJson::new(&txn, &status, Time::Seconds)))
+    Ok(Json(TxnStatusJson::new(
+        &txn,
+        &status,
+        api.node.view().last_final(),
+        Time::Seconds,
+    )))
 }

@@ -3,7 +3,7 @@
 use super::{Params, block_number, limit};
 use crate::{
     Api,
-    json::{AccountJson, BlockJson, BodyForm, Time, is_final},
+    json::{AccountJson, BlockJson, BodyForm, Time},
     no_such_block,
     problem::{BLOCK_NOT_FOUND, unreadable},
     request::address,
@@ -26,9 +26,9 @@ struct Block {
 }
 
 impl Block {
-    fn new(block: &SealedBlock, body: BodyForm) -> Self {
+    fn new(block: &SealedBlock, last_final: Height, body: BodyForm) -> Self {
         Self {
-            block: BlockJson::new(block, body, Time::Rfc3339),
+            block: BlockJson::new(block, last_final, body, Time::Rfc3339),
             txn_count: block.transactions.len(),
         }
     }
@@ -62,7 +62,10 @@ pub(super) async fn list(
     if body == BodyForm::Full {
         return Err(Problem::bad_field("body of a list").values("full", "ids"));
     }
-    let height = api.node.view().height().get();
+    let (height, last_final) = {
+        let view = api.node.view();
+        (view.height().get(), view.last_final())
+    };
     let newest = page
         .before
         .map_or(height, |before| before.saturating_sub(1).min(height));
@@ -72,7 +75,7 @@ pub(super) async fn list(
     for number in (oldest..=newest).rev() {
         let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
         if let Some(block) = api.node.reader().block(number).await.map_err(unreadable)? {
-            items.push(Block::new(&block, body));
+            items.push(Block::new(&block, last_final, body));
         }
     }
     Ok(Json(List {
@@ -104,9 +107,11 @@ pub(super) async fn one(
 ) -> Result<Response, Problem> {
     let body = body_form(params.body.as_deref())?;
     let number = resolve(&api, &block).await?;
+    // Before the block: one that is final by now was final when it was read.
+    let last_final = api.node.view().last_final();
     let found = api.block(number).await?;
-    if !is_final(number) {
-        let mut response = Json(Block::new(&found, body)).into_response();
+    if number > last_final {
+        let mut response = Json(Block::new(&found, last_final, body)).into_response();
         response
             .headers_mut()
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -121,7 +126,7 @@ pub(super) async fn one(
     let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(Block::new(&found, body)).into_response()
+        Json(Block::new(&found, last_final, body)).into_response()
     };
     // "head" and "final" name another block tomorrow.
     let fixed = block.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -141,7 +146,7 @@ pub(super) async fn one(
 async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
     match block {
         "head" => Ok(api.node.view().height()),
-        "final" => Ok(Height::GENESIS),
+        "final" => Ok(api.node.view().last_final()),
         id if id.len() == 64 => {
             let detail = format!("there is no block {id} on the chain");
             let missing = Problem::new(BLOCK_NOT_FOUND, detail);

@@ -5,6 +5,7 @@ mod blocks;
 mod peers;
 mod status;
 mod txns;
+mod why;
 
 use crate::{
     Api,
@@ -25,6 +26,8 @@ use std::error::Error as _;
 pub(crate) fn routes() -> Router<Api> {
     Router::new()
         .route("/status", get(status::status))
+        .route("/why", get(why::why))
+        .route("/evidence", get(why::evidence))
         .route("/queue", get(status::queue))
         .route("/peers", get(peers::list))
         .route("/blocks", get(blocks::list))

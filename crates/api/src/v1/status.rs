@@ -7,7 +7,7 @@ use crate::{
     problem::NOT_READY,
 };
 use axum::{Json, extract::State};
-use ccoin_core::{Address, BlockId, Height};
+use ccoin_core::{Address, BlockId, Height, machine::Why};
 use ccoin_http::Problem;
 use ccoin_node::{Recent, View, clock};
 use serde::{Deserialize, Serialize};
@@ -58,14 +58,15 @@ pub(super) struct Status {
     not_ready: Vec<String>,
 }
 
-pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
+pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
     let view = api.node.view();
     let genesis = api.node.genesis();
     let now = clock::wall();
-    let first = &genesis.signed().header;
+    let newest = &view.last_final;
+    let final_block = api.block(newest.certificate.number).await?;
     let head: &Recent = view.head();
     let not_ready = not_ready(&view);
-    Json(Status {
+    Ok(Json(Status {
         address: api.node.address(),
         node_type: if api.node.is_validator() {
             "validator"
@@ -77,8 +78,8 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
         genesis_id: genesis.id,
         height: view.height(),
         head: BlockSummary::new(head.id(), head.header()),
-        last_final: BlockSummary::new(genesis.id, first),
-        seconds_since_final: now.get().saturating_sub(first.time.get()) / 1000,
+        last_final: BlockSummary::new(final_block.id, final_block.header()),
+        seconds_since_final: clock::mono().since(newest.since) / 1000,
         leader: genesis.schedule.leader(genesis.schedule.slot(now)),
         state: view.state.letter(),
         state_word: view.state.word(),
@@ -89,11 +90,13 @@ pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
         },
         ready: not_ready.is_empty(),
         not_ready,
-    })
+    }))
 }
 
 fn not_ready(view: &View) -> Vec<String> {
-    view.hindrances.iter().map(ToString::to_string).collect()
+    let alarm = view.alarm.then(|| Why::Alarm.to_string());
+    let hindrances = view.hindrances.iter().map(ToString::to_string);
+    alarm.into_iter().chain(hindrances).collect()
 }
 
 #[derive(Deserialize)]

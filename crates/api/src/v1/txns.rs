@@ -3,7 +3,7 @@
 use super::{Params, txn_id};
 use crate::{
     Api,
-    json::{Time, TxnStatusJson},
+    json::{Time, TxnStatusJson, status_word},
     problem::{NOT_READY, WAIT_TIMEOUT, refused, unreadable},
     request::{MAX_ROWS, Rows, SignedTxn, TXNS_LIMIT, json_body},
 };
@@ -59,8 +59,8 @@ pub(super) async fn submit(
     let id = *txn.id();
     let status = match patience {
         None => StatusCode::ACCEPTED,
-        Some(patience) => {
-            included(&api, id, patience).await?;
+        Some((goal, patience)) => {
+            reached(&api, id, goal, patience).await?;
             StatusCode::OK
         }
     };
@@ -70,20 +70,26 @@ pub(super) async fn submit(
     Ok(response)
 }
 
-/// How long to wait for inclusion, if at all.
-fn patience(api: &Api, wait: &Wait) -> Result<Option<Duration>, Problem> {
-    match wait.wait.as_deref() {
+/// What a caller waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// A block holds the transaction.
+    Included,
+    /// That block is final.
+    Final,
+}
+
+/// What to wait for and how long, if at all.
+fn patience(api: &Api, wait: &Wait) -> Result<Option<(Goal, Duration)>, Problem> {
+    let goal = match wait.wait.as_deref() {
         None if wait.timeout.is_some() => return Err(Problem::bad_field("timeout needs wait")),
         None => return Ok(None),
-        Some("included") => {}
-        Some("final") => {
-            return Err(Problem::bad_field(
-                "validators of this version do not vote: no later block becomes final",
-            )
-            .values("final", "included"));
+        Some("included") => Goal::Included,
+        Some("final") => Goal::Final,
+        Some(other) => {
+            return Err(Problem::bad_field("wait").values(other, "included or final"));
         }
-        Some(other) => return Err(Problem::bad_field("wait").values(other, "included")),
-    }
+    };
     let config = &api.node.genesis().config;
     let usual = config.block_mining.interval_ms + 2 * config.consensus.slot_ms + 10_000;
     let timeout = wait
@@ -92,17 +98,24 @@ fn patience(api: &Api, wait: &Wait) -> Result<Option<Duration>, Problem> {
     if wait.timeout.is_some() && (timeout.is_zero() || timeout > MAX_TIMEOUT) {
         return Err(Problem::bad_field("timeout in seconds").values(timeout.as_secs(), "1 to 600"));
     }
-    Ok(Some(timeout.min(MAX_TIMEOUT)))
+    Ok(Some((goal, timeout.min(MAX_TIMEOUT))))
 }
 
-/// Waits until the transaction is in a block, or can never be.
-async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem> {
+/// Waits until the transaction is in a block, or in a final one, or can never be.
+async fn reached(api: &Api, id: TxId, goal: Goal, patience: Duration) -> Result<(), Problem> {
     let mut view = api.node.watch();
     let decided = async {
         loop {
-            view.borrow_and_update();
+            let last_final = view.borrow_and_update().last_final();
             let status = api.node.tx_tracker().status(&id);
-            if !matches!(status, Some((_, TxStatus::Pending))) {
+            let waits = match status {
+                Some((_, TxStatus::Pending)) => true,
+                Some((_, TxStatus::Included { height, .. })) => {
+                    goal == Goal::Final && height > last_final
+                }
+                _ => false,
+            };
+            if !waits {
                 return Ok(());
             }
             view.changed()
@@ -112,14 +125,21 @@ async fn included(api: &Api, id: TxId, patience: Duration) -> Result<(), Problem
     };
     tokio::time::timeout(patience, decided).await.map_err(|_| {
         let seconds = patience.as_secs();
-        let detail = format!("no block has taken it within {seconds} s; it stays queued");
-        Problem::new(WAIT_TIMEOUT, detail).hint(format!("ask GET /v1/txns/{id}"))
+        let detail = match goal {
+            Goal::Included => format!("no block has taken it within {seconds} s; it stays queued"),
+            Goal::Final => format!("it is not final after {seconds} s; the node goes on"),
+        };
+        Problem::new(WAIT_TIMEOUT, detail).hint(format!(
+            "ask GET /v1/txns/{id}, and GET /v1/why for the reason"
+        ))
     })?
 }
 
 async fn find(api: &Api, id: TxId) -> Result<TxnStatusJson, Problem> {
     let (txn, status) = api.transaction(id).await?;
-    Ok(TxnStatusJson::new(&txn, &status, Time::Rfc3339))
+    let last_final = api.node.view().last_final();
+    let json = TxnStatusJson::new(&txn, &status, last_final, Time::Rfc3339);
+    Ok(json)
 }
 
 /// `GET /v1/txns/{id}`.
@@ -186,7 +206,8 @@ async fn submit_array(api: &Api, bytes: &[u8]) -> Result<Response, Problem> {
 /// An accepted transaction that is no longer in memory is in a block.
 fn word(api: &Api, txn: &VerifiedTransaction) -> &'static str {
     let status = api.node.tx_tracker().status(txn.id());
-    status.map_or("included", |(_, status)| status.word())
+    let last_final = api.node.view().last_final();
+    status.map_or("included", |(_, status)| status_word(&status, last_final))
 }
 
 fn parse_row(row: &RawValue, genesis: &BlockId) -> Result<Transaction, Problem> {
@@ -217,7 +238,7 @@ pub(super) async fn check(
         {
             // Sent again it would be accepted again. Its signature is checked.
             Some((_, status @ TxStatus::Included { .. })) if number_is_used(&error) => {
-                status.word()
+                status_word(&status, api.node.view().last_final())
             }
             _ => return Err(refused(error)),
         },

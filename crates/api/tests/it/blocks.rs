@@ -77,7 +77,7 @@ async fn status_has_every_key() {
     ] {
         assert_eq!(status[key], value, "{key}");
     }
-    for (key, number, coinbase) in [("head", 2, address), ("final", 1, json!("0".repeat(40)))] {
+    for (key, number, coinbase) in [("head", 2, address.clone()), ("final", 2, address)] {
         let block = node.get(&format!("/v1/blocks/{number}")).await.ok();
         let summary = json!({"number": number, "id": block["id"], "time": block["time"], "coinbase": coinbase});
         assert_eq!(status[key], summary, "{key}");
@@ -197,7 +197,7 @@ async fn a_block_has_many_names() {
     assert!(is_time(&head["time"]));
     assert_eq!(
         (&head["final"], &head["txn_count"]),
-        (&json!(false), &json!(1))
+        (&json!(true), &json!(1))
     );
     let txn = Signed::new(node.handle().genesis().id, 1, 2);
     let mut body = head["body"][0].clone();
@@ -214,7 +214,7 @@ async fn a_block_has_many_names() {
     assert_eq!(get("2").await["id"], head["hash_parent"]);
 
     let first = get("1").await;
-    assert_eq!(get("final").await, first);
+    assert_eq!(get("final").await, head);
     assert_eq!(get(&node.handle().genesis().id.to_string()).await, first);
     assert_eq!(
         (&first["final"], &first["body"], &first["txn_count"]),
@@ -224,8 +224,25 @@ async fn a_block_has_many_names() {
 
 #[tokio::test]
 async fn a_final_block_may_be_kept_and_no_other() {
-    let node = TestNode::start(&MINING);
-    grow(&node, 2).await;
+    let node = TestNode::start(&Network {
+        absent: 1,
+        ..MINING
+    });
+    let txn = Signed::new(node.handle().genesis().id, 1, 1).to_string();
+    let answer = node.post("/v1/txns?wait=included", txn.clone()).await.ok();
+    assert_eq!(answer["status"], "included");
+    let late = node.post("/v1/txns?wait=final&timeout=1", txn).await;
+    late.is(504, "wait-timeout");
+    let why = node.get("/v1/why").await.ok();
+    let missing = format!("miner {} is silent", numbered(0xab00));
+    assert_eq!(
+        why["sentence"],
+        format!("finality waits: 1 of 2 validators vote, 2 are needed; {missing}")
+    );
+    assert_eq!(
+        (&why["facts"]["final"], &why["facts"]["quorum"]),
+        (&json!(1), &json!(2))
+    );
     let cache = |answer: &Answer| answer.header("cache-control").to_owned();
     for name in ["head", "2"] {
         let answer = node.get(&format!("/v1/blocks/{name}")).await;

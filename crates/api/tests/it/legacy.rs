@@ -88,7 +88,7 @@ async fn a_block_has_exactly_these_fields() {
         Some(344),
         "256 bytes in base64"
     );
-    assert_eq!(block["final"], false);
+    assert_eq!(block["final"], true);
     // Seconds, of which the fraction is no accident of rounding.
     let time = block["time"].as_f64().expect("a number");
     assert!(
@@ -255,7 +255,7 @@ async fn a_transaction_by_id_with_and_without_a_block_number() {
     for _from_disk in [false, true] {
         let shown = node.get(&path).await.ok();
         let mut expected = legacy_form(&txn);
-        expected["status"] = "included".into();
+        expected["status"] = "final".into();
         expected["block_number"] = 2.into();
         for (field, value) in expected.as_object().expect("an object") {
             assert_eq!(&shown[field], value, "{field}");
