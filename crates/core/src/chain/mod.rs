@@ -154,6 +154,13 @@ impl Chain {
         self.tree.siblings(number, self.schedule.slot(time))
     }
 
+    /// A block with this number in the slot of this time: its leader must not sign another.
+    #[must_use]
+    pub fn sibling(&self, number: Height, time: Timestamp) -> Option<&Arc<Applied>> {
+        let sibling = self.tree.sibling(number, self.schedule.slot(time));
+        sibling.map(|entry| &entry.applied)
+    }
+
     /// Adds an executed block whose parent is here, and which came in time or not. Returns
     /// the change of head if it is the best block now.
     pub fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<Reorg> {

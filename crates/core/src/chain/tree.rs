@@ -145,6 +145,13 @@ impl Tree {
         entry.cost
     }
 
+    /// A block with this number and slot.
+    pub(super) fn sibling(&self, number: Height, slot: Slot) -> Option<&Entry> {
+        let same = self.from(number).take_while(|(other, _)| *other == number);
+        let mut same = same.filter_map(|(_, id)| self.get(&id));
+        same.find(|entry| self.schedule.slot(entry.applied.block.header().time) == slot)
+    }
+
     /// How many blocks are here with this number and slot.
     pub(super) fn siblings(&self, number: Height, slot: Slot) -> u8 {
         self.siblings.get(&(number, slot)).copied().unwrap_or(0)

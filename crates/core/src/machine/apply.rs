@@ -6,6 +6,7 @@ use crate::{
     applied::Applied,
     block::{SealedBlock, VerifiedBlock},
     chain::Reorg,
+    consensus::evidence::Evidence,
     execution::execute,
     rules::{BlockError, check_against_parent, check_body},
 };
@@ -82,6 +83,7 @@ impl Machine {
         timely: bool,
         step: &mut Step,
     ) {
+        self.compare_with_sibling(&applied, step);
         step.write.push(Write::Block {
             applied: Arc::clone(&applied),
             bytes: bytes.clone(),
@@ -90,6 +92,21 @@ impl Machine {
         if let Some(reorg) = self.chain.insert(applied, timely) {
             self.follower.head_bytes = Some((self.chain.head().block.id, bytes));
             self.follow_head(reorg, step);
+        }
+    }
+
+    /// Two headers of one leader for one (slot, number) prove its fault (E1).
+    fn compare_with_sibling(&mut self, applied: &Applied, step: &mut Step) {
+        let (header, signed) = (applied.block.header(), &applied.block.signed);
+        let evidence = self
+            .chain
+            .sibling(header.number, header.time)
+            .and_then(|sibling| {
+                let genesis = self.chain.genesis();
+                Evidence::of_headers(&sibling.block.signed, signed, self.schedule(), &genesis)
+            });
+        if let Some(evidence) = evidence {
+            self.on_evidence(evidence, None, step);
         }
     }
 
