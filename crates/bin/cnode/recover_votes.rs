@@ -69,10 +69,10 @@ fn intact_validators(
     };
     let mut found: Vec<IntactValidator> = Vec::new();
     for path in from {
-        let other = intact_validator(genesis, path)?;
-        let known = found.iter().any(|known| known.address == other.address);
-        if !known && other.address != own.address() {
-            found.push(other);
+        let dir = DataDir::at(path).map_err(Failure::from)?;
+        let known = found.iter().any(|known| known.address == dir.address());
+        if !known && dir.address() != own.address() {
+            found.push(intact_validator(genesis, &dir)?);
         }
     }
     if found.len() < needed {
@@ -88,13 +88,12 @@ fn intact_validators(
     Ok(found)
 }
 
-fn intact_validator(genesis: &Genesis, path: &Path) -> Result<IntactValidator, Failure> {
-    let dir = DataDir::at(path).map_err(Failure::from)?;
+fn intact_validator(genesis: &Genesis, dir: &DataDir) -> Result<IntactValidator, Failure> {
     let chain = ChainPaths::new(dir.chain());
     let refuse = |reason: &str| {
         Err(Failure::new(
             ExitCode::BadConfig,
-            format!("{}: {reason}", path.display()),
+            format!("{}: {reason}", dir.root().display()),
         ))
     };
     if !genesis.config.miners.contains(&dir.address()) {
