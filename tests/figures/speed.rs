@@ -2,12 +2,15 @@
 
 use crate::{
     network::{BenchNet, median},
-    support::{Place, send_signal},
+    support::{Place, request, send_signal},
 };
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader},
+    net::SocketAddr,
     process::Stdio,
-    time::Instant,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 const ROUNDS: usize = 5;
@@ -40,11 +43,13 @@ pub(crate) fn devnet() {
     );
 }
 
-/// Signed arrays of 500 to one of them, as fast as it answers.
+/// Signed arrays of 500 to one of them, as fast as it answers; then a few transfers a second.
 pub(crate) fn four_validators() {
     let net = BenchNet::found(4, &["--max-bound", "2000"]);
     let nodes = net.start();
-    let report = net.load(&nodes[0], &["--transfers", "400000"]);
+    let (report, lags) = with_lags(nodes[1].http, || {
+        net.load(&nodes[0], &["--transfers", "400000"])
+    });
     println!(
         "{:.0}/s in blocks over {:.1} s, median second {}, p50 {:.0} ms, p99 {:.0} ms",
         report["committed_per_second"].as_f64().unwrap(),
@@ -60,4 +65,51 @@ pub(crate) fn four_validators() {
         .map(|block| block["coinbase"].to_string())
         .collect();
     println!("miners of the last 100 blocks: {}", miners.len());
+    println!("a block is final after it is here: {}", told(lags));
+    let calm = ["--rate", "5", "--transfers", "100"];
+    let (_, lags) = with_lags(nodes[1].http, || net.load(&nodes[0], &calm));
+    println!("the same at 5 transfers a second: {}", told(lags));
+}
+
+/// Runs `work`, and watches meanwhile how long each block of a node waits for its finality:
+/// from the look that first shows it to the one that shows it final, in ms.
+fn with_lags<T>(http: SocketAddr, work: impl FnOnce() -> T) -> (T, Vec<f64>) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| watch(http, &over));
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        (done, watch.join().unwrap())
+    })
+}
+
+fn watch(http: SocketAddr, over: &AtomicBool) -> Vec<f64> {
+    let (mut newest, mut seen, mut lags) = (0, BTreeMap::new(), Vec::new());
+    while !over.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(2));
+        let Ok(answer) = request(http, "GET", "/v1/status", &[], "") else {
+            continue;
+        };
+        let (status, now) = (answer.json(), Instant::now());
+        let [head, last_final] = ["head", "final"].map(|of| status[of]["number"].as_u64().unwrap());
+        if head > newest {
+            newest = head;
+            seen.insert(head, now);
+        }
+        while let Some(first) = seen
+            .first_entry()
+            .filter(|first| *first.key() <= last_final)
+        {
+            lags.push((now - first.remove()).as_secs_f64() * 1_000.0);
+        }
+    }
+    lags
+}
+
+/// Median and 99th percentile.
+fn told(mut lags: Vec<f64>) -> String {
+    lags.sort_by(f64::total_cmp);
+    let at = |hundredth: usize| lags.get(lags.len().saturating_sub(1) * hundredth / 100);
+    let [p50, p99] = [50, 99].map(|hundredth| at(hundredth).copied().unwrap_or(f64::NAN));
+    format!("p50 {p50:.0} ms, p99 {p99:.0} ms, {} blocks", lags.len())
 }
