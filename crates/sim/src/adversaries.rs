@@ -11,6 +11,7 @@ use crate::{
     shell::STRANGER,
     time::{START, at},
     txns::record,
+    vote_lies::VoteLie,
     world::World,
 };
 use ccoin_core::{
@@ -42,6 +43,9 @@ impl World {
     /// A dishonest miner does what it does, if it runs.
     pub fn misbehave(&mut self, index: usize, random: &mut Random) {
         let up = self.nodes[index].process == Process::Up;
+        if up && self.nodes[index].lie == Some(Lie::Votes(VoteLie::Replay)) {
+            return self.repeat_votes(index, random);
+        }
         let (true, Some(misdeed), Some(miner)) =
             (up, self.misdeed(index), self.nodes[index].shell.miner())
         else {

@@ -145,6 +145,9 @@ impl World {
             }
             Frame::Ask(request) => self.hear_ask(to, peer, &request),
             Frame::Consensus(message) => {
+                if self.is_for_another(to, &message) {
+                    return;
+                }
                 if let Some(input) = consensus_input(peer, *message) {
                     self.step(to, input);
                 }
@@ -271,6 +274,19 @@ impl World {
         if self.nodes[from].admits.is_some() && matches!(frame, Frame::Block(_)) {
             return;
         }
+        let frame = match frame {
+            Frame::Consensus(message) => match self.twist_vote(from, conn, message) {
+                Some(message) => Frame::Consensus(message),
+                None => return,
+            },
+            other => other,
+        };
+        self.travel(conn, to, Event::Frame { to, conn, frame });
+    }
+
+    /// Says something without any lie of the sender's.
+    pub(crate) fn say_plainly(&mut self, from: usize, conn: PeerId, frame: Frame) {
+        let to = self.other(conn, from);
         self.travel(conn, to, Event::Frame { to, conn, frame });
     }
 
@@ -349,6 +365,21 @@ impl World {
                 self.nodes[index].shell.publish(other);
             }
         }
+    }
+}
+
+impl World {
+    /// Whether a status shows objects of another key as the receiver's: the check of its
+    /// signatures refuses it.
+    fn is_for_another(&self, to: usize, message: &Message) -> bool {
+        let Message::Status(status) = message else {
+            return false;
+        };
+        let yours = &status.yours;
+        let mut votes = yours.vote1.iter().chain(&yours.vote2);
+        let miner = self.nodes[to].shell.miner();
+        votes.any(|vote| usize::from(vote.vote.voter) != to)
+            || (yours.header.iter()).any(|header| Some(header.header.coinbase) != miner)
     }
 }
 

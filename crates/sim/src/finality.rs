@@ -85,6 +85,7 @@ impl World {
     fn voters(&self, phase: Phase) -> Voters {
         let mut voters = Voters::new();
         let votes = self.nodes.iter().flat_map(|node| &node.shell.votes);
+        let votes = votes.chain(&self.second_votes);
         for Vote { block, voter, .. } in votes.filter(|vote| vote.phase == phase) {
             let key = (block.ballot, block.id);
             voters.entry(key).or_default().insert(*voter);

@@ -22,6 +22,7 @@ mod random;
 mod shell;
 mod time;
 mod txns;
+mod vote_lies;
 mod world;
 
 pub use blocks::{NOWHERE, arrived, branch, child, header, seal, total, verified};
@@ -35,4 +36,5 @@ pub use random::Random;
 pub use shell::{STRANGER, Shell, node};
 pub use time::{START, at, now};
 pub use txns::{give, give_from, pay, pays, ready, record, signed, transfer};
+pub use vote_lies::VoteLie;
 pub use world::World;

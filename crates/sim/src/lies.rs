@@ -1,6 +1,6 @@
 //! What is wrong with the answers and blocks of a dishonest node.
 
-use crate::{node::serve_from, verified};
+use crate::{node::serve_from, verified, vote_lies::VoteLie};
 use ccoin_core::{
     BlockId, StateHash,
     applied::Applied,
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(crate) type Answer = (Vec<VerifiedBlock>, bool);
 
 /// What is wrong with a node's answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lie {
     /// None ever comes.
     Stall,
@@ -36,6 +36,8 @@ pub enum Lie {
     Single,
     /// Just before the asker stops waiting.
     Late,
+    /// Its answers and blocks are honest; its votes are not.
+    Votes(VoteLie),
     /// Its answers are honest; a miner's blocks are not.
     Miner(Misdeed),
 }
@@ -95,7 +97,7 @@ impl Lie {
                 blocks.truncate(1);
             }
             Self::Claims(_) => (blocks, more) = (Vec::new(), false),
-            Self::Order | Self::Beginning | Self::Late | Self::Miner(_) => {}
+            Self::Order | Self::Beginning | Self::Late | Self::Miner(_) | Self::Votes(_) => {}
         }
         Some((blocks, more))
     }

@@ -16,12 +16,14 @@ use bytes::Bytes;
 use ccoin_core::{
     BlockId, MonoTime, Now, PowNonce,
     block::VerifiedBlock,
+    consensus::vote::Vote,
     genesis::Genesis,
     machine::{Input, JobId, PeerId},
+    message::Message,
 };
 use ccoin_crypto::{PublicKey, Signature};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -92,6 +94,10 @@ pub(crate) enum Event {
 /// All nodes, all links, and what is on its way.
 pub struct World {
     pub genesis: Arc<Genesis>,
+    /// What was said about final blocks lately.
+    pub(crate) heard: VecDeque<Box<Message>>,
+    /// Votes that liars have signed beside those of their machines.
+    pub(crate) second_votes: Vec<Vote>,
     pub nodes: Vec<Node>,
     pub now: u64,
     /// Public keys of the miners, in genesis order.
@@ -128,6 +134,8 @@ impl World {
         let node = |index| Node::new(genesis, (index < validators).then_some(index));
         Self {
             genesis: Arc::clone(genesis),
+            heard: VecDeque::new(),
+            second_votes: Vec::new(),
             nodes: (0..nodes).map(node).collect(),
             now: 0,
             keys: (0..validators)

@@ -4,7 +4,9 @@
 
 use crate::options::number;
 use ccoin_core::genesis::Genesis;
-use ccoin_sim::{FIRST_USER, Latency, Lie, Misdeed, Network, Process, Random, World, ghost};
+use ccoin_sim::{
+    FIRST_USER, Latency, Lie, Misdeed, Network, Process, Random, VoteLie, World, ghost,
+};
 use std::sync::Arc;
 
 /// The nodes start so long after block 1: clocks can be set back, and miners have idle turns.
@@ -54,6 +56,16 @@ fn any_lie(random: &mut Random, is_miner: bool) -> Lie {
     if is_miner && random.below(3) > 0 {
         return Lie::Miner(misdeeds[random.below(misdeeds.len() as u64) as usize]);
     }
+    if is_miner && random.below(2) > 0 {
+        let lies = [
+            VoteLie::Silent,
+            VoteLie::Strip,
+            VoteLie::Hide,
+            VoteLie::Replay,
+            VoteLie::Twice,
+        ];
+        return Lie::Votes(lies[random.below(lies.len() as u64) as usize]);
+    }
     let lies = [
         Lie::Stall,
         Lie::Order,
@@ -87,6 +99,13 @@ fn linked(random: &mut Random) -> World {
         if liar != good {
             world.nodes[liar].lie = Some(any_lie(random, liar < miners));
         }
+    }
+    // More keys that vote twice than 2q - n - 1 could make two branches final.
+    let quorum = world.genesis.config.consensus.quorum as usize;
+    let twice = |lie: &Option<Lie>| *lie == Some(Lie::Votes(VoteLie::Twice));
+    let liars = world.nodes.iter_mut().filter(|node| twice(&node.lie));
+    for node in liars.skip(2 * quorum - miners - 1) {
+        node.lie = Some(Lie::Votes(VoteLie::Replay));
     }
     let (liars, honest): (Vec<_>, Vec<_>) =
         (0..nodes).partition(|node| world.nodes[*node].lie.is_some());
