@@ -53,6 +53,12 @@ fn a_newcomer_looks_sends_coins_and_finds_them() {
     assert!(sent.contains(" in block "), "{sent}");
     assert_eq!(network.says("balance bob"), "1000005");
     assert_eq!(network.says("nonce alice"), "2");
+    let lasting = network.says("send alice bob 1 --wait final");
+    assert!(lasting.contains(": final in block "), "{lasting}");
+    assert!(network.says("status").contains("final    block "));
+    let why = network.json("why");
+    assert_eq!(why["facts"]["quorum"], 1, "{why}");
+    assert_eq!(network.says("why"), why["sentence"]);
 
     let id = sent.lines().last().unwrap();
     let txn = network.json(&format!("txn {id}"));

@@ -7,11 +7,11 @@ use std::time::Duration;
 use ccoin_client::{
     NodeUrl,
     devnet::RunningDevnet,
-    wallet::{self, Account, KnownAccounts, Transfer},
+    wallet::{self, Account, Goal, KnownAccounts, Transfer},
 };
 use ccoin_core::Amount;
 use ccoin_home::{Config, ExitCode, Failure, PassphraseSource, environment, unlock_key};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{CONFIG, Options, local_node, node_url};
 
@@ -22,6 +22,8 @@ const MAX_DATA: u64 = 1 << 20;
 pub(crate) enum Wallet {
     /// Show how the node is
     Status,
+    /// Say why no block is made, or none becomes final
+    Why,
     /// Show the coins of an account
     Balance {
         /// A name or an address
@@ -32,11 +34,11 @@ pub(crate) enum Wallet {
         /// A name or an address
         account: String,
     },
-    /// Send coins, and wait until a block holds the transaction
+    /// Send coins, and wait until a block holds the transaction, or is final
     Send(Send),
     /// Show a block
     Block {
-        /// Its number, its id, or head
+        /// Its number, its id, head or final
         #[arg(default_value = "head")]
         block: String,
     },
@@ -59,15 +61,26 @@ pub(crate) struct Send {
     /// A text that goes with the payment; @FILE reads a file, - reads stdin
     #[arg(long, value_name = "TEXT")]
     data: Option<String>,
-    /// Do not wait for a block
-    #[arg(long, conflicts_with = "timeout")]
+    /// What to wait for
+    #[arg(long, value_enum, default_value_t = Wait::Included, num_args = 0..=1, default_missing_value = "included")]
+    wait: Wait,
+    /// Do not wait
+    #[arg(long, conflicts_with_all = ["timeout", "wait"])]
     no_wait: bool,
-    /// Longest wait for a block [default: interval, two slots and 10 s]
+    /// Longest wait [default: interval, two slots and 10 s]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: Option<u64>,
     /// File whose first line unlocks the key of FROM
     #[arg(long, value_name = "FILE", env = "CCOIN_PASSPHRASE_FILE")]
     passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Wait {
+    /// A block holds the payment: it can still be undone
+    Included,
+    /// That block is final
+    Final,
 }
 
 fn amount(text: &str) -> Result<Amount, String> {
@@ -86,6 +99,7 @@ impl Wallet {
         let json = options.json;
         let said = match self {
             Self::Status => wallet::status(&url, json)?,
+            Self::Why => wallet::why(&url, json)?,
             Self::Balance { account } => wallet::balance(&url, &find(account)?, json)?,
             Self::Nonce { account } => wallet::next_number(&url, &find(account)?, json)?,
             Self::Send(send) => {
@@ -118,7 +132,10 @@ impl Send {
             from: unlock_key(data_dir, &passphrase)?,
             to: to.address,
             amount: self.amount,
-            wait: !self.no_wait,
+            wait: (!self.no_wait).then_some(match self.wait {
+                Wait::Included => Goal::Included,
+                Wait::Final => Goal::Final,
+            }),
             timeout: self.timeout.map(Duration::from_secs),
         })
     }

@@ -6,5 +6,5 @@ mod send;
 mod show;
 
 pub use known_accounts::{Account, KnownAccounts};
-pub use send::{Transfer, send};
-pub use show::{balance, block, next_number, status, txn};
+pub use send::{Goal, Transfer, send};
+pub use show::{balance, block, next_number, status, txn, why};

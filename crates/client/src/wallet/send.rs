@@ -36,10 +36,25 @@ pub struct Transfer {
     pub amount: Amount,
     /// Text that goes with it.
     pub data: String,
-    /// Whether to wait for a block.
-    pub wait: bool,
+    /// What to wait for; `None`: nothing.
+    pub wait: Option<Goal>,
     /// How long; `None`: the interval of the network, two slots and ten seconds.
     pub timeout: Option<Duration>,
+}
+
+/// What a sender waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// A block holds the payment.
+    Included,
+    /// That block is final.
+    Final,
+}
+
+impl Goal {
+    fn waits(self, status: &str) -> bool {
+        status == "pending" || (self == Self::Final && status == "included")
+    }
 }
 
 /// What is known of a transaction: `GET /v1/txns/{id}`.
@@ -52,8 +67,8 @@ struct TxnAnswer {
 }
 
 #[derive(Deserialize)]
-struct NotReady {
-    not_ready: Vec<String>,
+struct Why {
+    sentence: String,
 }
 
 /// Sends a payment; the line for people or programs. `tell` hears every five seconds what it
@@ -68,8 +83,8 @@ pub fn send(transfer: &Transfer, as_json: bool, tell: impl Fn(&str)) -> Result<S
         let body = json(&SignedTxn::new(&signed)).into();
         let answer = node.post("/v1/txns", &body).await?;
         let mut answer: TxnAnswer = parse("/v1/txns", &answer)?;
-        if transfer.wait {
-            answer = wait(transfer, &mut node, answer, tell).await?;
+        if let Some(goal) = transfer.wait {
+            answer = wait(transfer, goal, &mut node, answer, tell).await?;
         }
         Ok(said(transfer, &answer, as_json))
     })
@@ -91,6 +106,7 @@ async fn signed(transfer: &Transfer, node: &mut Connection) -> Result<Transactio
 
 async fn wait(
     transfer: &Transfer,
+    goal: Goal,
     node: &mut Connection,
     mut answer: TxnAnswer,
     tell: impl Fn(&str),
@@ -101,17 +117,21 @@ async fn wait(
     };
     let (begun, mut told) = (Instant::now(), Instant::now());
     let path = format!("/v1/txns/{}", answer.id);
-    while answer.status == "pending" {
+    while goal.waits(&answer.status) {
         if begun.elapsed() >= patience {
             let seconds = patience.as_secs();
-            let message = format!("no block has taken {} within {seconds} s", answer.id);
+            let (message, stays) = match answer.status.as_str() {
+                "included" => ("is in a block, which is not final", "it stays there"),
+                _ => ("is in no block", "it stays queued"),
+            };
+            let message = format!("{} {message} after {seconds} s", answer.id);
             return Err(Failure::new(ExitCode::Connect, message)
-                .hint(format!("it stays queued: {}", reason(node).await))
+                .hint(format!("{stays}: {}", reason(node).await))
                 .hint(format!("ccoin txn {}   shows what became of it", answer.id)));
         }
         if told.elapsed() >= TELL {
             told = Instant::now();
-            tell(&format!("waiting for a block: {}", reason(node).await));
+            tell(&format!("waiting: {}", reason(node).await));
         }
         tokio::time::sleep(POLL).await;
         answer = node.get(&path).await?;
@@ -136,11 +156,8 @@ async fn usual_patience(node: &mut Connection) -> Result<Duration, Failure> {
 }
 
 async fn reason(node: &mut Connection) -> String {
-    match node.get::<NotReady>("/v1/status").await {
-        Ok(status) if status.not_ready.is_empty() => {
-            "the node is ready, and it is no miner's turn or no block is due yet".to_owned()
-        }
-        Ok(status) => status.not_ready.join("; "),
+    match node.get::<Why>("/v1/why").await {
+        Ok(why) => why.sentence,
         Err(error) => error.to_string(),
     }
 }

@@ -17,6 +17,9 @@ struct Shown {
     genesis_id: String,
     height: u64,
     head: Head,
+    #[serde(rename = "final")]
+    last_final: Final,
+    seconds_since_final: u64,
     state_word: String,
     not_ready: Vec<String>,
     peers: usize,
@@ -27,6 +30,11 @@ struct Shown {
 struct Head {
     time: String,
     coinbase: String,
+}
+
+#[derive(Deserialize)]
+struct Final {
+    number: u64,
 }
 
 #[derive(Deserialize)]
@@ -70,10 +78,24 @@ pub fn status(url: &NodeUrl, as_json: bool) -> Result<String, Failure> {
             "head     block {} of {}, by {}",
             shown.height, shown.head.time, shown.head.coinbase
         ),
+        format!(
+            "final    block {}, since {} s",
+            shown.last_final.number, shown.seconds_since_final
+        ),
         format!("queue    {} {txns} waiting", shown.queue.txns),
         format!("peers    {}", shown.peers),
     ]
     .join("\n"))
+}
+
+/// Why no block is made, or none becomes final.
+///
+/// # Errors
+/// [`Failure`] of the request.
+pub fn why(url: &NodeUrl, as_json: bool) -> Result<String, Failure> {
+    let value = get(url, "/v1/why")?;
+    let sentence = value["sentence"].as_str().filter(|_| !as_json);
+    Ok(sentence.map_or_else(|| json(&value), str::to_owned))
 }
 
 /// The coins of an account.
