@@ -59,11 +59,11 @@ impl World {
                 status.high = genesis(Phase::One);
                 Box::new(Message::Status(status))
             }
-            (VoteLie::Twice, Message::Vote(vote)) if own(&vote) && conn % 2 == 0 => {
+            (VoteLie::Twice, Message::Vote(vote)) if own(&vote) && conn.is_multiple_of(2) => {
                 Box::new(Message::Vote(self.second_vote(from, vote)))
             }
             (VoteLie::Twice, Message::Proposal(mut proposal))
-                if own(&proposal.vote) && conn % 2 == 0 =>
+                if own(&proposal.vote) && conn.is_multiple_of(2) =>
             {
                 proposal.vote = self.second_vote(from, proposal.vote);
                 Box::new(Message::Proposal(proposal))
