@@ -396,3 +396,37 @@ fn a_proposal_waits_for_its_block() {
         Some(next.block.id)
     );
 }
+
+/// While the key signs its block, another branch becomes final: the block joins no chain.
+#[test]
+fn an_own_block_beside_the_final_one_is_dropped() {
+    let (mut shell, genesis, block) = pair();
+    shell.signs = false;
+    // The other one answers nothing: it is ready after three slots of silence.
+    (2_200..12_100)
+        .step_by(500)
+        .for_each(|after| shell.tick(after));
+    shell.submit(12_100, &[pay(&genesis, 2, 2)]);
+    let job = shell.published.iter().find_map(|publish| match publish {
+        Publish::Sign { job, .. } => Some(*job),
+        _ => None,
+    });
+    let job = job.expect("its turn, and a transaction waits");
+    let rival = child(
+        &genesis,
+        &genesis.applied(),
+        miner(1),
+        2_160,
+        &[pay(&genesis, 3, 1)],
+    );
+    shell.block(12_110, &rival.block);
+    let last_final = certificate(Phase::Two, proposed(ballot(&shell, 2_200, 0), &rival));
+    tell(&mut shell, 12_120, last_final, Yours::default());
+    assert_eq!(shell.machine.chain().head().block.id, rival.block.id);
+    assert!(shell.machine.chain().get(&block.block.id).is_none());
+    let before = shell.log.len();
+    let signature = signature();
+    shell.input(12_130, Input::Signed { job, signature });
+    assert_eq!(shell.log.len(), before);
+    assert_eq!(shell.machine.chain().head().block.id, rival.block.id);
+}
