@@ -430,3 +430,22 @@ fn an_own_block_beside_the_final_one_is_dropped() {
     assert_eq!(shell.log.len(), before);
     assert_eq!(shell.machine.chain().head().block.id, rival.block.id);
 }
+
+/// R5: the certificate came before its block.
+#[test]
+fn a_certificate_waits_for_its_block() {
+    let (mut shell, genesis, block) = pair();
+    let next = child(
+        &genesis,
+        &block,
+        miner(1),
+        2_250,
+        &[give_from(&genesis, &ghost(99), 1)],
+    );
+    let last_final = proposed(ballot(&shell, 2_260, 0), &next);
+    let shown = certificate(Phase::Two, last_final);
+    tell(&mut shell, 2_260, shown, Yours::default());
+    assert!(shell.finals.is_empty());
+    shell.block(2_280, &next.block);
+    assert_eq!(shell.finals, [last_final]);
+}
