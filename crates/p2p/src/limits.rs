@@ -55,6 +55,9 @@ pub struct Limits {
     pub keys_a_second: u32,
     /// The same for `RBL`, whose answer may be large.
     pub requests_a_second: u32,
+    /// Statuses and evidence that one peer may send in a second: each may cost several
+    /// signature checks, and an honest peer sends one in four rho.
+    pub statuses_a_second: u32,
     /// How long a proven address is banned after a violation.
     pub ban: Duration,
     /// How long a place at which this node has reached itself is not dialled.
@@ -111,6 +114,7 @@ impl Default for Limits {
             answers_a_second: 1000,
             keys_a_second: 10,
             requests_a_second: 100,
+            statuses_a_second: 100,
             ban: Duration::from_secs(600),
             own_address: Duration::from_secs(600),
             dials: 8,

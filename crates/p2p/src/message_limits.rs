@@ -10,6 +10,7 @@ pub(crate) struct MessageLimits {
     answers: RateLimit,
     keys: RateLimit,
     requests: RateLimit,
+    statuses: RateLimit,
     peer_lists: RateLimit,
     unknown: RateLimit,
 }
@@ -20,6 +21,7 @@ impl MessageLimits {
             answers: RateLimit::per_second(limits.answers_a_second),
             keys: RateLimit::per_second(limits.keys_a_second),
             requests: RateLimit::per_second(limits.requests_a_second),
+            statuses: RateLimit::per_second(limits.statuses_a_second),
             peer_lists: RateLimit::per_second(1),
             unknown: RateLimit::per_minute(limits.unknown_a_minute.saturating_sub(1)),
         }
@@ -36,6 +38,7 @@ impl MessageLimits {
         match &header {
             b"KEY" => Some(&self.keys),
             b"RBL" => Some(&self.requests),
+            b"STA" | b"EVD" => Some(&self.statuses),
             b"BLH" => Some(&self.answers),
             _ if is_for_the_node(header) => None,
             _ => Some(&self.answers),
@@ -70,6 +73,7 @@ mod tests {
         let limits = Limits {
             keys_a_second: 1,
             requests_a_second: 2,
+            statuses_a_second: 4,
             answers_a_second: 3,
             ..Limits::default()
         };
@@ -84,7 +88,8 @@ mod tests {
         };
         assert_eq!(allowed(&[*b"KEY"]), 1);
         assert_eq!(allowed(&[*b"RBL"]), 2);
+        assert_eq!(allowed(&[*b"STA", *b"EVD"]), 4);
         assert_eq!(allowed(&[*b"BLH", *b"PNG", *b"RBH", *b"PEX"]), 3);
-        assert_eq!(allowed(&[*b"BLK", *b"TXN", *b"ABL", *b"FIN"]), 5);
+        assert_eq!(allowed(&[*b"BLK", *b"TXN", *b"ABL", *b"ADR", *b"LDR"]), 5);
     }
 }
