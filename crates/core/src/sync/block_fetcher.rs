@@ -181,11 +181,14 @@ impl BlockFetcher {
             .any(|progress| progress.claimed <= own && !progress.probe && progress.resume.is_none())
     }
 
-    /// Whether a peer of any kind has shown all it has, or is not ahead.
+    /// Whether a peer of any kind that has the chain has shown all it has, or is not ahead.
     #[must_use]
     pub fn has_shown_all(&self, own: Height) -> bool {
         let mut peers = self.peers.values();
-        peers.any(|peer| peer.claimed <= own && !peer.probe && peer.resume.is_none())
+        peers.any(|peer| {
+            let has_chain = peer.claimed > Height::ZERO && peer.claimed <= own;
+            has_chain && !peer.probe && peer.resume.is_none()
+        })
     }
 
     /// Whether a peer is connected.

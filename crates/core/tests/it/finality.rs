@@ -12,7 +12,7 @@ use ccoin_core::{
         voter::Standing,
     },
     genesis::Genesis,
-    machine::{Ask, Input, Publish, VerifiedStatus, Voting, Why},
+    machine::{Ask, Input, NodeState, Publish, VerifiedStatus, Voting, Why},
     message::{Message, VoterState, Yours},
 };
 use ccoin_crypto::Signature;
@@ -448,4 +448,39 @@ fn a_certificate_waits_for_its_block() {
     assert!(shell.finals.is_empty());
     shell.block(2_280, &next.block);
     assert_eq!(shell.finals, [last_final]);
+}
+
+/// A4: the only validator of a network has lost its record. A peer without the chain tells
+/// nothing; one that has shown all of its chain ends the wait.
+#[test]
+fn a_lone_validator_without_its_record_waits_for_a_peer_with_the_chain() {
+    let network = Network::ready(1);
+    let (mut shell, genesis) = ccoin_sim::node(&network);
+    shell.tick(10);
+    shell.submit(100, &[pay(&genesis, 0, 1)]);
+    shell.record.standing = Standing::Abstains(None);
+    shell.restart_at(4_100);
+    shell.tick(4_100);
+    let join = |shell: &mut Shell, peer: u64, claimed| {
+        let (validator, height) = (None, claimed);
+        let joined = Input::PeerJoined {
+            peer,
+            validator,
+            height,
+        };
+        shell.input(4_200 + peer, joined);
+    };
+    join(&mut shell, 1, ccoin_core::Height::ZERO);
+    (4_300..9_000)
+        .step_by(500)
+        .for_each(|after| shell.tick(after));
+    assert_eq!(shell.machine.state(), NodeState::Boot);
+    let said = shell.machine.why(shell.now(9_000)).to_string();
+    assert!(said.contains("recover-votes --no-other-copy"), "{said}");
+    join(&mut shell, 4_900, height(2));
+    let (peer, blocks, more) = (4_900, Vec::new(), false);
+    shell.input(9_200, Input::Blocks { peer, blocks, more });
+    shell.tick(9_210);
+    assert_eq!(shell.machine.state(), NodeState::Ready);
+    assert!(matches!(shell.record.standing, Standing::Recovering(_)));
 }
