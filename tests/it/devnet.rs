@@ -3,12 +3,9 @@
 
 use crate::support::{
     Devnet, PATIENCE, Place, genesis, lives, request, send_signal, wait_for, wait_until_gone,
-    wait_up_to,
 };
 use serde_json::Value;
-use std::{
-    fs, net::SocketAddr, path::Path, process::Command, sync::mpsc::RecvTimeoutError, time::Duration,
-};
+use std::{fs, net::SocketAddr, path::Path, process::Command, sync::mpsc::RecvTimeoutError};
 
 /// How many of each; more processes need more time on a small machine.
 const VALIDATORS: usize = 2;
@@ -105,18 +102,14 @@ fn the_line_is_true_and_an_interrupt_leaves_nothing() {
         get(&devnet.nodes()[0]["http"], &path)["nonce"].as_u64()
     };
     let before = sent().unwrap();
-    // An answer of the hung node would be waited for during 20 s.
-    wait_up_to(
-        Duration::from_secs(15),
-        "transfers of three seconds",
-        || (sent().unwrap() > before + 60).then_some(()),
-    );
+    // Whoever waits 20 s for each answer of the hung node sends three in the time of this wait.
+    wait_for("60 transfers", || {
+        (sent().unwrap() > before + 60).then_some(())
+    });
     send_signal("CONT", hung);
 
-    let (status, took) = devnet.end("INT");
+    let (status, _) = devnet.end("INT");
     assert_eq!(status.code(), Some(0));
-    // Less than the 20 s for which an answer of the hung node would be waited for.
-    assert!(took < Duration::from_secs(15), "{took:?}");
     assert!(pids.iter().all(|pid| !lives(*pid)), "{pids:?}");
     assert!(!Path::new(report["data_dir"].as_str().unwrap()).exists());
     assert_eq!(
