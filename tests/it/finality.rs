@@ -109,6 +109,9 @@ fn of_two_validators_one_may_lose_its_votes_or_its_chain() {
             false => fs::remove_file(&path).unwrap(),
         }
         net.start(1);
+        let node = net.nodes[1].as_mut().unwrap();
+        node.line("the key gives no votes until that is safe");
+        node.line("this node's key votes again");
         wait_for("two validators that vote", || {
             let miner = &net.places[1].address;
             (vote_state(net.node(0), miner) == "votes").then_some(())
@@ -173,5 +176,6 @@ fn a_copy_of_a_validators_key_is_found_out() {
     let node = net.nodes[1].as_mut().unwrap();
     let line = node.line("signatures of this node's key");
     assert!(line.contains("gives no votes"), "{line}");
+    node.line("this node's key votes again");
     becomes_final(net.node(2), net.node(0));
 }

@@ -262,10 +262,7 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         }
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!(
-        "{lost}: a new one is made, and this key gives no votes until that is safe; README.md, \
-         \"Lost votes\", tells when"
-    );
+    tracing::warn!("{lost}: a new one is made");
     let mut votes = VoteFile::create(&path)?;
     let mut record = VoteRecord::never_signed(genesis.id);
     record.voter.standing = Standing::Abstains(None);

@@ -178,8 +178,11 @@ impl CommitThread {
         if let Some(mark) = mark {
             (record.last_sealed_slot, record.last_sealed_number) = (mark.slot, mark.number.get());
         }
+        let before = record.voter.standing;
         record.voter = voter.unwrap_or(record.voter);
-        Ok(votes.store(record)?)
+        votes.store(record)?;
+        LogLines::standing(before, record.voter.standing);
+        Ok(())
     }
 
     /// Shows what is durable now, in order: readers that hear an answer must find its

@@ -5,9 +5,9 @@ use ccoin_core::{
     Address,
     applied::Applied,
     chain::Reorg,
-    consensus::{certificate::Certificate, evidence::Evidence},
+    consensus::{certificate::Certificate, evidence::Evidence, voter::Standing},
     genesis::Genesis,
-    machine::{Hindrance, NodeState},
+    machine::{Hindrance, Machine, NodeState},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -103,6 +103,30 @@ impl LogLines {
              file is an old copy, or another machine uses this key. The node gives no votes until \
              that is safe; end the other machine if there is one"
         );
+    }
+
+    /// What keeps the key of a node that starts from voting.
+    pub(crate) fn voting_at_start(machine: &Machine) {
+        if machine.is_alarmed() {
+            tracing::error!(
+                "SAFETY ALARM: two certificates in the block log conflict: this node signs nothing"
+            );
+        }
+        let standing = machine.voter().map(|voter| voter.record.standing);
+        if matches!(standing, Some(Standing::Abstains(_))) {
+            tracing::warn!(
+                "the vote file and the block log do not show all that this node's key has signed: \
+                 the key gives no votes until that is safe; README.md, \"Lost votes\", tells when"
+            );
+        }
+    }
+
+    /// The record of the key has changed.
+    pub(crate) fn standing(before: Standing, now: Standing) {
+        let abstains = |standing| matches!(standing, Standing::Abstains(_));
+        if abstains(before) && !abstains(now) {
+            tracing::info!("this node's key votes again");
+        }
     }
 
     /// A validator has signed two things of which it may sign one.

@@ -20,9 +20,9 @@ use crate::{
     vote_signer::VoteSigner,
 };
 use ccoin_core::{
-    Height,
+    BlockId, Height,
     genesis::Genesis,
-    machine::{Input, PlaceholderText, SealMark, Start},
+    machine::{Input, Machine, PlaceholderText, SealMark, Start},
 };
 use ccoin_crypto::SecretKey;
 use ccoin_p2p::ChainStatus;
@@ -66,11 +66,13 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError`] if storage is damaged or a thread cannot start.
-    pub fn start(setup: NodeSetup) -> Result<Self, NodeError> {
+    pub fn start(mut setup: NodeSetup) -> Result<Self, NodeError> {
         let start = machine_start(&setup);
         let validator = start.miner.is_some();
         let genesis = Arc::clone(&start.genesis);
         let recovered = Recovered::open(&setup.chain, &start)?;
+        LogLines::voting_at_start(&recovered.machine);
+        keep_record(setup.votes.as_mut(), genesis.id, &recovered.machine)?;
         let (view, watched) = watch::channel(Arc::new(recovered.first_view()));
         let tx_tracker = Arc::new(recovered.tx_tracker(&watched.borrow()));
         let (mut threads, ended) = Threads::new();
@@ -227,6 +229,24 @@ fn machine_start(setup: &NodeSetup) -> Start {
         block_text: PlaceholderText::new(setup.block_data.clone(), placeholder, setup.seeds[0]),
         genesis,
     }
+}
+
+/// Writes what the log says of the record of the key: it may be lost.
+fn keep_record(
+    votes: Option<&mut VoteFile>,
+    genesis: BlockId,
+    machine: &Machine,
+) -> Result<(), NodeError> {
+    let (Some(votes), Some(voter)) = (votes, machine.voter()) else {
+        return Ok(());
+    };
+    let stored = votes.record(&genesis);
+    let mut record = stored.unwrap_or_else(|| VoteRecord::never_signed(genesis));
+    record.voter = voter.record;
+    if stored != Some(record) {
+        votes.store(record)?;
+    }
+    Ok(())
 }
 
 /// The text of payments without data.
