@@ -175,9 +175,10 @@ impl Chain {
         reorg
     }
 
-    /// Chooses the head anew if the moment changes the choice: a block dated after `latest`
-    /// is not head (F4; a clock that was set back leaves such blocks behind), and blocks that
-    /// wait long for finality are compared by slots (F3). Must be called again as time goes by.
+    /// Chooses the head again where time has changed the choice. A block dated after `latest`
+    /// cannot be the head (F4); a clock that was set back leaves such blocks behind. Blocks that
+    /// have waited long for finality are compared by slots (F3). The caller repeats the call as
+    /// time goes by.
     pub fn on_moment(&mut self, now: Timestamp, latest: Timestamp) -> Option<Reorg> {
         let order = self.certified.order(&self.schedule, now);
         let reordered = core::mem::replace(&mut self.order, order) != order;

@@ -2,7 +2,7 @@
 
 use super::{MAX_KEPT, Machine, Parked, View, certify::Source};
 use crate::{
-    MonoTime, Now,
+    Now,
     consensus::{
         certificate::VerifiedCertificate,
         tally::Counted,
@@ -228,9 +228,4 @@ impl Machine {
             self.judge(now, parked, step);
         }
     }
-}
-
-/// A moment of the monotonic clock that has come.
-pub(super) fn is_due(now: MonoTime, at: MonoTime) -> bool {
-    now >= at
 }

@@ -1,7 +1,7 @@
 //! Every vote reaches every node over any connected graph: handed on once, at once to peers
 //! that have no connection to the voter (M3).
 
-use super::{Machine, ballot_box::is_due};
+use super::Machine;
 use crate::{
     MonoTime, Now,
     consensus::vote::{Phase, Vote},
@@ -73,7 +73,7 @@ impl Machine {
         let relays = &mut self.finality.relays.0;
         while relays
             .front()
-            .is_some_and(|waiting| is_due(now.mono, waiting.due))
+            .is_some_and(|waiting| waiting.due <= now.mono)
         {
             let Some(waiting) = relays.pop_front() else {
                 break;

@@ -1,5 +1,5 @@
-//! A key whose record was lost gives no votes until that is safe (A1 to A4), and no key votes
-//! by a clock that nobody confirms (C3, C5).
+//! When a key may vote. A key whose record was lost waits until a vote is safe again (A1 to
+//! A4). Every key waits until the clocks of its peers agree with its own (C3, C5).
 
 use super::Machine;
 use crate::{

@@ -107,7 +107,8 @@ impl Machine {
         self.finality.statuses.peers.remove(&peer);
     }
 
-    /// A peer's status: its certificates count from anybody, its state only from a validator.
+    /// Takes a peer's status. A certificate proves itself, so it counts from any peer; the vote
+    /// state counts only if the peer is a validator (S2).
     pub(in crate::machine) fn on_status(
         &mut self,
         now: Now,

@@ -1,15 +1,15 @@
 //! Blocks that proposals, certificates and statuses name: their sender is asked for them, but
 //! not before they had time to come by themselves (V7).
 
-use super::{Machine, ballot_box::is_due};
+use super::Machine;
 use crate::{BlockId, Height, MonoTime, Now, machine::PeerId};
 use std::collections::VecDeque;
 
 /// Blocks that wait to be asked for, and those that were; the oldest go first.
 const MAX_WANTED: usize = 256;
 
-/// For how long a peer is not asked for the same block again: a proposer may repeat the name
-/// of one that nobody has.
+/// A node asks a peer for the same block at most once in so many ms: a liar may propose a block
+/// again and again that no node has.
 const ASKED_MS: u64 = 10_000;
 
 #[derive(Debug)]
@@ -63,11 +63,10 @@ impl Machine {
     /// Asks for the named blocks that have not come.
     pub(super) fn ask_for_wanted(&mut self, now: Now) {
         let Wanted { waiting, asked } = &mut self.finality.wanted;
-        while asked.len() > MAX_WANTED || asked.front().is_some_and(|old| is_due(now.mono, old.due))
-        {
+        while asked.len() > MAX_WANTED || asked.front().is_some_and(|old| old.due <= now.mono) {
             asked.pop_front();
         }
-        while let Some(named) = waiting.pop_front_if(|named| is_due(now.mono, named.due)) {
+        while let Some(named) = waiting.pop_front_if(|named| named.due <= now.mono) {
             if !self.chain.is_here(&named.id) {
                 self.fetcher.on_orphan(named.peer, named.number);
                 asked.push_back(WantedBlock {
