@@ -22,5 +22,6 @@ mod signatures;
 mod stopping;
 mod vectors;
 mod verdicts;
+mod vote_checks;
 mod voting;
 mod waiting;
