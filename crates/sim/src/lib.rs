@@ -16,13 +16,17 @@ mod lies;
 mod links;
 mod network;
 mod node;
+mod outbound;
 mod past;
 mod payments;
 mod random;
 mod shell;
+mod shell_log;
 mod time;
+mod trace;
 mod txns;
 mod vote_lies;
+mod votes;
 mod world;
 
 pub use blocks::{NOWHERE, arrived, branch, child, header, seal, total, verified};

@@ -5,6 +5,7 @@ use crate::{
     keys::key,
     network::Network,
     time::{START, at},
+    trace,
 };
 use ccoin_core::{
     Address, BlockId, MonoTime, Now, PowNonce, Timestamp,
@@ -25,10 +26,7 @@ use ccoin_core::{
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{Hash, Signature};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The sender of blocks that a test hands in by itself: a connection without a handshake.
 pub const STRANGER: PeerId = 0;
@@ -166,37 +164,6 @@ impl Shell {
             .requeue(self.now(after_ms), self.pool_log.clone());
     }
 
-    /// The mark of a node whose log a test has put in place: it has made its blocks itself.
-    fn newest_own_block(&self) -> SealMark {
-        let own = |block: &&SealedBlock| Some(block.header().coinbase) == self.miner();
-        let newest = self.log.iter().filter(own).map(|block| SealMark {
-            slot: self.genesis.schedule.slot(block.header().time),
-            number: block.header().number,
-        });
-        newest.max().unwrap_or_default()
-    }
-
-    /// The head's branch from block 1 on; what lies below the window comes from the log.
-    pub fn canonical(&self) -> Vec<SealedBlock> {
-        let newest = self.machine.chain().canonical().iter();
-        let mut branch: Vec<_> = newest.rev().map(|applied| applied.block.clone()).collect();
-        let records: BTreeMap<_, _> = self.log.iter().map(|block| (block.id, block)).collect();
-        while let Some(parent) = branch.last().map(|oldest| oldest.header().hash_parent) {
-            let Some(parent) = records.get(&parent) else {
-                break;
-            };
-            branch.push((*parent).clone());
-        }
-        if branch
-            .last()
-            .is_some_and(|oldest| oldest.id != self.genesis.id)
-        {
-            branch.push(self.genesis.applied().block);
-        }
-        branch.reverse();
-        branch
-    }
-
     /// The address that it mines with.
     pub fn miner(&self) -> Option<Address> {
         self.index.map(|index| self.genesis.config.miners[index])
@@ -256,15 +223,7 @@ impl Shell {
 
     /// Brings a record to the disk.
     pub fn write(&mut self, write: Write) {
-        self.trace.push(match &write {
-            Write::Transactions { .. } => "write transactions",
-            Write::Dropped(_) => "write dropped",
-            Write::SealMark(_) => "write seal mark",
-            Write::Block { .. } => "write block",
-            Write::Certificate(_) => "write certificate",
-            Write::VoterRecord(_) => "write voter record",
-            Write::Evidence(_) => "write evidence",
-        });
+        self.trace.push(trace::of_write(&write));
         match write {
             Write::Transactions { arrived, txns } => {
                 let txns = txns.into_iter().map(|txn| (arrived, txn));
@@ -303,7 +262,7 @@ impl Shell {
 
     /// Makes something visible; what the miner or the key answer at once.
     pub fn publish(&mut self, publish: Publish) -> Option<Input> {
-        self.trace.push(name(&publish));
+        self.trace.push(trace::of_publish(&publish));
         match publish {
             Publish::Mine {
                 job,
@@ -367,17 +326,6 @@ impl Shell {
         self.made.clear();
         self.dropped.clear();
     }
-
-    /// (number, ms after the start, transactions) of every block after genesis.
-    pub fn blocks(&self) -> Vec<(u64, u64, usize)> {
-        let shown = |block: &Arc<Applied>| {
-            let header = block.block.header();
-            let after = header.time.get() - START;
-            (header.number.get(), after, block.block.transactions.len())
-        };
-        let chain = self.machine.chain();
-        chain.canonical().iter().skip(1).map(shown).collect()
-    }
 }
 
 /// A network and the node of its first miner.
@@ -405,25 +353,4 @@ fn boot(
 /// The record of a key that has never voted.
 fn never_voted(genesis: &Genesis) -> VoterRecord {
     VoterRecord::never_voted(genesis.id)
-}
-
-fn name(publish: &Publish) -> &'static str {
-    match publish {
-        Publish::Reply { .. } => "reply",
-        Publish::Queued { .. } => "queued",
-        Publish::GossipTransactions(_) => "gossip",
-        Publish::AnnounceBlock { .. } => "announce",
-        Publish::SendHeights { .. } => "send heights",
-        Publish::Mine { .. } => "mine",
-        Publish::CancelMining(_) => "cancel",
-        Publish::Sign { .. } => "sign",
-        Publish::Head { .. } => "head",
-        Publish::State { .. } => "state",
-        Publish::SignVote { .. } => "sign vote",
-        Publish::SendStatus { .. } => "send status",
-        Publish::Final(_) => "final",
-        Publish::Evidence(_) => "evidence",
-        Publish::SafetyAlarm { .. } => "alarm",
-        Publish::RecordLost => "record lost",
-    }
 }

@@ -49,6 +49,28 @@ fn pair() -> (Shell, Arc<Genesis>, Arc<Applied>) {
     (shell, genesis, block)
 }
 
+/// A block of the other validator on `parent`.
+fn next(genesis: &Genesis, parent: &Applied, after: u64) -> Arc<Applied> {
+    child(
+        genesis,
+        parent,
+        miner(1),
+        after,
+        &[give_from(genesis, &ghost(99), 1)],
+    )
+}
+
+/// A block of the other validator beside that of [`pair`].
+fn rival(genesis: &Genesis, after: u64) -> Arc<Applied> {
+    child(
+        genesis,
+        &genesis.applied(),
+        miner(1),
+        after,
+        &[pay(genesis, 3, 1)],
+    )
+}
+
 /// The other validator connects; its clock is right.
 fn join(shell: &mut Shell, after: u64) {
     let joined = Input::PeerJoined {

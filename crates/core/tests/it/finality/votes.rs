@@ -65,13 +65,7 @@ fn a_repeated_or_older_proposal_gets_no_second_vote() {
     propose(&mut shell, 2_200, 5, &block);
     let votes = shell.votes.len();
     propose(&mut shell, 2_210, 5, &block);
-    let rival = child(
-        &genesis,
-        &genesis.applied(),
-        miner(1),
-        2_160,
-        &[pay(&genesis, 3, 1)],
-    );
+    let rival = rival(&genesis, 2_160);
     shell.block(2_215, &rival.block);
     propose(&mut shell, 2_220, 5, &rival);
     propose(&mut shell, 2_230, 4, &block);
@@ -82,15 +76,7 @@ fn a_repeated_or_older_proposal_gets_no_second_vote() {
 #[test]
 fn two_headers_of_one_turn_are_evidence_once() {
     let (mut shell, genesis, block) = pair();
-    let twins = [2_200, 2_250].map(|after| {
-        child(
-            &genesis,
-            &genesis.applied(),
-            miner(1),
-            after,
-            &[pay(&genesis, 3, 1)],
-        )
-    });
+    let twins = [2_200, 2_250].map(|after| rival(&genesis, after));
     shell.asks.clear();
     for twin in &twins {
         shell.block(2_300, &twin.block);
@@ -137,13 +123,7 @@ fn the_head_extends_the_highest_certificate() {
 #[test]
 fn a_proposal_waits_for_its_block() {
     let (mut shell, genesis, block) = pair();
-    let next = child(
-        &genesis,
-        &block,
-        miner(1),
-        2_250,
-        &[give_from(&genesis, &ghost(99), 1)],
-    );
+    let next = next(&genesis, &block, 2_250);
     propose(&mut shell, 2_260, 0, &next);
     assert!(shell.votes.is_empty());
     let block = Input::Block {
@@ -172,13 +152,7 @@ fn an_own_block_beside_the_final_one_is_dropped() {
         _ => None,
     });
     let job = job.expect("its turn, and a transaction waits");
-    let rival = child(
-        &genesis,
-        &genesis.applied(),
-        miner(1),
-        2_160,
-        &[pay(&genesis, 3, 1)],
-    );
+    let rival = rival(&genesis, 2_160);
     shell.block(12_110, &rival.block);
     let last_final = certificate(Phase::Two, proposed(ballot(&shell, 2_200, 0), &rival));
     tell(&mut shell, 12_120, last_final, Yours::default());
@@ -195,13 +169,7 @@ fn an_own_block_beside_the_final_one_is_dropped() {
 #[test]
 fn a_certificate_waits_for_its_block() {
     let (mut shell, genesis, block) = pair();
-    let next = child(
-        &genesis,
-        &block,
-        miner(1),
-        2_250,
-        &[give_from(&genesis, &ghost(99), 1)],
-    );
+    let next = next(&genesis, &block, 2_250);
     let last_final = proposed(ballot(&shell, 2_260, 0), &next);
     let shown = certificate(Phase::Two, last_final);
     tell(&mut shell, 2_260, shown, Yours::default());
