@@ -10,6 +10,7 @@ use crate::{
     log_lines::{self, LogLines},
     miner::{Miner, Order},
     peers::outbound::Outbound,
+    returned_txns::ReturnedTxns,
     threads::Threads,
     tx_status::TxTracker,
     view::{FinalBlock, Recent, View},
@@ -17,7 +18,7 @@ use crate::{
 };
 use ccoin_core::{
     BlockId, Height,
-    chain::{Reorg, WINDOW_BLOCKS},
+    chain::{Reorg, Window},
     consensus::{vote::Phase, voter::VoterRecord},
     encoding::encode,
     genesis::Genesis,
@@ -47,8 +48,9 @@ pub(crate) struct CommitThread {
     pub(crate) tx_tracker: Arc<TxTracker>,
     pub(crate) view: watch::Sender<Arc<View>>,
     pub(crate) checkpoints: Checkpoints,
-    /// Where the blocks of the window lie, on any branch.
+    /// Where the blocks that the machine knows lie, on any branch.
     pub(crate) positions: BTreeMap<(Height, BlockId), Position>,
+    pub(crate) returned_txns: ReturnedTxns,
     pub(crate) log: LogLines,
     pub(crate) vote_signer: Option<VoteSigner>,
     /// Bytes of the transactions in the view's recent blocks.
@@ -215,7 +217,10 @@ impl CommitThread {
                 Publish::CancelMining(job) => {
                     self.miner.iter().for_each(|miner| miner.cancel(job));
                 }
-                Publish::Head { reorg, dropped } => self.log.blocks(&reorg, dropped.len()),
+                Publish::Head { reorg, dropped } => {
+                    self.log.blocks(&reorg, dropped.len());
+                    self.return_txns(&reorg);
+                }
                 Publish::State { from, to } => self.log.state(from, to),
                 Publish::AnnounceBlock { bytes, except, .. } => {
                     self.outbound.announce(&bytes, except);
@@ -306,6 +311,18 @@ impl CommitThread {
         settled
     }
 
+    /// Submits the transactions of left blocks again that the machine does not hold.
+    fn return_txns(&self, reorg: &Reorg) {
+        let left = reorg.older_reverted.iter().rev();
+        let left: Vec<_> = left
+            .filter_map(|key| self.positions.get(key))
+            .copied()
+            .collect();
+        if !left.is_empty() {
+            self.returned_txns.submit(left);
+        }
+    }
+
     fn order(&self, order: Order) {
         let miner = self
             .miner
@@ -343,10 +360,9 @@ impl CommitThread {
             self.recent_bytes -= oldest.transaction_bytes();
             settled.push(oldest);
         }
-        // A branch may leave the head's anywhere in the machine's window.
-        let window = u64::try_from(WINDOW_BLOCKS).unwrap_or(u64::MAX);
+        // Another branch may leave the head's anywhere in the machine's reach.
         let head = recent.back().map(|head| head.header().number);
-        if let Some(first) = head.and_then(|head| head.checked_sub(window)) {
+        if let Some(first) = head.and_then(|head| head.checked_sub(Window::default().reach())) {
             self.positions = self.positions.split_off(&(first, BlockId::ZERO));
         }
         settled

@@ -36,6 +36,7 @@ mod peers;
 mod reader;
 mod recovered_queue;
 mod recovery;
+mod returned_txns;
 mod threads;
 mod tx_status;
 mod verifier;

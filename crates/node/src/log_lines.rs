@@ -37,10 +37,12 @@ impl LogLines {
                 .applied
                 .last()
                 .map(|head| head.block.header().coinbase);
+            let oldest = oldest.block.header().number;
+            let older = reorg.older_reverted.last().map(|(number, _)| *number);
             tracing::warn!(
                 "Reorg: blocks {} to {} are replaced by a better branch, whose head miner {} made; \
                  {} transactions wait again, {dropped} were dropped",
-                oldest.block.header().number,
+                older.unwrap_or(oldest),
                 newest.block.header().number,
                 branch.unwrap_or(Address::ZERO),
                 left.saturating_sub(dropped)

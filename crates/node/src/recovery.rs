@@ -124,7 +124,7 @@ pub(crate) struct Recovered {
     pub(crate) machine: Machine,
     /// Transactions that are in no block.
     queue: RecoveredQueue,
-    /// Records of the blocks that the machine has in its window.
+    /// Records of the blocks that the machine knows.
     pub(crate) positions: BTreeMap<(Height, BlockId), Position>,
     /// Record of the block where the replay began.
     pub(crate) replayed_from: Position,
@@ -324,14 +324,7 @@ fn replay_log(
         Ok::<_, NodeError>(())
     })?;
     let machine = machine.ok_or_else(|| damaged(&paths.blocks, from, "no block".into()))?;
-    if let Some(first) = machine
-        .chain()
-        .canonical()
-        .front()
-        .map(|first| first.block.header().number)
-    {
-        positions = positions.split_off(&(first, BlockId::ZERO));
-    }
+    positions = positions.split_off(&(machine.chain().lowest(), BlockId::ZERO));
     Ok(Replay {
         blocks,
         machine,

@@ -5,7 +5,7 @@
 use crate::world::{Event, World};
 use ccoin_core::{
     MonoTime, PowNonce,
-    machine::{Input, Publish, Step, Write},
+    machine::{Input, Publish, Step, Ticket, Write},
     pow::Midstate,
 };
 use ccoin_crypto::Signature;
@@ -83,6 +83,18 @@ impl World {
         self.nodes[index].follow(MonoTime(self.now), &publish);
         let life = self.nodes[index].life;
         match publish {
+            Publish::Head { ref reorg, .. } if !reorg.older_reverted.is_empty() => {
+                self.nodes[index].deep_reorgs += 1;
+                let left = core::mem::take(&mut self.nodes[index].returned);
+                let txns = left.into_iter().rev().flat_map(|block| block.transactions);
+                let txns: Vec<_> = txns.collect();
+                self.tell(index, publish);
+                return Some(Input::Submit {
+                    ticket: Ticket::MAX,
+                    txns,
+                    from: None,
+                });
+            }
             Publish::Mine {
                 job,
                 mining_hash,

@@ -72,6 +72,10 @@ pub struct Node {
     pub penalties: Vec<(usize, Fault)>,
     /// When it told the operator that it yields nothing of a better chain, and of which peer.
     pub stuck: Vec<(u64, usize)>,
+    /// Left blocks that its memory did not hold.
+    pub(crate) returned: Vec<SealedBlock>,
+    /// How often it left its branch below what its memory held.
+    pub deep_reorgs: usize,
     /// Transactions that its own user has sent.
     pub paid: Vec<TxId>,
     /// Blocks whose signatures it has checked.
@@ -104,6 +108,8 @@ impl Node {
             asked_heights: 0,
             penalties: Vec::new(),
             stuck: Vec::new(),
+            returned: Vec::new(),
+            deep_reorgs: 0,
             paid: Vec::new(),
             checked: 0,
         }
@@ -140,10 +146,14 @@ impl Node {
             } => self.queue.add(mono, *arrived, txns, *from),
             Publish::GossipTransactions(ids) => self.queue.make_ready(ids),
             Publish::Head { reorg, dropped } => {
-                self.view.truncate(self.view.len() - reorg.reverted.len());
+                let left = reorg.reverted.len() + reorg.older_reverted.len();
+                let older = self.shell.logged(&reorg.older_applied);
+                self.returned = self.shell.logged(&reorg.older_reverted);
+                self.view.truncate(self.view.len() - left);
+                self.view.extend(older);
                 let applied = reorg.applied.iter().map(|applied| applied.block.clone());
                 self.view.extend(applied);
-                self.since.truncate(self.since.len() - reorg.reverted.len());
+                self.since.truncate(self.since.len() - left);
                 self.since.resize(self.view.len(), mono.0);
                 let included = reorg.applied.iter().flat_map(|block| block.block.txn_ids());
                 let dropped = dropped.iter().map(|(txn, _)| *txn.id());

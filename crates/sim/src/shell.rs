@@ -11,7 +11,7 @@ use ccoin_core::{
     Address, BlockId, MonoTime, Now, PowNonce, Timestamp,
     applied::Applied,
     block::SealedBlock,
-    chain::Score,
+    chain::{Score, Window},
     consensus::{
         certificate::{Certificate, VerifiedCertificate},
         vote::{Phase, Proposed, SignedVote, VerifiedVote, Vote},
@@ -34,6 +34,8 @@ pub const STRANGER: PeerId = 0;
 /// A node: the machine, what is on its disk, and what it has told the world.
 pub struct Shell {
     pub machine: Machine,
+    /// How much its chain keeps in memory.
+    window: Window,
     pub genesis: Arc<Genesis>,
     /// Position among the miners; `None`: it only follows.
     index: Option<usize>,
@@ -92,7 +94,9 @@ impl Shell {
                 index,
                 (SealMark::default(), never_voted(genesis)),
                 None,
+                Window::default(),
             ),
+            window: Window::default(),
             genesis: Arc::clone(genesis),
             index,
             mines: true,
@@ -127,6 +131,11 @@ impl Shell {
         }
     }
 
+    /// Bounds the memory of its chain from the next start on.
+    pub fn set_window(&mut self, window: Window) {
+        self.window = window;
+    }
+
     /// Kills the node and starts it again from its disk, long after its last block.
     pub fn restart(&mut self) {
         self.restart_at(Timestamp::MAX.get() - START);
@@ -137,12 +146,12 @@ impl Shell {
         let checkpoint = self.checkpoint.clone();
         let before = checkpoint.as_ref().map_or(0, |(_, _, before)| *before);
         let root = checkpoint.map(|(block, score, _)| (block, score));
-        let settled = root.is_some();
+        let may_miss = root.is_some() || self.window != Window::default();
         if self.mark == SealMark::default() {
             self.mark = self.newest_own_block();
         }
         let signed = (self.mark, self.record);
-        self.machine = boot(&self.genesis, self.index, signed, root);
+        self.machine = boot(&self.genesis, self.index, signed, root, self.window);
         self.published.clear();
         let mut certificates = self.certificates.iter().peekable();
         for place in before..=self.log.len() {
@@ -156,7 +165,7 @@ impl Shell {
                 .machine
                 .replay(block.clone(), !self.late.contains(&block.id))
             {
-                Err(BlockError::Parent(_) | BlockError::Settled { .. }) if settled => {}
+                Err(BlockError::Parent(_) | BlockError::Settled { .. }) if may_miss => {}
                 replayed => replayed.expect("the log is this chain's"),
             }
         }
@@ -339,15 +348,17 @@ fn boot(
     index: Option<usize>,
     (last_sealed, record): (SealMark, VoterRecord),
     checkpoint: Option<(Arc<Applied>, Score)>,
+    window: Window,
 ) -> Machine {
-    Machine::new(Start {
+    let start = Start {
         genesis: Arc::clone(genesis),
         checkpoint,
         miner: index.map(|index| genesis.config.miners[index]),
         last_sealed,
         voter_record: index.map(|_| record),
         block_text: PlaceholderText::Fixed(String::new()),
-    })
+    };
+    Machine::with_window(start, window)
 }
 
 /// The record of a key that has never voted.

@@ -1,7 +1,7 @@
 //! What the log of a node shows.
 
 use crate::{shell::Shell, time::START};
-use ccoin_core::{applied::Applied, block::SealedBlock, machine::SealMark};
+use ccoin_core::{BlockId, Height, applied::Applied, block::SealedBlock, machine::SealMark};
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Shell {
@@ -34,6 +34,18 @@ impl Shell {
         }
         branch.reverse();
         branch
+    }
+
+    /// Blocks of the log.
+    pub(crate) fn logged(&self, keys: &[(Height, BlockId)]) -> Vec<SealedBlock> {
+        let find = |(_, id): &(Height, BlockId)| self.log.iter().rfind(|block| block.id == *id);
+        let found: Vec<_> = keys.iter().filter_map(find).cloned().collect();
+        assert_eq!(
+            found.len(),
+            keys.len(),
+            "a block is persisted before it is head"
+        );
+        found
     }
 
     /// (number, ms after the start, transactions) of every block after genesis.

@@ -86,12 +86,12 @@ impl Chain {
         self.number(id).is_some()
     }
 
-    /// The number of a block that is executed with all its ancestors. Below the window only
-    /// certified blocks are known.
+    /// The number of a block that is executed with all its ancestors. Below the oldest one
+    /// in memory only certified blocks are known.
     #[must_use]
     pub fn number(&self, id: &BlockId) -> Option<Height> {
-        if let Some(applied) = self.get(id) {
-            return Some(applied.block.header().number);
+        if let Some(entry) = self.tree.get(id) {
+            return Some(entry.number);
         }
         let Certified {
             last_final, high, ..
@@ -101,8 +101,8 @@ impl Chain {
         found.map(|(number, _)| number)
     }
 
-    /// Whether `block` is `base` or a descendant of it. A base below the window is an
-    /// ancestor only if it is certified: the head extends the certified blocks.
+    /// Whether `block` is `base` or a descendant of it. A base below the oldest block in memory
+    /// is an ancestor only if it is certified: the head extends the certified blocks.
     #[must_use]
     pub fn extends(&self, block: &BlockId, base: &Proposed) -> bool {
         let mut cursor = *block;
@@ -110,32 +110,31 @@ impl Chain {
             if cursor == base.id {
                 return true;
             }
-            let Some(applied) = self.get(&cursor) else {
+            let Some(entry) = self.tree.get(&cursor) else {
                 break;
             };
-            let header = applied.block.header();
-            if header.number <= base.number {
+            if entry.number <= base.number {
                 return false;
             }
-            if self.canonical_at(header.number) == Some(cursor)
+            if self.canonical.contains(&entry.key())
                 && let Some(own) = self.canonical_at(base.number)
             {
                 return own == base.id;
             }
-            cursor = header.hash_parent;
+            cursor = entry.parent;
         }
         let (last_final, high) = (self.certified.last_final.1, self.certified.high.1);
-        let in_window = self.get(block).is_some();
-        (in_window && base.id == high)
-            || ((in_window || *block == high) && base.id == last_final)
-            || ((in_window || *block == high || *block == last_final) && base.id == self.genesis)
+        let is_here = self.contains(block);
+        (is_here && base.id == high)
+            || ((is_here || *block == high) && base.id == last_final)
+            || ((is_here || *block == high || *block == last_final) && base.id == self.genesis)
     }
 
-    /// A block of the window is the one of the highest certificate now: the head moves to
-    /// the best block that extends it.
+    /// A block is the one of the highest certificate now: the head moves to the best block
+    /// that extends it.
     pub fn set_high(&mut self, high: &Proposed) -> Option<Reorg> {
         self.certified.high = (high.number, high.id);
-        if self.get(&high.id).is_some() {
+        if self.contains(&high.id) {
             self.certified.candidates = self.tree.descendants((high.number, high.id));
         }
         let stays = self.certified.candidates.contains(&self.head.block.id);
@@ -161,9 +160,10 @@ impl Chain {
             self.forget(&id);
         }
         let timely = kept.iter().filter_map(|id| self.tree.get(id));
-        let timely = timely.filter(|entry| entry.timely && entry.applied.block.id != last_final.id);
-        let slots = timely.map(|entry| self.schedule.slot(entry.applied.block.header().time));
+        let timely = timely.filter(|entry| entry.timely && entry.id != last_final.id);
+        let slots = timely.map(|entry| self.schedule.slot(entry.time));
         self.certified.oldest_timely = slots.min();
+        self.forget_unreachable();
     }
 
     /// Distinct slots of the blocks above final up to one.
@@ -195,6 +195,6 @@ impl Chain {
     pub fn longest_candidate(&self) -> Option<&std::sync::Arc<Applied>> {
         let candidates = self.candidates();
         let best = candidates.max_by_key(|entry| entry.rank(Order::BySlots));
-        best.map(|entry| &entry.applied)
+        best?.whole.as_ref()
     }
 }

@@ -7,7 +7,6 @@
 
 use crate::{
     BlockId, Height, Timestamp,
-    applied::Applied,
     block::Header,
     consensus::schedule::{Schedule, Slot},
 };
@@ -71,17 +70,14 @@ pub(super) enum Order {
 /// (weight, slots, number, earlier time, smaller id): the greatest is the head.
 pub(super) type Rank = (u64, u64, Height, Reverse<Timestamp>, Reverse<BlockId>);
 
-pub(super) fn rank(applied: &Applied, score: &Score, order: Order) -> Rank {
-    let header = applied.block.header();
+pub(super) fn rank(
+    (number, time, id): (Height, Timestamp, BlockId),
+    score: &Score,
+    order: Order,
+) -> Rank {
     let weight = match order {
         Order::ByWeight => score.timely_slots,
         Order::BySlots => 0,
     };
-    (
-        weight,
-        score.slots,
-        header.number,
-        Reverse(header.time),
-        Reverse(applied.block.id),
-    )
+    (weight, score.slots, number, Reverse(time), Reverse(id))
 }

@@ -1,49 +1,45 @@
-//! The newest executed blocks, and which of them is the head.
+//! The executed blocks that are not final, and which of them is the head.
 //!
 //! `tree` holds the blocks of all branches, `fork_choice` orders them, `certified` keeps
-//! the head on the certified branch, `window` bounds the memory. A block below the window
-//! can never be left any more; only storage knows it.
+//! the head on the certified branch, `canonical` and `side` know which blocks are whole,
+//! `window` and `prune` bound the memory, `reorg` moves the head.
 
+mod canonical;
 mod certified;
 mod fork_choice;
+mod prune;
+mod reorg;
+mod side;
 mod tree;
 mod window;
 
 pub use fork_choice::Score;
-pub use window::{WINDOW_BLOCKS, WINDOW_BYTES};
+pub use reorg::Reorg;
+pub use window::Window;
 
 use crate::{
     BlockId, Height, Timestamp, applied::Applied, consensus::schedule::Schedule, genesis::Genesis,
     rules::ParentContext,
 };
+use canonical::Canonical;
 use ccoin_crypto::Address;
 use certified::Certified;
 use fork_choice::Order;
+use side::Side;
 use std::{collections::VecDeque, sync::Arc};
 use tree::{Entry, Tree};
-use window::{ANCHOR_BLOCKS, ANCHOR_BYTES};
+use window::{ANCHOR_BLOCKS, ANCHOR_BYTES, cost};
 
-/// A change of head.
-#[derive(Clone, Debug, Default)]
-pub struct Reorg {
-    /// Blocks of the old branch, newest first; their transactions return to the pool.
-    pub reverted: Vec<Arc<Applied>>,
-    /// Blocks of the new branch, oldest first.
-    pub applied: Vec<Arc<Applied>>,
-}
-
-/// The window of blocks.
+/// The blocks in memory.
 #[derive(Debug)]
 pub struct Chain {
     schedule: Schedule,
     genesis: BlockId,
+    window: Window,
     tree: Tree,
-    /// The head's branch, oldest first, without gaps; never empty.
-    canonical: VecDeque<Arc<Applied>>,
+    canonical: Canonical,
+    side: Side,
     head: Arc<Applied>,
-    /// Estimated bytes of the canonical branch, and of all other blocks.
-    canonical_bytes: usize,
-    side_bytes: usize,
     certified: Certified,
     order: Order,
     /// A better block than the head is dated in the future.
@@ -54,17 +50,28 @@ impl Chain {
     /// A chain of one block: block 1, or the block of a checkpoint with its score.
     #[must_use]
     pub fn new(root: Arc<Applied>, score: Option<Score>, genesis: &Genesis) -> Self {
+        Self::with_window(root, score, genesis, Window::default())
+    }
+
+    /// The same with other bounds of memory.
+    #[must_use]
+    pub fn with_window(
+        root: Arc<Applied>,
+        score: Option<Score>,
+        genesis: &Genesis,
+        window: Window,
+    ) -> Self {
         let schedule = genesis.schedule.clone();
         let score = score.unwrap_or_else(|| Score::genesis(&schedule));
         let certified = Certified::new(genesis.id, root.block.id, &score);
         Self {
             genesis: genesis.id,
+            window,
             tree: Tree::new(Arc::clone(&root), score, schedule.clone()),
             schedule,
-            canonical: VecDeque::from([Arc::clone(&root)]),
+            canonical: Canonical::new(Arc::clone(&root)),
+            side: Side::default(),
             head: root,
-            canonical_bytes: 0,
-            side_bytes: 0,
             certified,
             order: Order::ByWeight,
             shelved: false,
@@ -83,24 +90,49 @@ impl Chain {
         self.head.block.header().number
     }
 
-    /// The part of the head's branch in memory, oldest first.
+    /// The newest blocks of the head's branch, whole, oldest first.
     #[must_use]
     pub fn canonical(&self) -> &VecDeque<Arc<Applied>> {
-        &self.canonical
+        &self.canonical.whole
     }
 
-    /// Id of the block with this number on the head's branch, if it is in memory.
+    /// Whole blocks of the head's branch below those, newest first.
+    pub fn milestones(&self) -> impl Iterator<Item = (Height, BlockId)> {
+        self.canonical.milestones.iter().rev().copied()
+    }
+
+    /// The lowest number of the head's branch at which another branch may leave it.
+    #[must_use]
+    pub fn lowest(&self) -> Height {
+        self.canonical.lowest().unwrap_or(Height::GENESIS)
+    }
+
+    /// Id of the block with this number on the head's branch, if it is known here.
     #[must_use]
     pub fn canonical_at(&self, number: Height) -> Option<BlockId> {
-        let first = self.canonical.front()?.block.header().number;
-        let index = usize::try_from(number.get().checked_sub(first.get())?).ok()?;
-        self.canonical.get(index).map(|applied| applied.block.id)
+        self.canonical.at(number)
     }
 
-    /// A block of the window, on any branch.
+    /// Whether a block is one of [`canonical`](Self::canonical).
+    #[must_use]
+    pub fn is_canonical_and_whole(&self, number: Height, id: &BlockId) -> bool {
+        let is_whole = self
+            .canonical
+            .lowest_whole()
+            .is_some_and(|lowest| number >= lowest);
+        is_whole && self.canonical.contains(&(number, *id))
+    }
+
+    /// A whole block, on any branch.
     #[must_use]
     pub fn get(&self, id: &BlockId) -> Option<&Arc<Applied>> {
-        self.tree.get(id).map(|entry| &entry.applied)
+        self.tree.get(id)?.whole.as_ref()
+    }
+
+    /// Whether a block is executed with all its ancestors, whole or not.
+    #[must_use]
+    pub fn contains(&self, id: &BlockId) -> bool {
+        self.tree.get(id).is_some()
     }
 
     /// Id of block 1.
@@ -114,13 +146,16 @@ impl Chain {
     /// that the certificates lie behind it in the log.
     #[must_use]
     pub fn anchor(&self) -> Option<(&Arc<Applied>, &Score)> {
+        if let Some((_, id)) = self.canonical.milestones.front() {
+            return Some((self.get(id)?, self.score(id)?));
+        }
         let (mut bytes, mut blocks) = (0usize, 0usize);
         let last_final = self.certified.last_final.0;
-        let newest = self.canonical.iter().rev();
+        let newest = self.canonical.whole.iter().rev();
         let anchor = newest
             .take_while(|block| {
                 let is_near = bytes <= ANCHOR_BYTES && blocks <= ANCHOR_BLOCKS;
-                bytes = bytes.saturating_add(self.cost(&block.block.id));
+                bytes = bytes.saturating_add(cost(block));
                 blocks = blocks.saturating_add(1);
                 is_near || block.block.header().number >= last_final
             })
@@ -128,7 +163,7 @@ impl Chain {
         Some((anchor, self.score(&anchor.block.id)?))
     }
 
-    /// The score of a block of the window.
+    /// The score of a block.
     #[must_use]
     pub fn score(&self, id: &BlockId) -> Option<&Score> {
         self.tree.get(id).map(|entry| &entry.score)
@@ -140,10 +175,9 @@ impl Chain {
         let entry = self.tree.get(parent)?;
         let index = self.schedule.index(signer);
         let last = index.and_then(|index| entry.score.last_by_miner.get(index));
-        let header = entry.applied.block.header();
         Some(ParentContext {
-            number: header.number,
-            time: header.time,
+            number: entry.number,
+            time: entry.time,
             last_by_signer: last.copied().filter(|time| *time > Timestamp::ZERO),
         })
     }
@@ -158,14 +192,16 @@ impl Chain {
     #[must_use]
     pub fn sibling(&self, number: Height, time: Timestamp) -> Option<&Arc<Applied>> {
         let sibling = self.tree.sibling(number, self.schedule.slot(time));
-        sibling.map(|entry| &entry.applied)
+        sibling?.whole.as_ref()
     }
 
     /// Adds an executed block whose parent is here, and which came in time or not. Returns
     /// the change of head if it is the best block now.
     pub fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<Reorg> {
-        let cost = self.tree.insert(Arc::clone(&applied), timely)?;
-        self.side_bytes = self.side_bytes.saturating_add(cost);
+        if !self.tree.insert(Arc::clone(&applied), timely) {
+            return None;
+        }
+        self.side.add(applied.block.id, cost(&applied));
         let slot = self.schedule.slot(applied.block.header().time);
         let candidate = self.certified.on_inserted(&applied, timely.then_some(slot));
         let rank = |id: &BlockId| self.tree.get(id).map(|entry| entry.rank(self.order));
@@ -173,6 +209,13 @@ impl Chain {
         let reorg = if better { self.set_head(applied) } else { None };
         self.prune();
         reorg
+    }
+
+    /// Makes a block whole again that was executed before.
+    pub fn restore(&mut self, applied: Arc<Applied>) {
+        self.side.add(applied.block.id, cost(&applied));
+        self.tree.restore(applied);
+        self.prune();
     }
 
     /// Chooses the head again where time has changed the choice. A block dated after `latest`
@@ -192,18 +235,16 @@ impl Chain {
     /// Moves to the best candidate that is not dated after `latest`.
     fn choose_head(&mut self, latest: Option<Timestamp>) -> Option<Reorg> {
         let high = self.certified.high.1;
-        let in_time = |entry: &&Entry| {
-            let header = entry.applied.block.header();
-            latest.is_none_or(|latest| header.time <= latest) || entry.applied.block.id == high
-        };
+        let in_time =
+            |entry: &&Entry| latest.is_none_or(|latest| entry.time <= latest) || entry.id == high;
         let order = self.order;
         let candidates = || self.candidates();
         let best = candidates()
             .filter(in_time)
             .max_by_key(|entry| entry.rank(order))?;
         let best_of_all = candidates().max_by_key(|entry| entry.rank(order))?;
-        let shelved = best.applied.block.id != best_of_all.applied.block.id;
-        let best = Arc::clone(&best.applied);
+        let shelved = best.id != best_of_all.id;
+        let best = best.whole.clone()?;
         self.shelved = shelved;
         if best.block.id == self.head.block.id {
             return None;
@@ -211,105 +252,23 @@ impl Chain {
         self.set_head(best)
     }
 
-    /// The blocks of the window that may be head.
+    /// The blocks that may be head.
     fn candidates(&self) -> impl Iterator<Item = &Entry> {
         let ids = self.certified.candidates.iter();
-        ids.filter_map(|id| self.tree.get(id))
+        let entries = ids.filter_map(|id| self.tree.get(id));
+        entries.filter(|entry| entry.whole.is_some())
     }
 
     /// Number and time of the latest dated block of the head, and of a better block that
     /// waits for its time.
     #[must_use]
     pub fn newest_time(&self) -> (Height, Timestamp) {
-        let dated = |block: &Arc<Applied>| {
-            let header = block.block.header();
-            (header.number, header.time)
-        };
-        let head = dated(&self.head);
+        let head = self.head.block.header();
+        let head = (head.number, head.time);
         let waiting = self.shelved.then(|| {
             let best = self.candidates().max_by_key(|entry| entry.rank(self.order));
-            best.map_or(head, |entry| dated(&entry.applied))
+            best.map_or(head, |entry| (entry.number, entry.time))
         });
         waiting.unwrap_or(head)
-    }
-
-    /// `None` if the branch leaves the canonical one below the window.
-    fn set_head(&mut self, head: Arc<Applied>) -> Option<Reorg> {
-        let mut reorg = Reorg::default();
-        let mut cursor = Arc::clone(&head);
-        while self.canonical_at(cursor.block.header().number) != Some(cursor.block.id) {
-            let parent = self.get(&cursor.block.header().hash_parent).cloned();
-            reorg.applied.push(cursor);
-            cursor = parent?;
-        }
-        reorg.applied.reverse();
-        let fork = cursor.block.header().number;
-        while let Some(newest) = self
-            .canonical
-            .pop_back_if(|block| block.block.header().number > fork)
-        {
-            reorg.reverted.push(newest);
-        }
-        self.canonical.extend(reorg.applied.iter().cloned());
-        let (less, more) = (self.costs(&reorg.reverted), self.costs(&reorg.applied));
-        let change =
-            |all: usize, more: usize, less: usize| all.saturating_add(more).saturating_sub(less);
-        self.canonical_bytes = change(self.canonical_bytes, more, less);
-        self.side_bytes = change(self.side_bytes, less, more);
-        self.head = head;
-        Some(reorg)
-    }
-
-    /// Forgets the oldest canonical blocks beyond the budget with all that forks off below
-    /// them, then the worst leaves of the other branches.
-    fn prune(&mut self) {
-        while window::is_canonical_over(self.canonical.len(), self.canonical_bytes) {
-            let Some(oldest) = self.canonical.pop_front() else {
-                break;
-            };
-            let cost = self.cost(&oldest.block.id);
-            self.canonical_bytes = self.canonical_bytes.saturating_sub(cost);
-            self.side_bytes = self.side_bytes.saturating_add(cost);
-        }
-        let first = self.canonical.front().map(|b| b.block.header().number);
-        while let (Some(first), Some((number, id))) = (first, self.tree.lowest()) {
-            if number >= first {
-                break;
-            }
-            self.forget(&id);
-        }
-        while window::is_side_over(self.side_blocks(), self.side_bytes) {
-            let leaves = self.tree.entries().filter(|entry| {
-                let (number, id) = entry.key();
-                entry.is_leaf() && self.canonical_at(number) != Some(id)
-            });
-            // On the way to a certified block nothing is dropped (Y4).
-            let is_certified = |entry: &Entry| self.certified.high.1 == entry.applied.block.id;
-            let leaves = leaves.filter(|entry| !is_certified(entry));
-            let Some(worst) = leaves.min_by_key(|entry| entry.rank(self.order)) else {
-                break;
-            };
-            let id = worst.applied.block.id;
-            self.forget(&id);
-        }
-    }
-
-    fn forget(&mut self, id: &BlockId) {
-        let cost = self.tree.remove(id);
-        self.certified.candidates.remove(id);
-        self.side_bytes = self.side_bytes.saturating_sub(cost);
-    }
-
-    fn side_blocks(&self) -> usize {
-        self.tree.len().saturating_sub(self.canonical.len())
-    }
-
-    fn cost(&self, id: &BlockId) -> usize {
-        self.tree.get(id).map_or(0, |entry| entry.cost)
-    }
-
-    fn costs(&self, blocks: &[Arc<Applied>]) -> usize {
-        let costs = blocks.iter().map(|block| self.cost(&block.block.id));
-        costs.fold(0, usize::saturating_add)
     }
 }

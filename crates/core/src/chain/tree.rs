@@ -1,11 +1,9 @@
-//! The executed blocks in memory, on all branches, by id and by number.
+//! The executed blocks on all branches, by id and by number. Old ones are not whole: their
+//! bodies and states were dropped.
 
-use super::{
-    fork_choice::{Order, Rank, Score, rank},
-    window::cost,
-};
+use super::fork_choice::{Order, Rank, Score, rank};
 use crate::{
-    BlockId, Height,
+    BlockId, Height, Timestamp,
     applied::Applied,
     consensus::schedule::{Schedule, Slot},
 };
@@ -17,26 +15,39 @@ use std::{
 /// A block of the tree.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) applied: Arc<Applied>,
+    pub(super) number: Height,
+    pub(super) id: BlockId,
+    pub(super) parent: BlockId,
+    pub(super) time: Timestamp,
+    /// Body and state of a whole block. A leaf is always whole.
+    pub(super) whole: Option<Arc<Applied>>,
     pub(super) score: Score,
     /// Whether it came before the end of its slot and max_skew (F1).
     pub(super) timely: bool,
-    /// Estimated bytes in memory.
-    pub(super) cost: usize,
     children: usize,
 }
 
 impl Entry {
+    fn new(applied: Arc<Applied>, score: Score, timely: bool) -> Self {
+        let header = applied.block.header();
+        Self {
+            number: header.number,
+            id: applied.block.id,
+            parent: header.hash_parent,
+            time: header.time,
+            whole: Some(applied),
+            score,
+            timely,
+            children: 0,
+        }
+    }
+
     pub(super) fn key(&self) -> (Height, BlockId) {
-        (self.applied.block.header().number, self.applied.block.id)
+        (self.number, self.id)
     }
 
     pub(super) fn rank(&self, order: Order) -> Rank {
-        rank(&self.applied, &self.score, order)
-    }
-
-    pub(super) fn parent(&self) -> BlockId {
-        self.applied.block.header().hash_parent
+        rank((self.number, self.time, self.id), &self.score, order)
     }
 
     pub(super) fn is_leaf(&self) -> bool {
@@ -56,18 +67,12 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn new(root: Arc<Applied>, score: Score, schedule: Schedule) -> Self {
-        let entry = Entry {
-            applied: root,
-            score,
-            timely: false,
-            cost: 0,
-            children: 0,
-        };
+        let entry = Entry::new(root, score, false);
         Self {
             schedule,
             numbers: BTreeSet::from([entry.key()]),
             siblings: BTreeMap::new(),
-            entries: BTreeMap::from([(entry.applied.block.id, entry)]),
+            entries: BTreeMap::from([(entry.id, entry)]),
         }
     }
 
@@ -96,7 +101,7 @@ impl Tree {
     pub(super) fn descendants(&self, base: (Height, BlockId)) -> BTreeSet<BlockId> {
         let mut found = BTreeSet::from([base.1]);
         for (_, id) in self.numbers.range(base..) {
-            let parent = self.entries.get(id).map(|entry| entry.parent());
+            let parent = self.entries.get(id).map(|entry| entry.parent);
             if parent.is_some_and(|parent| found.contains(&parent)) {
                 found.insert(*id);
             }
@@ -104,52 +109,59 @@ impl Tree {
         found
     }
 
-    /// Adds a child of a block that is here; its bytes. `None` if the parent is not.
-    pub(super) fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<usize> {
+    /// Adds a child of a block that is here; false if the parent is not.
+    pub(super) fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> bool {
         let header = applied.block.header();
         let slot_key = (header.number, self.schedule.slot(header.time));
-        let parent = self.entries.get_mut(&header.hash_parent)?;
-        parent.children = parent.children.saturating_add(1);
-        let entry = Entry {
-            score: parent.score.clone().child(header, timely, &self.schedule),
-            timely,
-            cost: cost(&applied),
-            applied,
-            children: 0,
+        let Some(parent) = self.entries.get_mut(&header.hash_parent) else {
+            return false;
         };
+        parent.children = parent.children.saturating_add(1);
+        let score = parent.score.clone().child(header, timely, &self.schedule);
+        let entry = Entry::new(applied, score, timely);
         let siblings = self.siblings.entry(slot_key).or_default();
         *siblings = siblings.saturating_add(1);
-        let cost = entry.cost;
         self.numbers.insert(entry.key());
-        self.entries.insert(entry.applied.block.id, entry);
-        Some(cost)
+        self.entries.insert(entry.id, entry);
+        true
     }
 
-    /// Removes a block; its bytes.
-    pub(super) fn remove(&mut self, id: &BlockId) -> usize {
-        let Some(entry) = self.entries.remove(id) else {
-            return 0;
-        };
-        let header = entry.applied.block.header();
+    /// Drops body and state of a block.
+    pub(super) fn strip(&mut self, id: &BlockId) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.whole = None;
+        }
+    }
+
+    /// Makes a block of the tree whole again.
+    pub(super) fn restore(&mut self, applied: Arc<Applied>) {
+        if let Some(entry) = self.entries.get_mut(&applied.block.id) {
+            entry.whole = Some(applied);
+        }
+    }
+
+    /// Removes a block; its parent.
+    pub(super) fn remove(&mut self, id: &BlockId) -> Option<BlockId> {
+        let entry = self.entries.remove(id)?;
         self.numbers.remove(&entry.key());
-        if let Some(parent) = self.entries.get_mut(&header.hash_parent) {
+        if let Some(parent) = self.entries.get_mut(&entry.parent) {
             parent.children = parent.children.saturating_sub(1);
         }
-        let slot_key = (header.number, self.schedule.slot(header.time));
+        let slot_key = (entry.number, self.schedule.slot(entry.time));
         if let Some(siblings) = self.siblings.get_mut(&slot_key) {
             *siblings = siblings.saturating_sub(1);
             if *siblings == 0 {
                 self.siblings.remove(&slot_key);
             }
         }
-        entry.cost
+        Some(entry.parent)
     }
 
-    /// A block with this number and slot.
+    /// A whole block with this number and slot.
     pub(super) fn sibling(&self, number: Height, slot: Slot) -> Option<&Entry> {
         let same = self.from(number).take_while(|(other, _)| *other == number);
         let mut same = same.filter_map(|(_, id)| self.get(&id));
-        same.find(|entry| self.schedule.slot(entry.applied.block.header().time) == slot)
+        same.find(|entry| entry.whole.is_some() && self.schedule.slot(entry.time) == slot)
     }
 
     /// How many blocks are here with this number and slot.

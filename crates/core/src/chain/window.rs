@@ -3,19 +3,45 @@
 
 use crate::applied::Applied;
 
-/// Most blocks of the canonical branch in memory, and most of all others.
-pub const WINDOW_BLOCKS: usize = 16_384;
+/// How much a chain keeps in memory.
+///
+/// The newest blocks are kept whole, with body and state. Older ones that are not final are
+/// kept without them, so that a branch that left them still joins: it is executed again from
+/// the newest whole block below the fork on. Those are the final block, or milestones where
+/// finality stands still for very long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Most whole blocks of the canonical branch, and most of all others.
+    pub blocks: usize,
+    /// Most estimated bytes of the whole blocks of the canonical branch; the same for others.
+    pub bytes: usize,
+    /// Blocks between two milestones below the whole ones.
+    pub milestone: u64,
+    /// Most blocks of other branches, whole or not.
+    pub side_blocks: usize,
+}
 
-/// Most estimated bytes of the blocks of the canonical branch; the same for all others.
-pub const WINDOW_BYTES: usize = 128 << 20;
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            blocks: 16_384,
+            bytes: 128 << 20,
+            milestone: 1 << 16,
+            side_blocks: 1 << 18,
+        }
+    }
+}
+
+/// Milestones that are kept: branches that leave below the oldest one are not followed.
+pub(super) const MILESTONES: usize = 4;
 
 /// How far behind the head a restart begins, if the window reaches so far: a restart
 /// executes these blocks again.
 pub(super) const ANCHOR_BLOCKS: usize = 4_096;
 pub(super) const ANCHOR_BYTES: usize = 64 << 20;
 
-/// Blocks that stay however large they are.
-const WINDOW_LEAST: usize = 4;
+/// Blocks that stay whole however large they are.
+const WHOLE_LEAST: usize = 4;
 
 /// Bytes of a block besides transactions and changes.
 const BLOCK_BYTES: usize = 1_024;
@@ -26,14 +52,23 @@ const NODE_BYTES: usize = 72;
 /// Bytes of a whole state per account: no block keeps more than that alive.
 const ACCOUNT_BYTES: usize = 143;
 
-/// Whether the canonical branch exceeds its budget.
-pub(super) fn is_canonical_over(blocks: usize, bytes: usize) -> bool {
-    blocks > WINDOW_LEAST && (blocks > WINDOW_BLOCKS || bytes > WINDOW_BYTES)
-}
+impl Window {
+    /// Most numbers below the head at which a branch may leave the canonical one.
+    #[must_use]
+    pub fn reach(&self) -> u64 {
+        let milestones = self.milestone.saturating_mul(MILESTONES as u64);
+        milestones.saturating_add(self.blocks as u64)
+    }
 
-/// Whether the other branches exceed theirs.
-pub(super) fn is_side_over(blocks: usize, bytes: usize) -> bool {
-    blocks > WINDOW_BLOCKS || bytes > WINDOW_BYTES
+    /// Whether the canonical branch exceeds its budget.
+    pub(super) fn is_canonical_over(&self, blocks: usize, bytes: usize) -> bool {
+        blocks > WHOLE_LEAST && (blocks > self.blocks || bytes > self.bytes)
+    }
+
+    /// Whether the other branches exceed theirs.
+    pub(super) fn is_side_over(&self, blocks: usize, bytes: usize) -> bool {
+        blocks > self.blocks || bytes > self.bytes
+    }
 }
 
 /// Estimated bytes that a block keeps in memory: its transactions, and the nodes of the

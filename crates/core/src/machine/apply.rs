@@ -27,8 +27,8 @@ impl Machine {
         step: &mut Step,
     ) -> Result<(), BlockError> {
         let header = block.header();
-        if self.chain.get(&block.id).is_some() {
-            return Err(BlockError::Known(block.id));
+        if self.chain.contains(&block.id) {
+            return self.accept_again(block, asked);
         }
         let (last_final, _) = self.chain.last_final();
         if header.number <= last_final {
@@ -58,6 +58,18 @@ impl Machine {
         let (block, bytes) = block.into_parts();
         let applied = self.execute(block)?;
         self.insert(applied, bytes, timely, step);
+        Ok(())
+    }
+
+    /// A block that was executed before. If its body and state were dropped and a peer was
+    /// asked for its branch, it is executed again, for the blocks behind it.
+    fn accept_again(&mut self, block: VerifiedBlock, asked: bool) -> Result<(), BlockError> {
+        if !asked || self.chain.get(&block.id).is_some() {
+            return Err(BlockError::Known(block.id));
+        }
+        let (block, _) = block.into_parts();
+        let applied = self.execute(block)?;
+        self.chain.restore(applied);
         Ok(())
     }
 
@@ -112,7 +124,7 @@ impl Machine {
 
     /// Brings the pool along with the head, and tells readers.
     pub(super) fn follow_head(&mut self, reorg: Reorg, step: &mut Step) {
-        let dropped = if reorg.reverted.is_empty() {
+        let dropped = if reorg.reverted.is_empty() && reorg.older_applied.is_empty() {
             self.settle(&reorg)
         } else {
             self.readmit(&reorg, step)

@@ -35,7 +35,7 @@ pub use why::{Voting, Why};
 use crate::{
     Height,
     applied::Applied,
-    chain::{Chain, Score},
+    chain::{Chain, Score, Window},
     consensus::{
         schedule::{Schedule, Slot},
         vote::VoterIndex,
@@ -112,6 +112,12 @@ impl Machine {
     /// A machine that knows one block; [`Machine::replay`] brings it up to date.
     #[must_use]
     pub fn new(start: Start) -> Self {
+        Self::with_window(start, Window::default())
+    }
+
+    /// The same with other bounds of memory: a test need not make thousands of blocks.
+    #[must_use]
+    pub fn with_window(start: Start, window: Window) -> Self {
         let Start {
             genesis,
             checkpoint,
@@ -128,7 +134,7 @@ impl Machine {
             None => (Arc::new(genesis.applied()), None),
         };
         Self {
-            chain: Chain::new(root, score, &genesis),
+            chain: Chain::with_window(root, score, &genesis, window),
             pool: Pool::default(),
             state: NodeState::Genesis,
             finality: finality::Finality::new(&genesis, voter),

@@ -39,7 +39,7 @@ impl Machine {
 
     /// A block of which another copy was checked before: this peer may lack its ancestors.
     pub(super) fn on_known_block(&mut self, peer: PeerId, id: &BlockId, height: Height) {
-        if self.chain.get(id).is_some() {
+        if self.chain.contains(id) {
             self.on_heights(peer, height);
         } else {
             self.fetcher.on_orphan(peer, height);

@@ -45,6 +45,9 @@ impl Machine {
             outcome.fresh |= taken.is_ok();
             match taken {
                 Ok(()) | Err(BlockError::Known(_)) => outcome.last = Some(key),
+                Err(BlockError::Parent(parent)) if self.chain.contains(&parent) => {
+                    return self.fetcher.restart(now.mono, peer);
+                }
                 Err(BlockError::Parent(_) | BlockError::Settled { .. }) => {
                     if self.fetcher.set_apart(now.mono, peer, self.chain.height()) {
                         step.ask.push(Ask::BranchTooOld { peer });
@@ -54,9 +57,9 @@ impl Machine {
                 Err(error) => return self.refuse(now, orphan, error, step),
             }
         }
-        outcome.on_side = outcome
+        outcome.is_in_locator = outcome
             .last
-            .is_some_and(|(number, id)| self.chain.canonical_at(number) != Some(id));
+            .is_some_and(|(number, id)| self.chain.is_canonical_and_whole(number, &id));
         self.fetcher
             .on_answer(now.mono, peer, &request, outcome, self.chain.height());
         if more || request.is_ahead() {

@@ -167,6 +167,14 @@ impl BlockFetcher {
         }
     }
 
+    /// Asks a peer along the locator again: the block behind which its answer starts lost its
+    /// state meanwhile.
+    pub fn restart(&mut self, now: MonoTime, peer: PeerId) {
+        if let Some(progress) = self.peers.get_mut(&peer) {
+            progress.restart(now);
+        }
+    }
+
     /// Does not ask a peer before `until`.
     pub fn back_off(&mut self, peer: PeerId, until: MonoTime) {
         if let Some(progress) = self.peers.get_mut(&peer) {

@@ -1,27 +1,26 @@
 //! Where this node stands, for the peer that is asked for blocks: dense at the head, sparse
 //! below.
 
-use crate::{BlockId, Height, chain::Chain};
+use crate::{BlockId, Height, applied::Applied, chain::Chain};
+use std::sync::Arc;
 
-/// Head, head - 1, - 2, - 4 ... as far as the window reaches, then block 1.
+/// Head, head - 1, - 2, - 4 ... as far as blocks are whole, then the milestones and block 1: an
+/// answer starts behind a block whose state is here.
 pub(super) fn locator(chain: &Chain) -> Vec<(Height, BlockId)> {
-    let mut pairs = Vec::new();
-    let (mut back, mut step) = (0u64, 1u64);
-    let head = chain.height();
-    while let Some((number, id)) = head
-        .checked_sub(back)
-        .and_then(|number| Some((number, chain.canonical_at(number)?)))
+    let key = |block: &Arc<Applied>| (block.block.header().number, block.block.id);
+    let whole = chain.canonical();
+    let (mut pairs, mut back) = (Vec::new(), 0usize);
+    while let Some(block) = whole
+        .len()
+        .checked_sub(back.saturating_add(1))
+        .and_then(|at| whole.get(at))
     {
-        pairs.push((number, id));
-        back = back.saturating_add(step);
-        step = if back < 2 { 1 } else { back };
+        pairs.push(key(block));
+        back = back.saturating_mul(2).max(back.saturating_add(1));
     }
-    let oldest = chain
-        .canonical()
-        .front()
-        .map(|oldest| (oldest.block.header().number, oldest.block.id));
-    let last = [oldest, Some((Height::GENESIS, chain.genesis()))];
-    for pair in last.into_iter().flatten() {
+    let genesis = (Height::GENESIS, chain.genesis());
+    let last = whole.front().map(key).into_iter();
+    for pair in last.chain(chain.milestones()).chain([genesis]) {
         if !pairs.contains(&pair) {
             pairs.push(pair);
         }

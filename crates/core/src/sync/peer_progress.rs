@@ -18,8 +18,9 @@ const MAX_FRUITLESS: u8 = 3;
 pub struct AnswerOutcome {
     /// The last block of the answer, if it is here now.
     pub last: Option<(Height, BlockId)>,
-    /// Whether that block is on another branch than the head.
-    pub on_side: bool,
+    /// Whether that block is one of the newest on the head's branch, from which a locator leads
+    /// on by itself.
+    pub is_in_locator: bool,
     /// Whether any block was new here.
     pub fresh: bool,
     /// Whether the peer's chain goes on behind it.
@@ -35,8 +36,8 @@ pub(super) struct PeerProgress {
     pub(super) request: Option<Request>,
     /// It may have blocks that this node lacks: it is asked along the locator.
     pub(super) probe: bool,
-    /// The last block of its last answer, if that was on another branch or held nothing new
-    /// and the peer's chain goes on: the next request continues there. Without it a node
+    /// The last block of its last answer, if that was on another branch, or far below the head,
+    /// or held nothing new, and the peer's chain goes on: the next request continues there. Without it a node
     /// whose branch is long would ask for the same known blocks for ever.
     pub(super) resume: Option<(Height, BlockId)>,
     /// It is not asked before.
@@ -73,7 +74,7 @@ impl PeerProgress {
     pub(super) fn on_answer(&mut self, now: MonoTime, head: Height, outcome: AnswerOutcome) {
         let AnswerOutcome {
             last,
-            on_side,
+            is_in_locator,
             fresh,
             more,
         } = outcome;
@@ -81,7 +82,7 @@ impl PeerProgress {
         match last {
             Some((number, _)) if more => {
                 self.claimed = self.claimed.max(number.next().unwrap_or(number));
-                self.resume = last.filter(|_| on_side || !fresh);
+                self.resume = last.filter(|_| !is_in_locator || !fresh);
             }
             Some((number, _)) => self.claimed = number,
             // It lies, or it could not answer.
@@ -126,6 +127,13 @@ impl PeerProgress {
     pub(super) fn recheck(&mut self, now: MonoTime) {
         self.probe = true;
         self.back_off(now, PATIENCE_MS);
+    }
+
+    /// The block from which it was asked on lost its state meanwhile: it is asked along the
+    /// locator again.
+    pub(super) fn restart(&mut self, now: MonoTime) {
+        self.resume = None;
+        self.recheck(now);
     }
 
     /// Its branch leaves below the window; whether it claims to be ahead.

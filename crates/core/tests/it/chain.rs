@@ -5,7 +5,7 @@ use crate::cases::cases;
 use ccoin_core::{
     Address, BlockId,
     applied::Applied,
-    chain::{Chain, Reorg, Score, WINDOW_BLOCKS, WINDOW_BYTES},
+    chain::{Chain, Reorg, Score, Window},
     encoding::{decode, encode},
     genesis::Genesis,
 };
@@ -251,82 +251,6 @@ fn restarted(
     Ok(())
 }
 
-/// One miner's blocks every 50 ms of one very long slot, which is one slot for fork choice.
-fn long_run(blocks: u64) -> (Arc<Genesis>, Chain, Vec<Arc<Applied>>, Arc<Applied>) {
-    let genesis = network(600_000);
-    let (mut chain, root) = start(&genesis);
-    let times: Vec<u64> = (1..=blocks).map(|number| number * 50).collect();
-    let run = branch(&genesis, &root, &times);
-    for block in &run {
-        assert!(chain.insert(Arc::clone(block), true).is_some());
-    }
-    (genesis, chain, run, root)
-}
-
-#[test]
-fn the_window_keeps_the_newest_blocks() {
-    let most = WINDOW_BLOCKS as u64;
-    let (_, chain, run, root) = long_run(most + 76);
-    let numbers: Vec<u64> = chain
-        .canonical()
-        .iter()
-        .map(|block| block.block.header().number.get())
-        .collect();
-    assert_eq!(numbers, (78..=most + 77).collect::<Vec<_>>());
-    assert!(chain.get(&root.block.id).is_none() && chain.get(&run[10].block.id).is_none());
-    assert!(chain.parent_context(&run[75].block.id, &miner(0)).is_none());
-    assert!(chain.parent_context(&run[76].block.id, &miner(0)).is_some());
-    assert_eq!(
-        chain.canonical_at(run[76].block.header().number),
-        Some(run[76].block.id)
-    );
-    assert_eq!(chain.canonical_at(run[75].block.header().number), None);
-}
-
-/// Only storage knows the blocks between such a branch and the canonical one.
-#[test]
-fn a_branch_from_below_the_window_never_becomes_head() {
-    let (genesis, mut chain, _, root) = long_run(30);
-    let side = branch(
-        &genesis,
-        &root,
-        &(1..=30).map(|number| number * 50 + 7).collect::<Vec<_>>(),
-    );
-    for block in &side[..20] {
-        chain.insert(Arc::clone(block), true);
-    }
-    let head = Arc::clone(chain.head());
-    let rest: Vec<u64> = (31..WINDOW_BLOCKS as u64 + 16)
-        .map(|number| number * 50)
-        .collect();
-    for block in branch(&genesis, &head, &rest) {
-        chain.insert(block, true);
-    }
-    let oldest = chain.canonical()[0].block.header().number;
-    assert!(
-        oldest > side[9].block.header().number && oldest < side[19].block.header().number,
-        "{oldest}"
-    );
-    let head = chain.head().block.id;
-    let heavy = branch(&genesis, &side[19], &[600_000, 1_200_000, 1_800_000]);
-    for block in heavy {
-        let _ = chain.insert(block, true);
-        assert_eq!(chain.head().block.id, head);
-        let numbers: Vec<u64> = chain
-            .canonical()
-            .iter()
-            .map(|block| block.block.header().number.get())
-            .collect();
-        assert!(
-            numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
-            "the main branch has a hole"
-        );
-        for pair in chain.canonical().iter().collect::<Vec<_>>().windows(2) {
-            assert_eq!(pair[1].block.header().hash_parent, pair[0].block.id);
-        }
-    }
-}
-
 #[test]
 fn large_blocks_shorten_the_window() {
     let genesis = network(600_000);
@@ -350,14 +274,12 @@ fn large_blocks_shorten_the_window() {
         sizes.insert(tip.block.header().number, tip.block.encode().len());
         chain.insert(Arc::clone(&tip), true);
     }
+    let bytes = Window::default().bytes;
     let kept: usize = chain
         .canonical()
         .iter()
         .filter_map(|block| sizes.get(&block.block.header().number))
         .sum();
-    assert!(
-        kept <= WINDOW_BYTES && kept > WINDOW_BYTES - (8 << 20),
-        "{kept}"
-    );
+    assert!(kept <= bytes && kept > bytes - (8 << 20), "{kept}");
     assert_eq!(chain.head().block.id, tip.block.id);
 }

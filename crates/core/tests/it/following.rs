@@ -5,7 +5,7 @@ use ccoin_core::{
     BlockId,
     applied::Applied,
     block::SealedBlock,
-    chain::WINDOW_BLOCKS,
+    chain::Window,
     genesis::Genesis,
     machine::{Ask, Input},
     message::BlockRequest,
@@ -45,7 +45,7 @@ fn asks(shell: &mut Shell) -> Vec<(u64, BlockRequest)> {
 #[test]
 fn a_peer_that_was_far_behind_is_followed_when_it_is_ahead() {
     let genesis = Network::ready(1).found();
-    let most = WINDOW_BLOCKS + 100;
+    let most = Window::default().blocks + 100;
     let all = branch(&genesis, &Arc::new(genesis.applied()), most as u64 + 3, 50);
     let mut shell = Shell::unsigned(&genesis, None);
     shell.log = all[..most].iter().map(|b| b.block.clone()).collect();

@@ -25,3 +25,4 @@ mod verdicts;
 mod vote_checks;
 mod voting;
 mod waiting;
+mod window;

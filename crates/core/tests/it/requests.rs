@@ -4,7 +4,7 @@
 use ccoin_core::{
     BlockId, MonoTime, Now,
     applied::Applied,
-    chain::{Chain, WINDOW_BLOCKS},
+    chain::{Chain, Window},
     genesis::Genesis,
     machine::{Ask, Input, Publish},
     message::BlockRequest,
@@ -91,7 +91,18 @@ fn meet(
     own: &[Arc<Applied>],
     other: &[Arc<Applied>],
 ) -> (Vec<BlockRequest>, Shell) {
+    meet_with(genesis, Window::default(), now, own, other)
+}
+
+fn meet_with(
+    genesis: &Arc<Genesis>,
+    window: Window,
+    now: u64,
+    own: &[Arc<Applied>],
+    other: &[Arc<Applied>],
+) -> (Vec<BlockRequest>, Shell) {
     let mut shell = Shell::unsigned(genesis, None);
+    shell.set_window(window);
     shell.log = own.iter().map(|block| block.block.clone()).collect();
     shell.restart();
     let number = other.last().expect("it has some").block.header().number;
@@ -155,14 +166,19 @@ fn a_locator_reaches_back_in_growing_steps() {
 }
 
 #[test]
-fn a_branch_from_below_the_window_is_told_and_left_alone_for_a_minute() {
+fn a_branch_from_below_the_reach_is_told_and_left_alone_for_a_minute() {
     let genesis = Network::ready(1).found();
     let root = Arc::new(genesis.applied());
-    let most = WINDOW_BLOCKS as u64;
+    let window = Window {
+        blocks: 16,
+        milestone: 32,
+        ..Window::default()
+    };
+    let most = window.reach() + 64;
     let own = branch(&genesis, &root, most + 10, 50);
     let other = branch(&genesis, &root, most + 20, 60);
     let now = LATER + most * 60;
-    let (requests, mut shell) = meet(&genesis, now, &own, &other);
+    let (requests, mut shell) = meet_with(&genesis, window, now, &own, &other);
     assert_eq!(requests.len(), 1);
     let asks = core::mem::take(&mut shell.asks);
     let apart = |ask: &&Ask| matches!(ask, Ask::BranchTooOld { peer: 1 });

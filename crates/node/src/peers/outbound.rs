@@ -61,7 +61,8 @@ impl Outbound {
             Ask::BranchTooOld { peer } => {
                 let name = name(network, peer);
                 tracing::warn!(
-                    "the chain of peer {name} has left ours too far back to be followed"
+                    "the chain of peer {name} has left ours too far back, or below the final block; \
+                     it is not followed"
                 );
             }
             Ask::Stuck {
