@@ -51,7 +51,7 @@ fn not_queued(error: &PoolError, detail: String) -> Problem {
             amount,
         } => Problem::new(INSUFFICIENT_FUNDS, detail)
             .values(amount, balance.get().saturating_sub(*pending)),
-        PoolError::AccountFull | PoolError::Full { .. } => {
+        PoolError::AccountFull | PoolError::Full { .. } | PoolError::Returning => {
             Problem::new(QUEUE_FULL, detail).hint("wait for a block and send again")
         }
     }

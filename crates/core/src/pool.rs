@@ -59,6 +59,9 @@ pub enum PoolError {
         /// Their bytes.
         bytes: usize,
     },
+    /// Numbers are not known until the transactions of a left branch are back.
+    #[error("the transactions of a left branch are coming back: try again in a moment")]
+    Returning,
 }
 
 /// What became of a submission that was not refused.
@@ -145,6 +148,22 @@ impl Pool {
         Ok(verdict)
     }
 
+    /// [`Pool::restore`] of a transaction that needs coins which others may bring, as long as
+    /// there is room: a long branch may have held more than fits.
+    ///
+    /// # Errors
+    /// [`PoolError::NumberUsed`] or [`PoolError::Full`]; nothing has changed then.
+    pub fn restore_within_bounds(
+        &mut self,
+        arrived: Timestamp,
+        account: Account,
+        txn: VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        self.judge_number(account, &txn)?;
+        self.judge_room(&txn)?;
+        self.restore(arrived, account, txn, true)
+    }
+
     /// What [`Pool::submit`] would say.
     ///
     /// # Errors
@@ -167,13 +186,18 @@ impl Pool {
         if queue.is_some_and(|queue| queue.waiting.len() >= MAX_PER_ACCOUNT) {
             return Err(PoolError::AccountFull);
         }
+        self.judge_room(txn)?;
+        Ok(Accepted::New)
+    }
+
+    fn judge_room(&self, txn: &VerifiedTransaction) -> Result<(), PoolError> {
         if self.txns >= MAX_TRANSACTIONS || self.bytes.saturating_add(txn.size()) > MAX_BYTES {
             return Err(PoolError::Full {
                 txns: self.txns,
                 bytes: self.bytes,
             });
         }
-        Ok(Accepted::New)
+        Ok(())
     }
 
     /// Whether the sender's number is free, or this very transaction has it.

@@ -10,7 +10,6 @@ use crate::{
     log_lines::{self, LogLines},
     miner::{Miner, Order},
     peers::outbound::Outbound,
-    returned_txns::ReturnedTxns,
     threads::Threads,
     tx_status::TxTracker,
     view::{FinalBlock, Recent, View},
@@ -50,7 +49,8 @@ pub(crate) struct CommitThread {
     pub(crate) checkpoints: Checkpoints,
     /// Where the blocks that the machine knows lie, on any branch.
     pub(crate) positions: BTreeMap<(Height, BlockId), Position>,
-    pub(crate) returned_txns: ReturnedTxns,
+    /// Where the blocks of left branches lie whose transactions must come back.
+    pub(crate) left_branches: mpsc::Sender<Vec<Position>>,
     pub(crate) log: LogLines,
     pub(crate) vote_signer: Option<VoteSigner>,
     /// Bytes of the transactions in the view's recent blocks.
@@ -240,7 +240,7 @@ impl CommitThread {
                 } => self.log.alarm(&last_final, &conflicting),
                 Publish::RecordLost => self.log.record_lost(),
                 Publish::Evidence(evidence) => self.log.evidence(&evidence),
-                Publish::Queued { .. } | Publish::GossipTransactions(_) => {}
+                Publish::Queued { .. } | Publish::GossipTransactions(_) | Publish::Dropped(_) => {}
             }
         }
         if let Some(RestartPoint {
@@ -311,15 +311,17 @@ impl CommitThread {
         settled
     }
 
-    /// Submits the transactions of left blocks again that the machine does not hold.
+    /// Has the transactions of left blocks read that the machine does not hold.
     fn return_txns(&self, reorg: &Reorg) {
         let left = reorg.older_reverted.iter().rev();
-        let left: Vec<_> = left
-            .filter_map(|key| self.positions.get(key))
-            .copied()
-            .collect();
+        let position = |key| {
+            let position = self.positions.get(key);
+            *position.expect("a block is persisted before it is head")
+        };
+        let left: Vec<_> = left.map(position).collect();
         if !left.is_empty() {
-            self.returned_txns.submit(left);
+            // Else the node is ending.
+            let _ = self.left_branches.send(left);
         }
     }
 

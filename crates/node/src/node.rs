@@ -135,6 +135,12 @@ impl Node {
             local,
         });
         let recent = Arc::clone(&watched.borrow().recent);
+        let left_branches = ReturnedTxns {
+            log: reader.log.clone(),
+            genesis: genesis.id,
+            chain: chain.clone(),
+        }
+        .spawn(&mut threads)?;
         CommitThread {
             genesis: Arc::clone(&genesis),
             blocks: recovered.blocks,
@@ -145,11 +151,7 @@ impl Node {
             view,
             checkpoints: Checkpoints::new(setup.chain.state.clone(), recovered.replayed_from),
             positions: recovered.positions,
-            returned_txns: ReturnedTxns {
-                log: reader.log.clone(),
-                genesis: genesis.id,
-                chain: chain.clone(),
-            },
+            left_branches,
             log: LogLines::new(&genesis),
             vote_signer,
             recent_bytes: recent.iter().map(Recent::transaction_bytes).sum(),

@@ -281,6 +281,7 @@ fn replay_log(
         Some(_) => None,
         None => Some(Machine::new(start.clone())),
     };
+    let reader = BlockLog::reader_of(&paths.blocks)?;
     let mut positions = BTreeMap::new();
     let blocks = BlockLog::read(&paths.blocks, from, &mut |position, record, bytes| {
         let misfit = |reason: String| damaged(&paths.blocks, position, reason);
@@ -304,6 +305,13 @@ fn replay_log(
                 machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
             }
             (Some(machine), _) => {
+                for (key, position) in bare_path(machine, &block, &positions) {
+                    let (_, bytes) = reader.read(position)?;
+                    let bare = Block::decode(&bytes).map_err(|error| misfit(error.to_string()))?;
+                    let bare = SealedBlock::already_verified(bare, &genesis.id);
+                    let replayed = machine.replay(bare, true);
+                    replayed.map_err(|error| misfit(format!("block {}: {error}", key.0)))?;
+                }
                 replay(machine, block, record == kind::TIMELY_BLOCK).map_err(
                     |error| match error {
                         BlockError::Reward { got, expected } if got > expected => {
@@ -332,6 +340,17 @@ fn replay_log(
         from,
         pool_mark: PoolMark::default(),
     })
+}
+
+/// What must be executed again before a block: key and record of each.
+fn bare_path(
+    machine: &Machine,
+    block: &SealedBlock,
+    positions: &BTreeMap<(Height, BlockId), Position>,
+) -> Vec<((Height, BlockId), Position)> {
+    let path = machine.chain().bare_path(&block.header().hash_parent);
+    let find = |key| positions.get(&key).map(|position| (key, *position));
+    path.into_iter().filter_map(find).collect()
 }
 
 /// A machine whose first block is a checkpoint's, if block and accounts agree.

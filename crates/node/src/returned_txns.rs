@@ -1,17 +1,21 @@
-//! Transactions of a left branch that memory does not hold: read from the block log and
-//! submitted again, as if their users had sent them. The pool refuses those that the new
-//! branch includes.
+//! Transactions of a left branch that memory does not hold: read from the block log and given
+//! back to the machine, on a thread of its own.
 
-use crate::chain_thread::{Batch, ChainHandle};
+use crate::{
+    NodeError,
+    chain_thread::{ChainHandle, Event},
+    threads::Threads,
+};
 use ccoin_core::{
     BlockId,
     block::{Block, SealedBlock},
+    machine::Input,
+    transaction::VerifiedTransaction,
 };
 use ccoin_storage::{LogReader, Position};
-use std::{error::Error, thread};
-use tokio::sync::oneshot;
+use std::{error::Error, sync::mpsc};
 
-/// Reads left blocks on threads of their own.
+/// What the thread owns.
 pub(crate) struct ReturnedTxns {
     pub(crate) log: LogReader,
     pub(crate) genesis: BlockId,
@@ -19,54 +23,53 @@ pub(crate) struct ReturnedTxns {
 }
 
 impl ReturnedTxns {
-    /// Submits the transactions of these blocks, oldest first.
-    pub(crate) fn submit(&self, blocks: Vec<Position>) {
-        let (log, genesis, chain) = (self.log.clone(), self.genesis, self.chain.clone());
-        let run = move || {
-            let (mut returned, mut refused) = (0usize, 0usize);
-            for position in blocks {
-                match submit_block(&log, &genesis, &chain, position) {
-                    Ok(Some((new, old))) => (returned, refused) = (returned + new, refused + old),
-                    Ok(None) => return,
-                    Err(error) => tracing::warn!("a left block cannot be read again: {error}"),
-                }
-            }
-            tracing::info!(
-                "{returned} transactions of the left branch wait again; {refused} are in the new \
-                 branch or do not fit it"
-            );
-        };
-        let spawned = thread::Builder::new().name("left-branch".into()).spawn(run);
-        if let Err(error) = spawned {
-            tracing::warn!("transactions of the left branch do not come back: {error}");
-        }
+    /// Starts the thread. It is sent the blocks of each left branch, oldest first, and ends
+    /// with the sender.
+    pub(crate) fn spawn(
+        self,
+        threads: &mut Threads,
+    ) -> Result<mpsc::Sender<Vec<Position>>, NodeError> {
+        let (left, branches) = mpsc::channel::<Vec<Position>>();
+        threads.spawn("left-branch", move || {
+            branches.iter().for_each(|blocks| self.give_back(&blocks));
+            Ok(())
+        })?;
+        Ok(left)
     }
-}
 
-/// How many transactions of a block the pool takes and refuses; `None`: the node is ending.
-fn submit_block(
-    log: &LogReader,
-    genesis: &BlockId,
-    chain: &ChainHandle,
-    position: Position,
-) -> Result<Option<(usize, usize)>, Box<dyn Error>> {
-    let (_, bytes) = log.read(position)?;
-    let block = SealedBlock::already_verified(Block::decode(&bytes)?, genesis);
-    if block.transactions.is_empty() {
-        return Ok(Some((0, 0)));
+    fn give_back(&self, blocks: &[Position]) {
+        let mut count = 0usize;
+        for (place, position) in blocks.iter().enumerate() {
+            let txns = self.read(*position).unwrap_or_else(|error| {
+                tracing::warn!(
+                    "a block of the left branch cannot be read, its transactions do not come \
+                     back: {error}"
+                );
+                Vec::new()
+            });
+            count += txns.len();
+            let last = place + 1 == blocks.len();
+            let input = Box::new(Input::Returned { txns, last });
+            // Else the node is ending.
+            if self
+                .chain
+                .events
+                .blocking_send(Event::Input(input))
+                .is_err()
+            {
+                return;
+            }
+        }
+        tracing::info!(
+            "Read {} blocks of the left branch again: those of their {count} transactions wait \
+             that the new branch does not include",
+            blocks.len()
+        );
     }
-    let (results, judged) = oneshot::channel();
-    let batch = Batch {
-        txns: block.transactions,
-        from: None,
-        results,
-    };
-    if chain.batches.blocking_send(batch).is_err() {
-        return Ok(None);
+
+    fn read(&self, position: Position) -> Result<Vec<VerifiedTransaction>, Box<dyn Error>> {
+        let (_, bytes) = self.log.read(position)?;
+        let block = SealedBlock::already_verified(Block::decode(&bytes)?, &self.genesis);
+        Ok(block.transactions)
     }
-    let Ok(results) = judged.blocking_recv() else {
-        return Ok(None);
-    };
-    let taken = results.iter().filter(|result| result.is_ok()).count();
-    Ok(Some((taken, results.len() - taken)))
 }

@@ -11,6 +11,7 @@ use ccoin_core::{
     applied::Applied,
     gossip::{TxFeed, TxQueue},
     machine::Publish,
+    pool::PoolError,
     transaction::VerifiedTransaction,
 };
 use std::{
@@ -160,15 +161,9 @@ impl TxTracker {
                 for block in &reorg.applied {
                     facts.include(block);
                 }
-                for (txn, reason) in dropped {
-                    facts.unwait(txn);
-                    facts.dropped.add(DroppedTxn {
-                        txn: txn.clone(),
-                        reason: reason.to_string(),
-                        at: clock::wall(),
-                    });
-                }
+                facts.drop_all(dropped);
             }
+            Publish::Dropped(dropped) => self.facts().drop_all(dropped),
             _ => {}
         }
     }
@@ -221,6 +216,17 @@ impl Facts {
             self.unwait(txn);
             self.dropped.remove(txn.id());
             self.included.insert(*txn.id(), (Arc::clone(block), index));
+        }
+    }
+
+    fn drop_all(&mut self, dropped: &[(VerifiedTransaction, PoolError)]) {
+        for (txn, reason) in dropped {
+            self.unwait(txn);
+            self.dropped.add(DroppedTxn {
+                txn: txn.clone(),
+                reason: reason.to_string(),
+                at: clock::wall(),
+            });
         }
     }
 

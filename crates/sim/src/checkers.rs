@@ -94,11 +94,33 @@ impl World {
     /// Runs until there is no trouble; fails with it at `deadline`.
     pub fn settle(&mut self, deadline: u64) {
         while let Some(violation) = self.violation() {
+            if self.now >= deadline {
+                self.report();
+            }
             assert!(self.now < deadline, "at {}: {violation}", self.now);
             self.run_until((self.now / 10 + 1) * 10);
         }
         self.assert_no_false_blame();
         self.assert_finality();
+    }
+
+    /// Where each node stands, for a run that did not settle.
+    fn report(&self) {
+        for (index, node) in self.nodes.iter().enumerate() {
+            let machine = &node.shell.machine;
+            let chain = machine.chain();
+            println!(
+                "{index} lie {:?}, {:?}, head {} {}, final {}, known from {}, deep reorgs {}, {} wait",
+                node.lie,
+                machine.state(),
+                chain.height(),
+                chain.head().block.id,
+                chain.last_final().0,
+                chain.lowest(),
+                node.deep_reorgs,
+                machine.pool().len()
+            );
+        }
     }
 
     /// No honest node was blamed.

@@ -5,7 +5,7 @@
 use crate::world::{Event, World};
 use ccoin_core::{
     MonoTime, PowNonce,
-    machine::{Input, Publish, Step, Ticket, Write},
+    machine::{Input, Publish, Step, Write},
     pow::Midstate,
 };
 use ccoin_crypto::Signature;
@@ -89,11 +89,7 @@ impl World {
                 let txns = left.into_iter().rev().flat_map(|block| block.transactions);
                 let txns: Vec<_> = txns.collect();
                 self.tell(index, publish);
-                return Some(Input::Submit {
-                    ticket: Ticket::MAX,
-                    txns,
-                    from: None,
-                });
+                return Some(Input::Returned { txns, last: true });
             }
             Publish::Mine {
                 job,

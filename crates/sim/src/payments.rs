@@ -132,15 +132,31 @@ impl World {
         if self.nodes[node].lie.is_some() {
             return;
         }
+        for publish in publish {
+            if let Publish::Dropped(dropped) = publish {
+                let dropped = dropped.iter();
+                let dropped = dropped.map(|(txn, reason)| ((node, *txn.id()), reason.clone()));
+                self.payments.dropped.extend(dropped);
+            }
+        }
         let heads = publish.iter().filter_map(|publish| match publish {
-            Publish::Head { dropped, .. } => Some(dropped),
+            Publish::Head { reorg, dropped } => Some((reorg, dropped)),
             _ => None,
         });
         let last = heads.clone().count();
-        for (place, (txn, reason)) in heads
-            .enumerate()
-            .flat_map(|(place, dropped)| dropped.iter().map(move |one| (place + 1, one)))
+        for (place, is_deep, (txn, reason)) in
+            heads.enumerate().flat_map(|(place, (reorg, dropped))| {
+                let is_deep = !reorg.older_applied.is_empty();
+                dropped.iter().map(move |one| (place + 1, is_deep, one))
+            })
         {
+            // Blocks of the new branch that memory does not hold may include it: readers ask
+            // the index first.
+            if is_deep && matches!(reason, PoolError::NumberUsed { .. }) {
+                let key = (node, *txn.id());
+                self.payments.dropped.insert(key, reason.clone());
+                continue;
+            }
             let account = self.nodes[node]
                 .shell
                 .machine

@@ -146,6 +146,7 @@ impl Shell {
         let checkpoint = self.checkpoint.clone();
         let before = checkpoint.as_ref().map_or(0, |(_, _, before)| *before);
         let root = checkpoint.map(|(block, score, _)| (block, score));
+        // A small memory forgets the worst of the other branches, in another order than before.
         let may_miss = root.is_some() || self.window != Window::default();
         if self.mark == SealMark::default() {
             self.mark = self.newest_own_block();
@@ -161,6 +162,11 @@ impl Shell {
             let Some(block) = self.log.get(place) else {
                 break;
             };
+            let path = self.machine.chain().bare_path(&block.header().hash_parent);
+            for bare in self.logged(&path) {
+                let replayed = self.machine.replay(bare, true);
+                replayed.expect("it was executed before");
+            }
             match self
                 .machine
                 .replay(block.clone(), !self.late.contains(&block.id))

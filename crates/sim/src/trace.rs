@@ -24,6 +24,7 @@ pub(crate) fn of_publish(publish: &Publish) -> &'static str {
         Publish::Mine { .. } => "mine",
         Publish::CancelMining(_) => "cancel",
         Publish::Sign { .. } => "sign",
+        Publish::Dropped(_) => "dropped",
         Publish::Head { .. } => "head",
         Publish::State { .. } => "state",
         Publish::SignVote { .. } => "sign vote",

@@ -129,9 +129,17 @@ impl BlockLog {
     /// # Errors
     /// [`StorageError::Damaged`], [`StorageError::Missing`] for a missing file, or an I/O error.
     pub fn first_record(dir: &Path) -> Result<(u8, Vec<u8>), StorageError> {
+        Self::reader_of(dir)?.read(Position::START)
+    }
+
+    /// Reads records of a log that nobody has open for writing, synced or not.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] for a missing file, or an I/O error.
+    pub fn reader_of(dir: &Path) -> Result<LogReader, StorageError> {
         let (segments, last) = Segments::find(Arc::new(RealDisk), dir, SEGMENT)?;
         let end = (last + 1) * SEGMENT;
-        LogReader::new(segments, Arc::new(AtomicU64::new(end))).read(Position::START)
+        Ok(LogReader::new(segments, Arc::new(AtomicU64::new(end))))
     }
 
     /// Adds a record of the concatenated `parts` (at most [`MAX_PAYLOAD`] bytes) to the

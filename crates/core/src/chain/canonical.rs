@@ -85,7 +85,17 @@ impl Canonical {
 
     /// Takes the newest of the older blocks if it lies above `fork`.
     pub(super) fn pop_older_above(&mut self, fork: Height) -> Option<Key> {
-        let popped = self.older.pop_back_if(|(number, _)| *number > fork)?;
+        let is_above = self.older.back().is_some_and(|(number, _)| *number > fork);
+        if is_above {
+            self.pop_newest_older()
+        } else {
+            None
+        }
+    }
+
+    /// Takes the newest of the older blocks.
+    pub(super) fn pop_newest_older(&mut self) -> Option<Key> {
+        let popped = self.older.pop_back()?;
         self.milestones.pop_back_if(|last| *last == popped);
         Some(popped)
     }

@@ -135,6 +135,20 @@ impl Chain {
         self.tree.get(id).is_some()
     }
 
+    /// What must be made whole again before a child of this block can be executed, oldest
+    /// first.
+    #[must_use]
+    pub fn bare_path(&self, id: &BlockId) -> Vec<(Height, BlockId)> {
+        let mut path = Vec::new();
+        let mut cursor = self.tree.get(id);
+        while let Some(entry) = cursor.filter(|entry| entry.whole.is_none()) {
+            path.push(entry.key());
+            cursor = self.tree.get(&entry.parent);
+        }
+        path.reverse();
+        path
+    }
+
     /// Id of block 1.
     #[must_use]
     pub fn genesis(&self) -> BlockId {

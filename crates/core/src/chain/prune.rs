@@ -62,9 +62,14 @@ impl Chain {
     }
 
     /// Drops body and state of the block of other branches that came there first. Leaves keep
-    /// them: a leaf may become head, and a new block needs the state before it.
+    /// them, because they may become head, and the newest, because the next block of a branch
+    /// that is fetched needs them.
     fn strip_oldest(&mut self) -> bool {
-        let is_inner = |id: &&BlockId| self.tree.get(id).is_some_and(|entry| !entry.is_leaf());
+        let newest = self.side.newest();
+        let is_inner = |id: &&BlockId| {
+            let entry = self.tree.get(id);
+            Some(**id) != newest && entry.is_some_and(|entry| !entry.is_leaf())
+        };
         let Some(id) = self.side.oldest_first().find(is_inner).copied() else {
             return false;
         };

@@ -35,6 +35,10 @@ impl Chain {
         }
         path.reverse();
         let mut reorg = self.revert_above(&cursor);
+        if path.is_empty() && self.canonical.whole.is_empty() {
+            self.canonical.pop_newest_older();
+            self.push_whole(Arc::clone(&head));
+        }
         let bare = |key: &Key| self.get(&key.1).is_none();
         let joint = path
             .iter()
@@ -50,13 +54,17 @@ impl Chain {
         }
         for (_, id) in whole {
             let applied = self.get(&id).cloned()?;
-            self.side.remove(&id);
-            self.canonical.bytes = self.canonical.bytes.saturating_add(cost(&applied));
-            self.canonical.whole.push_back(Arc::clone(&applied));
+            self.push_whole(Arc::clone(&applied));
             reorg.applied.push(applied);
         }
         self.head = head;
         Some(reorg)
+    }
+
+    fn push_whole(&mut self, applied: Arc<Applied>) {
+        self.side.remove(&applied.block.id);
+        self.canonical.bytes = self.canonical.bytes.saturating_add(cost(&applied));
+        self.canonical.whole.push_back(applied);
     }
 
     /// Takes the canonical blocks above `fork` off the head's branch.

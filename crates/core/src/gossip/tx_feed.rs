@@ -95,7 +95,8 @@ impl TxFeed {
         let mut txns = Vec::new();
         for (place, queued) in queue.feed_after(self.again).take(MAX_MESSAGE_TXNS) {
             looked = Some(place);
-            if queued.from != Some(self.peer) && now.since(queued.since) >= AGAIN_MS {
+            // Also to the peer that sent it, which may have lost it since.
+            if now.since(queued.since) >= AGAIN_MS {
                 txns.push(queued.txn.clone());
             }
         }

@@ -129,6 +129,9 @@ impl Machine {
         } else {
             self.readmit(&reorg, step)
         };
+        if !reorg.older_reverted.is_empty() {
+            self.returning = self.returning.saturating_add(1);
+        }
         if !dropped.is_empty() {
             step.write.push(Write::Dropped(dropped.clone()));
         }

@@ -33,6 +33,15 @@ pub enum Input {
         /// The peer that sent them; `None`: a user.
         from: Option<PeerId>,
     },
+    /// Transactions of left blocks that memory did not hold, in the order of the branch: the
+    /// shell has read them from the block log.
+    Returned {
+        /// The transactions.
+        txns: Vec<VerifiedTransaction>,
+        /// Whether they are the last ones of a
+        /// [`Reorg::older_reverted`](crate::chain::Reorg::older_reverted).
+        last: bool,
+    },
     /// The miner found a nonce.
     Mined {
         /// Of [`Publish::Mine`](super::Publish::Mine).

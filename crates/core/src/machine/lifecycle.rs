@@ -71,6 +71,7 @@ impl Machine {
         match input {
             Input::Tick | Input::Stop => {}
             Input::Submit { ticket, txns, from } => self.on_submit(now, ticket, txns, from, step),
+            Input::Returned { txns, last } => self.on_returned(now, txns, last, step),
             Input::Mined { job, nonce } => self.on_mined(now, job, nonce, step),
             Input::Signed { job, signature } => self.on_signed(job, signature, step),
             Input::PeerJoined {

@@ -104,6 +104,8 @@ pub struct Machine {
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
+    /// Left branches whose older transactions are not back yet.
+    returning: u32,
     job: Option<produce::Job>,
     next_job: JobId,
 }
@@ -146,6 +148,7 @@ impl Machine {
             miner,
             last_sealed,
             block_text,
+            returning: 0,
             job: None,
             next_job: 0,
             genesis,

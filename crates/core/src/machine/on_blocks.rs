@@ -41,8 +41,9 @@ impl Machine {
         };
         for orphan in orphans {
             let key = (orphan.block.header().number, orphan.block.id);
+            let is_new = !self.chain.contains(&key.1);
             let taken = self.take(now, &orphan, step);
-            outcome.fresh |= taken.is_ok();
+            outcome.fresh |= is_new && taken.is_ok();
             match taken {
                 Ok(()) | Err(BlockError::Known(_)) => outcome.last = Some(key),
                 Err(BlockError::Parent(parent)) if self.chain.contains(&parent) => {

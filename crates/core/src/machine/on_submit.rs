@@ -1,7 +1,11 @@
 //! Transactions from users and peers, into the pool.
 
 use super::{Machine, PeerId, Publish, Step, Ticket, Write};
-use crate::{Now, pool::Accepted, transaction::VerifiedTransaction};
+use crate::{
+    Now,
+    pool::{Accepted, PoolError},
+    transaction::VerifiedTransaction,
+};
 
 impl Machine {
     pub(super) fn on_submit(
@@ -17,7 +21,10 @@ impl Machine {
         let mut new = Vec::new();
         for txn in txns {
             let account = self.account(&txn.sender());
-            let result = self.pool.submit(arrived, account, txn.clone());
+            let result = match self.returning {
+                0 => self.pool.submit(arrived, account, txn.clone()),
+                _ => Err(PoolError::Returning),
+            };
             if result == Ok(Accepted::New) {
                 new.push(txn);
             }

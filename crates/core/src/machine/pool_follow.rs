@@ -2,7 +2,11 @@
 
 use super::{Machine, Publish, Step, Write};
 use crate::{
-    Timestamp, TxId, chain::Reorg, ledger::Draft, pool::PoolError, transaction::VerifiedTransaction,
+    Now, Timestamp, TxId,
+    chain::Reorg,
+    ledger::Draft,
+    pool::{Accepted, PoolError},
+    transaction::VerifiedTransaction,
 };
 use std::collections::BTreeSet;
 
@@ -60,30 +64,74 @@ impl Machine {
                 .collect();
             waiting.extend(returned.iter().map(|txn| (arrived, txn.clone())));
             if !returned.is_empty() {
-                step.write.push(Write::Transactions {
-                    arrived,
-                    txns: returned.clone(),
-                });
-                step.publish.push(Publish::Queued {
-                    arrived,
-                    txns: returned,
-                    from: None,
-                });
+                self.queue_returned(arrived, returned, step);
             }
         }
         let queued = core::mem::take(&mut self.pool);
         let queued = queued.by_arrival().map(|(at, txn)| (at, txn.clone()));
         waiting.extend(queued.filter(|(_, txn)| !included.contains(txn.id())));
-        self.take_back(waiting)
+        // The shell submits the transactions of older blocks again: what they bring is not
+        // known here.
+        let covered_later = !reorg.older_reverted.is_empty();
+        self.take_back(waiting, covered_later)
     }
 
-    /// Restores transactions that were accepted before; the refused ones and why.
-    fn take_back(&mut self, waiting: Vec<(Timestamp, VerifiedTransaction)>) -> Vec<Dropped> {
+    /// Takes transactions of left blocks back as far as there is room. A number that the new
+    /// branch uses may be used by the same transaction: readers of a dropped one look for it
+    /// in storage first. After the last ones new transactions are taken again.
+    pub(super) fn on_returned(
+        &mut self,
+        now: Now,
+        txns: Vec<VerifiedTransaction>,
+        last: bool,
+        step: &mut Step,
+    ) {
+        self.returning = self.returning.saturating_sub(last.into());
+        let arrived = now.wall;
+        let (mut returned, mut dropped) = (Vec::new(), Vec::new());
+        for txn in txns {
+            let account = self.account(&txn.sender());
+            let pool = &mut self.pool;
+            match pool.restore_within_bounds(arrived, account, txn.clone()) {
+                Ok(Accepted::New) => returned.push(txn),
+                Ok(Accepted::Known) => {}
+                Err(reason) => dropped.push((txn, reason)),
+            }
+        }
+        if !returned.is_empty() {
+            self.queue_returned(arrived, returned, step);
+        }
+        if !dropped.is_empty() {
+            step.write.push(Write::Dropped(dropped.clone()));
+            step.publish.push(Publish::Dropped(dropped));
+        }
+    }
+
+    fn queue_returned(&self, arrived: Timestamp, txns: Vec<VerifiedTransaction>, step: &mut Step) {
+        step.write.push(Write::Transactions {
+            arrived,
+            txns: txns.clone(),
+        });
+        step.publish.push(Publish::Queued {
+            arrived,
+            txns,
+            from: None,
+        });
+    }
+
+    /// Restores transactions that were accepted before; the refused ones and why. All that
+    /// could be in blocks together stay, and with `covered_later` also those whose senders
+    /// cannot pay on this head.
+    fn take_back(
+        &mut self,
+        waiting: Vec<(Timestamp, VerifiedTransaction)>,
+        covered_later: bool,
+    ) -> Vec<Dropped> {
         let jointly_applicable = self.jointly_applicable(&waiting);
         let mut refused = Vec::new();
         for (arrived, txn) in waiting {
             let account = self.account(&txn.sender());
-            let covered = jointly_applicable.contains(txn.id());
+            let covered = covered_later || jointly_applicable.contains(txn.id());
             if let Err(reason) = self.pool.restore(arrived, account, txn.clone(), covered) {
                 refused.push((txn, reason));
             }

@@ -15,12 +15,20 @@ use crate::{
 
 impl Machine {
     /// Takes a block from this node's own log. It is executed and its roots are compared
-    /// again; its signatures are not.
+    /// again; its signatures are not. One whose parent is not whole fails until the caller
+    /// has replayed [`Chain::bare_path`](crate::chain::Chain::bare_path) again.
     ///
     /// # Errors
     /// [`BlockError`] if it does not fit: the log is not this chain's.
     pub fn replay(&mut self, block: SealedBlock, timely: bool) -> Result<(), BlockError> {
         let number = block.header().number;
+        if self.chain.contains(&block.id) {
+            if self.chain.get(&block.id).is_none() {
+                let applied = self.execute(block)?;
+                self.chain.restore(applied);
+            }
+            return Ok(());
+        }
         let (last_final, _) = self.chain.last_final();
         if number <= last_final {
             let id = block.id;

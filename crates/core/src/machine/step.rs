@@ -203,6 +203,9 @@ pub enum Publish {
     /// A peer has shown that the record of this key is older than what the key has signed: it
     /// gives no votes until that is safe.
     RecordLost,
+    /// Transactions of a left branch that do not come back, and why. Blocks of the new branch
+    /// that memory does not hold may include them.
+    Dropped(Vec<(VerifiedTransaction, PoolError)>),
     /// The head has changed.
     Head {
         /// Blocks reverted and applied.

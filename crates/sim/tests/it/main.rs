@@ -1,6 +1,7 @@
 //! Whole networks in virtual time.
 
 mod bandwidth;
+mod deep;
 mod gossip;
 mod network;
 mod options;

@@ -3,7 +3,7 @@
 //! seed is the run.
 
 use crate::options::number;
-use ccoin_core::genesis::Genesis;
+use ccoin_core::{chain::Window, genesis::Genesis};
 use ccoin_sim::{
     FIRST_USER, Latency, Lie, Misdeed, Network, Process, Random, VoteLie, World, ghost,
 };
@@ -155,6 +155,17 @@ fn burden(world: &mut World, random: &mut Random) {
     }
 }
 
+/// Memories so small that most branches leave below the whole blocks.
+fn shrink(world: &mut World, random: &mut Random) {
+    for node in &mut world.nodes {
+        node.shell.set_window(Window {
+            blocks: random.between(4, 20) as usize,
+            milestone: random.between(100, 400),
+            ..Window::default()
+        });
+    }
+}
+
 /// Something happens to a node, or to all.
 fn trouble(world: &mut World, node: usize, random: &mut Random) {
     let process = world.nodes[node].process;
@@ -201,6 +212,9 @@ fn run(seed: u64) {
     let mut world = linked(&mut random);
     world.run_until(BEGIN);
     burden(&mut world, &mut random);
+    if seed.is_multiple_of(2) {
+        shrink(&mut world, &mut Random(!seed));
+    }
     let nodes = world.nodes.len();
     (0..nodes).for_each(|node| {
         world.run_until(world.now + random.below(1_500));
