@@ -7,12 +7,13 @@ mod support;
 
 mod liar;
 mod network;
+mod rejoin;
 mod speed;
 mod strangers;
 mod sync;
 
 /// Name, what it measures, how.
-const FIGURES: [(&str, &str, fn()); 4] = [
+const FIGURES: [(&str, &str, fn()); 5] = [
     (
         "devnet",
         "a local network to ready, and to its end",
@@ -24,6 +25,11 @@ const FIGURES: [(&str, &str, fn()); 4] = [
         speed::four_validators,
     ),
     ("sync", "a new node fetches a long chain", sync::all),
+    (
+        "rejoin",
+        "two long branches become one chain",
+        rejoin::two_halves,
+    ),
     (
         "strangers",
         "payments while strangers knock",

@@ -67,7 +67,8 @@ pub(crate) fn all() {
     }
 }
 
-fn resident(node: &Node) -> u64 {
+/// Bytes of memory that a node holds.
+pub(crate) fn resident(node: &Node) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS"));
     let kib = line.unwrap().split_whitespace().nth(1).unwrap();
