@@ -6,6 +6,7 @@
 mod json;
 mod legacy;
 mod no_chain;
+mod notarize;
 mod problem;
 mod request;
 mod swap_router;

@@ -1,0 +1,306 @@
+//! Receipts of final blocks: headers and certificate from the block log, states from memory or
+//! from the index. Checks nothing again and keeps nothing.
+
+use crate::{commit_batch::kind, handle::NodeHandle, reader::ReadError, tx_status::TxStatus};
+use ccoin_core::{
+    Address, BlockId, Height, TxId,
+    block::{Block, SignedHeader},
+    consensus::{certificate::Certificate, vote::Phase},
+    encoding::decode,
+    genesis::Genesis,
+    ledger::State,
+    receipt::{BuildError, CertifiedHeaders, MAX_HEADERS, Receipt},
+};
+use ccoin_storage::{LogReader, Position, StorageError};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::Semaphore;
+
+/// Receipts that read the log at the same time; more wait.
+const SCANS: usize = 2;
+
+/// Blocks behind the one in question, on all branches, and their bytes, that a scan passes
+/// before it gives up.
+const SCAN_BLOCKS: usize = 2 * MAX_HEADERS;
+const SCAN_BYTES: usize = 512 << 20;
+
+/// Accounts that the index is asked for at a time.
+const PAGE: usize = 1_000;
+
+/// Why there is no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptError {
+    /// No such transaction.
+    #[error("there is no transaction {0}")]
+    NoTransaction(TxId),
+    /// It will never be in a block.
+    #[error("transaction {id} was dropped: {reason}")]
+    Dropped {
+        /// The transaction.
+        id: TxId,
+        /// Why it was dropped.
+        reason: String,
+    },
+    /// No such block.
+    #[error("there is no block {0}")]
+    NoBlock(Height),
+    /// The transaction waits for a block.
+    #[error("transaction {0} is in no block yet")]
+    Pending(TxId),
+    /// Its block can still be undone.
+    #[error("block {number} is not final yet, block {last_final} is")]
+    NotFinal {
+        /// The block in question.
+        number: Height,
+        /// The final block.
+        last_final: Height,
+    },
+    /// This node has seen no certificate near enough above the block.
+    #[error("this node knows no certificate within {MAX_HEADERS} blocks above block {0}")]
+    TooFar(Height),
+    /// Another receipt of an old state is being made.
+    #[error("an old state is being rebuilt for another request")]
+    Busy,
+    /// A part is missing here.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl From<StorageError> for ReceiptError {
+    fn from(error: StorageError) -> Self {
+        Self::Read(error.into())
+    }
+}
+
+/// How much is done at the same time.
+#[derive(Clone)]
+pub(crate) struct ReceiptLimits {
+    scans: Arc<Semaphore>,
+    rebuilds: Arc<Semaphore>,
+}
+
+impl Default for ReceiptLimits {
+    fn default() -> Self {
+        Self {
+            scans: Arc::new(Semaphore::new(SCANS)),
+            rebuilds: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
+
+impl NodeHandle {
+    /// The receipt of a transaction in a final block.
+    ///
+    /// # Errors
+    /// [`ReceiptError`].
+    pub async fn transaction_receipt(&self, id: TxId) -> Result<Receipt, ReceiptError> {
+        let found = self.reader().transaction(id).await?;
+        let (height, index) = match found {
+            None => return Err(ReceiptError::NoTransaction(id)),
+            Some((_, TxStatus::Pending)) => return Err(ReceiptError::Pending(id)),
+            Some((_, TxStatus::Dropped(reason))) => {
+                return Err(ReceiptError::Dropped { id, reason });
+            }
+            Some((_, TxStatus::Included { height, index, .. })) => (height, index),
+        };
+        self.check_final(height)?;
+        let block = self.reader().block(height).await?;
+        let block = block.ok_or(ReceiptError::NoBlock(height))?;
+        let certified = self.certified(height, block.id).await?;
+        let keys = self.gossip.lock().keys.by_index();
+        let genesis = self.genesis();
+        Ok(Receipt::of_transaction(
+            genesis, &block, index, &certified, &keys,
+        )?)
+    }
+
+    /// The receipt of an account as of a final block; without a number, as of the newest.
+    ///
+    /// # Errors
+    /// [`ReceiptError`].
+    pub async fn account_receipt(
+        &self,
+        address: Address,
+        at: Option<Height>,
+    ) -> Result<Receipt, ReceiptError> {
+        let number = at.unwrap_or_else(|| self.view().last_final());
+        self.check_final(number)?;
+        let block = self.reader().block(number).await?;
+        let block = block.ok_or(ReceiptError::NoBlock(number))?;
+        let certified = self.certified(number, block.id).await?;
+        let state = match self.state_in_memory(number).await {
+            Some(state) => state,
+            None => self.old_state(number).await?,
+        };
+        if state.root() != block.header().hash_state {
+            return Err(ReadError::Mismatch(0).into());
+        }
+        let keys = self.gossip.lock().keys.by_index();
+        let genesis = self.genesis();
+        Ok(Receipt::of_account(
+            genesis, &state, address, &certified, &keys,
+        )?)
+    }
+
+    /// Block 1 is final from the start, but only votes prove that to others.
+    fn check_final(&self, number: Height) -> Result<(), ReceiptError> {
+        let view = self.view();
+        let last_final = view.last_final();
+        if number == Height::ZERO || number > view.height() {
+            return Err(ReceiptError::NoBlock(number));
+        }
+        if number > last_final || last_final == Height::GENESIS {
+            return Err(ReceiptError::NotFinal { number, last_final });
+        }
+        Ok(())
+    }
+
+    /// The headers from a final block up to the first that a certificate names.
+    async fn certified(
+        &self,
+        number: Height,
+        id: BlockId,
+    ) -> Result<CertifiedHeaders, ReceiptError> {
+        let from = self.reader().position(number, &id).await?;
+        let from = from.ok_or(ReceiptError::NoBlock(number))?;
+        let newest = self.view().last_final.certificate.clone();
+        let genesis = Arc::clone(self.genesis());
+        let permit = Arc::clone(&self.receipt_limits.scans);
+        let permit = permit.acquire_owned().await;
+        let read = move |log: &LogReader| {
+            // It is given back when the scan has ended, not when the caller goes away.
+            let _permit = permit;
+            Ok(scan(log, &genesis, from, id, newest))
+        };
+        let found = self.reader().log_read(read).await??;
+        found.ok_or(ReceiptError::TooFar(number))
+    }
+
+    async fn state_in_memory(&self, number: Height) -> Option<State> {
+        if let Some(recent) = self.view().at(number) {
+            return Some(recent.applied.state.clone());
+        }
+        self.ask(move |machine| {
+            let canonical = machine.chain().canonical();
+            let first = canonical.front()?.block.header().number;
+            let index = usize::try_from(number.get().checked_sub(first.get())?).ok()?;
+            canonical.get(index).map(|applied| applied.state.clone())
+        })
+        .await
+        .flatten()
+    }
+
+    /// A state below the window, from the histories of all accounts, one at a time.
+    async fn old_state(&self, number: Height) -> Result<State, ReceiptError> {
+        let permit = self.receipt_limits.rebuilds.try_acquire();
+        let _permit = permit.map_err(|_| ReceiptError::Busy)?;
+        let (mut accounts, mut after) = (Vec::new(), None);
+        loop {
+            let (rows, next) = self.reader().accounts(number, after, PAGE).await?;
+            accounts.extend(rows);
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let build = tokio::task::spawn_blocking(|| State::from_accounts(accounts)).await;
+        build.map_err(|_| ReadError::Behind(crate::IndexBehind).into())
+    }
+}
+
+/// What ends a scan.
+enum Stop {
+    Found(Certificate),
+    TooFar,
+    Fault(StorageError),
+}
+
+impl From<StorageError> for Stop {
+    fn from(error: StorageError) -> Self {
+        Self::Fault(error)
+    }
+}
+
+/// Reads the log behind the block `first` at `from` up to a certificate of phase 2 for it or for
+/// a descendant. A certificate is logged after its block, or in the same step; `newest` is one
+/// that is known without the log.
+fn scan(
+    log: &LogReader,
+    genesis: &Genesis,
+    from: Position,
+    first: BlockId,
+    newest: Certificate,
+) -> Result<Option<CertifiedHeaders>, ReceiptError> {
+    let mut descent = BTreeMap::new();
+    if first == genesis.id {
+        descent.insert(first, genesis.signed().clone());
+    }
+    let mut early: BTreeMap<BlockId, Certificate> = BTreeMap::new();
+    let (mut blocks, mut bytes) = (0usize, 0usize);
+    let stop = log.scan(from, &mut |_, record, payload| {
+        match record {
+            kind::TIMELY_BLOCK | kind::LATE_BLOCK => {
+                (blocks, bytes) = (blocks + 1, bytes.saturating_add(payload.len()));
+                if blocks > SCAN_BLOCKS || bytes > SCAN_BYTES {
+                    return Err(Stop::TooFar);
+                }
+                let Some(signed) = Block::peek(payload) else {
+                    return Ok(());
+                };
+                let id = signed.id(&genesis.id);
+                if id == first || descent.contains_key(&signed.header.hash_parent) {
+                    descent.insert(id, signed);
+                    if let Some(certificate) = early.remove(&id) {
+                        return Err(Stop::Found(certificate));
+                    }
+                }
+            }
+            kind::CERTIFICATE => {
+                let read = decode::<Certificate>("certificate", payload);
+                let read = read.ok().filter(|read| read.phase == Phase::Two);
+                match read {
+                    Some(read) if descent.contains_key(&read.id) => return Err(Stop::Found(read)),
+                    Some(read) => drop(early.insert(read.id, read)),
+                    None => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    let certificate = match stop {
+        Err(Stop::Fault(error)) => return Err(error.into()),
+        Err(Stop::TooFar) => return Ok(None),
+        Err(Stop::Found(certificate)) => certificate,
+        Ok(()) => newest,
+    };
+    Ok(
+        headers_between(&descent, first, &certificate).map(|headers| CertifiedHeaders {
+            headers,
+            certificate,
+        }),
+    )
+}
+
+/// The headers from `first` to the certified block; `None` if it is no descendant, or one too
+/// far above.
+fn headers_between(
+    descent: &BTreeMap<BlockId, SignedHeader>,
+    first: BlockId,
+    certificate: &Certificate,
+) -> Option<Vec<SignedHeader>> {
+    let mut headers = vec![descent.get(&certificate.id)?.clone()];
+    let mut at = certificate.id;
+    while at != first {
+        let parent = headers.last()?.header.hash_parent;
+        headers.push(descent.get(&parent)?.clone());
+        at = parent;
+        if headers.len() > MAX_HEADERS {
+            return None;
+        }
+    }
+    headers.reverse();
+    Some(headers)
+}
