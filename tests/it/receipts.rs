@@ -1,7 +1,7 @@
 //! Documents recorded on a network of real processes and proved to somebody who has a receipt,
 //! the genesis id and nothing else: with the Rust verifier, the Python one, and the page.
 
-use crate::support::{Devnet, Place, genesis};
+use crate::support::{Devnet, Place, genesis, request};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -54,6 +54,45 @@ fn the_page_judges_every_vector_alike() {
     let output = Command::new("node").arg(test).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+}
+
+/// What the page says when a browser has opened it.
+fn opened(page: &Path, profile: &Path) -> Option<String> {
+    let mut command = Command::new("chromium");
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]);
+    command.arg("--virtual-time-budget=20000");
+    command.arg(format!("--user-data-dir={}", profile.display()));
+    let output = command.arg(format!("file://{}", page.display())).output();
+    let page = String::from_utf8(output.ok()?.stdout).unwrap();
+    let (_, verdict) = page.split_once("<p id=\"verdict\"")?;
+    verdict.split_once("</p>").map(|(said, _)| said.to_owned())
+}
+
+/// From disk, without a network, under the policy of the page.
+#[test]
+fn a_report_verifies_itself_in_a_browser() {
+    if Command::new("chromium").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: chromium, which opens the report, is not installed");
+        return;
+    }
+    let place = Place::new(&genesis(&json!({}), 500, &[]));
+    let data = project("tests/data/receipts");
+    let cases = fs::read_to_string(data.join("cases.json")).unwrap();
+    let cases: Value = serde_json::from_str(&cases).unwrap();
+    let receipt = data.join("tree.ccoin").display().to_string();
+    let id = cases["genesis"].as_str().unwrap();
+    let options = ["verify", &receipt, "--genesis", id, "--report", "tree.html"];
+    place.ok("ccoin", &options);
+    let (page, profile) = (place.path("tree.html"), place.path("profile"));
+    let said = opened(&page, &profile).unwrap();
+    assert!(said.contains("The receipt holds"), "{said}");
+
+    let text = fs::read_to_string(&page).unwrap();
+    let other = text.replacen("\"index\":1", "\"index\":0", 1);
+    assert_ne!(text, other);
+    fs::write(&page, other).unwrap();
+    let said = opened(&page, &profile).unwrap();
+    assert!(said.contains("The receipt does not hold"), "{said}");
 }
 
 struct Network {
@@ -188,6 +227,12 @@ fn accounts_transactions_and_bare_hashes_have_receipts() {
         (&said["account"]["nonce"], &said["block"]["number"]),
         (&json!(0), &json!(1))
     );
+
+    let node = network.devnet.nodes()[0]["http"].as_str().unwrap();
+    let node = node.trim_start_matches("http://").parse().unwrap();
+    let page = request(node, "GET", "/verify", &[], "").unwrap();
+    let file = fs::read_to_string(project("crates/client/verify/verify.html")).unwrap();
+    assert_eq!((page.status, page.body), (200, file));
 
     let directory = network.ccoin(&["notarize", "--from", "bob", "."]);
     assert_eq!(directory.status.code(), Some(2));

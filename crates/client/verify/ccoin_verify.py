@@ -463,7 +463,7 @@ class Proof:
         return {
             "block": shown_block(last),
             "voters": [self.miners[voter].hex() for voter, _ in receipt.votes],
-            "voted_by": when((receipt.ballot // 65536 + 1) * self.slot_ms),
+            "voted_by": when((receipt.ballot // 65536 + 2) * self.slot_ms),
             "miners": len(self.miners),
             "tolerated": 2 * self.quorum - len(self.miners) - 1,
         }
@@ -521,11 +521,13 @@ def words(answer):
         lines.append(f"account    {account['address']}: {state if account['nonce'] or account['balance'] else 'did not exist'}")
     lines += [
         f"block      {block['number']} {block['id']}, by {block['miner']}",
-        f"time       {block['time']} by the word of its miner; at the latest {made['voted_by']}, when it became final",
+        f"time       {block['time']} by the word of its miner; at the latest {made['voted_by']} by the clocks of "
+        "those who made it permanent",
         f"permanent  {len(made['voters'])} of {made['miners']} miners voted for block {made['block']['number']}: "
         + ", ".join(made["voters"]),
-        "not proven that the content is true, who the sender is in civil life, or that no more than "
-        f"{made['tolerated']} miners signed contradictions",
+        "not proven that the content is true, who the sender is in civil life, or that "
+        + (f"at most {made['tolerated']} of the miners" if made["tolerated"] else "none of the miners")
+        + " signed contradictions",
     ]
     return "\n".join(lines)
 

@@ -87,7 +87,7 @@ pub(super) fn lines(verified: &Verified) -> Vec<String> {
             first.number, first.id, first.miner
         ),
         format!(
-            "time       {} by the word of its miner; at the latest {}, when it became final",
+            "time       {} by the word of its miner; at the latest {} by the clocks of those who made it permanent",
             time(first.time.get()),
             time(made.voted_by),
         ),
@@ -99,9 +99,12 @@ pub(super) fn lines(verified: &Verified) -> Vec<String> {
             voters.join(", "),
         ),
         format!(
-            "not proven that the content is true, who the sender is in civil life, or that no more \
-             than {} miners signed contradictions",
-            made.tolerated,
+            "not proven that the content is true, who the sender is in civil life, or that {} of the \
+             miners signed contradictions",
+            match made.tolerated {
+                0 => "none".to_owned(),
+                most => format!("at most {most}"),
+            },
         ),
     ]);
     lines

@@ -57,7 +57,7 @@ pub struct Permanence {
     pub block: VerifiedBlock,
     /// The miners that voted.
     pub voters: Vec<Address>,
-    /// End of the slot in which they voted, by their clocks.
+    /// End of the slot after that of their ballot: by their clocks they had voted.
     pub voted_by: u64,
     /// Miners of the network.
     pub miners: usize,

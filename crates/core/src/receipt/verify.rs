@@ -220,7 +220,9 @@ impl Proof<'_> {
         Ok(Permanence {
             block: last,
             voters: voters.collect(),
-            voted_by: schedule.end(ballot.slot()),
+            // A vote 1 is given at most max_skew (below slot / 2) after its slot, the vote 2 at
+            // most slot / 4 later (V1, R3).
+            voted_by: schedule.end(ballot.slot().saturating_add(1)),
             miners: schedule.miners(),
             // 2q - n - 1
             tolerated: quorum
