@@ -18,6 +18,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod certified_headers;
 mod chain_check;
 mod chain_thread;
 mod checkpoints;

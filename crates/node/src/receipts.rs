@@ -1,27 +1,18 @@
 //! Receipts of final blocks: headers and certificate from the block log, states from memory or
 //! from the index. Checks nothing again and keeps nothing.
 
-use crate::{commit_batch::kind, handle::NodeHandle, reader::ReadError, tx_status::TxStatus};
+use crate::{certified_headers::scan, handle::NodeHandle, reader::ReadError, tx_status::TxStatus};
 use ccoin_core::{
     Address, BlockId, Height, TxId,
-    block::{Block, SignedHeader},
-    consensus::{certificate::Certificate, vote::Phase},
-    encoding::decode,
-    genesis::Genesis,
     ledger::State,
     receipt::{BuildError, CertifiedHeaders, MAX_HEADERS, Receipt},
 };
-use ccoin_storage::{LogReader, Position, StorageError};
-use std::{collections::BTreeMap, sync::Arc};
+use ccoin_storage::LogReader;
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Receipts that read the log at the same time; more wait.
 const SCANS: usize = 2;
-
-/// Blocks behind the one in question, on all branches, and their bytes, that a scan passes
-/// before it gives up.
-const SCAN_BLOCKS: usize = 2 * MAX_HEADERS;
-const SCAN_BYTES: usize = 512 << 20;
 
 /// Accounts that the index is asked for at a time.
 const PAGE: usize = 1_000;
@@ -66,12 +57,6 @@ pub enum ReceiptError {
     /// The chain cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-}
-
-impl From<StorageError> for ReceiptError {
-    fn from(error: StorageError) -> Self {
-        Self::Read(error.into())
-    }
 }
 
 /// How much is done at the same time.
@@ -172,9 +157,9 @@ impl NodeHandle {
         let read = move |log: &LogReader| {
             // It is given back when the scan has ended, not when the caller goes away.
             let _permit = permit;
-            Ok(scan(log, &genesis, from, id, newest))
+            scan(log, &genesis, from, id, newest)
         };
-        let found = self.reader().log_read(read).await??;
+        let found = self.reader().log_read(read).await?;
         found.ok_or(ReceiptError::TooFar(number))
     }
 
@@ -208,99 +193,4 @@ impl NodeHandle {
         let build = tokio::task::spawn_blocking(|| State::from_accounts(accounts)).await;
         build.map_err(|_| ReadError::Behind(crate::IndexBehind).into())
     }
-}
-
-/// What ends a scan.
-enum Stop {
-    Found(Certificate),
-    TooFar,
-    Fault(StorageError),
-}
-
-impl From<StorageError> for Stop {
-    fn from(error: StorageError) -> Self {
-        Self::Fault(error)
-    }
-}
-
-/// Reads the log behind the block `first` at `from` up to a certificate of phase 2 for it or for
-/// a descendant. A certificate is logged after its block, or in the same step; `newest` is one
-/// that is known without the log.
-fn scan(
-    log: &LogReader,
-    genesis: &Genesis,
-    from: Position,
-    first: BlockId,
-    newest: Certificate,
-) -> Result<Option<CertifiedHeaders>, ReceiptError> {
-    let mut descent = BTreeMap::new();
-    if first == genesis.id {
-        descent.insert(first, genesis.signed().clone());
-    }
-    let mut early: BTreeMap<BlockId, Certificate> = BTreeMap::new();
-    let (mut blocks, mut bytes) = (0usize, 0usize);
-    let stop = log.scan(from, &mut |_, record, payload| {
-        match record {
-            kind::TIMELY_BLOCK | kind::LATE_BLOCK => {
-                (blocks, bytes) = (blocks + 1, bytes.saturating_add(payload.len()));
-                if blocks > SCAN_BLOCKS || bytes > SCAN_BYTES {
-                    return Err(Stop::TooFar);
-                }
-                let Some(signed) = Block::peek(payload) else {
-                    return Ok(());
-                };
-                let id = signed.id(&genesis.id);
-                if id == first || descent.contains_key(&signed.header.hash_parent) {
-                    descent.insert(id, signed);
-                    if let Some(certificate) = early.remove(&id) {
-                        return Err(Stop::Found(certificate));
-                    }
-                }
-            }
-            kind::CERTIFICATE => {
-                let read = decode::<Certificate>("certificate", payload);
-                let read = read.ok().filter(|read| read.phase == Phase::Two);
-                match read {
-                    Some(read) if descent.contains_key(&read.id) => return Err(Stop::Found(read)),
-                    Some(read) => drop(early.insert(read.id, read)),
-                    None => {}
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    });
-    let certificate = match stop {
-        Err(Stop::Fault(error)) => return Err(error.into()),
-        Err(Stop::TooFar) => return Ok(None),
-        Err(Stop::Found(certificate)) => certificate,
-        Ok(()) => newest,
-    };
-    Ok(
-        headers_between(&descent, first, &certificate).map(|headers| CertifiedHeaders {
-            headers,
-            certificate,
-        }),
-    )
-}
-
-/// The headers from `first` to the certified block; `None` if it is no descendant, or one too
-/// far above.
-fn headers_between(
-    descent: &BTreeMap<BlockId, SignedHeader>,
-    first: BlockId,
-    certificate: &Certificate,
-) -> Option<Vec<SignedHeader>> {
-    let mut headers = vec![descent.get(&certificate.id)?.clone()];
-    let mut at = certificate.id;
-    while at != first {
-        let parent = headers.last()?.header.hash_parent;
-        headers.push(descent.get(&parent)?.clone());
-        at = parent;
-        if headers.len() > MAX_HEADERS {
-            return None;
-        }
-    }
-    headers.reverse();
-    Some(headers)
 }

@@ -1,7 +1,8 @@
 //! Makes receipts of final blocks.
 
 use super::{
-    AccountPath, CertificateVotes, DocumentPath, Inclusion, MAX_HEADERS, Receipt, Subject,
+    AccountPath, CertificateVotes, DocumentPath, Inclusion, MAX_HEADERS, MAX_RECEIPT_BYTES,
+    Receipt, Subject,
 };
 use crate::{
     Address, Hash, Height,
@@ -13,6 +14,14 @@ use crate::{
 };
 use ccoin_crypto::{PublicKey, merkle};
 use std::collections::BTreeSet;
+
+/// Bytes of text that headers may take: the rest is far less than a megabyte.
+const MAX_HEADER_TEXT: usize = MAX_RECEIPT_BYTES - (1 << 20);
+
+/// Bytes of base64 with quotes and comma.
+fn text_bytes(bytes: usize) -> usize {
+    bytes.div_ceil(3).saturating_mul(4).saturating_add(3)
+}
 
 /// Headers from a block up to one that a certificate makes final.
 #[derive(Clone, Debug)]
@@ -30,7 +39,9 @@ pub enum BuildError {
     #[error("the key of miner {0} is not known here")]
     Key(Address),
     /// The certified block lies too far above the block in question.
-    #[error("{got} headers up to block {certified}, at most {MAX_HEADERS} fit into a receipt")]
+    #[error(
+        "{got} headers up to block {certified}, at most {MAX_HEADERS} and 3 MiB of text fit into a receipt"
+    )]
     Headers {
         /// Headers needed.
         got: usize,
@@ -109,11 +120,12 @@ impl Receipt {
             headers,
             certificate,
         } = certified;
+        let too_many = BuildError::Headers {
+            got: headers.len(),
+            certified: certificate.number,
+        };
         if headers.len() > MAX_HEADERS {
-            return Err(BuildError::Headers {
-                got: headers.len(),
-                certified: certificate.number,
-            });
+            return Err(too_many);
         }
         let signers = headers
             .iter()
@@ -130,7 +142,7 @@ impl Receipt {
         });
         let votes = certificate.votes.iter();
         let votes = votes.map(|(voter, signature)| (*voter, signature.as_bytes().to_vec()));
-        Ok(Self {
+        let receipt = Self {
             genesis: encode(genesis.signed()),
             subject,
             headers: headers.iter().map(encode).collect(),
@@ -141,6 +153,14 @@ impl Receipt {
                 votes: votes.collect(),
             },
             keys: keys.collect::<Result<_, _>>()?,
-        })
+        };
+        let bytes = receipt
+            .headers
+            .iter()
+            .map(|header| text_bytes(header.len()));
+        match bytes.fold(0, usize::saturating_add) {
+            bytes if bytes <= MAX_HEADER_TEXT => Ok(receipt),
+            _ => Err(too_many),
+        }
     }
 }
