@@ -1,7 +1,9 @@
 // The script of the page judges every vector of tests/data/receipts as the other verifiers do.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -63,5 +65,16 @@ const whole = data("document.ccoin");
 for (let at = 0; at < whole.length; at += 97) {
   const text = whole.slice(0, at) + (whole[at] === "0" ? "1" : "0") + whole.slice(at + 1);
   await refusedAt(text, {}, `byte ${at}`);
+}
+
+// The commands that the page shows find the same signatures good.
+const signatures = [];
+await ccoin.verify(new TextEncoder().encode(whole), ccoin.unhex(cases.genesis, 32), null, signatures);
+const directory = mkdtempSync(join(tmpdir(), "receipts-"));
+try {
+  const said = execFileSync("sh", ["-ec", ccoin.commands(signatures)], { cwd: directory, encoding: "utf8" });
+  assert.equal(said, "Verified OK\n".repeat(signatures.length));
+} finally {
+  rmSync(directory, { recursive: true });
 }
 console.log(`${cases.good.length} good and ${cases.bad.length} bad receipts`);

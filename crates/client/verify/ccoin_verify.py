@@ -515,6 +515,10 @@ def words(answer):
         txn = answer["transaction"]
         lines.append(f"existed    transaction {txn['id']}")
         lines.append(f"signed by  {txn['sender']}")
+        if txn["amount"]:
+            lines.append(f"pays       {txn['amount']} coins to {txn['to']}")
+        if txn["data"] and not answer["document"]:
+            lines.append("text       " + json.dumps(txn["data"][:200])[1:-1])
     if answer["account"]:
         account = answer["account"]
         state = f"nonce {account['nonce']}, {account['balance']} coins"

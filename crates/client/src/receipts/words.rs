@@ -3,10 +3,14 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use ccoin_core::{
+    Amount,
     ledger::Account,
     receipt::{Verified, VerifiedBlock},
 };
 use serde_json::{Value, json};
+
+/// Characters of a text that are shown.
+const EXCERPT: usize = 200;
 
 /// The last millisecond of the year 9999.
 const LAST_TIME: u64 = 253_402_300_799_999;
@@ -70,6 +74,14 @@ pub(super) fn lines(verified: &Verified) -> Vec<String> {
     if let Some(txn) = &verified.transaction {
         lines.push(format!("existed    transaction {}", txn.id));
         lines.push(format!("signed by  {}", txn.sender));
+        if txn.amount > Amount::ZERO {
+            lines.push(format!("pays       {} coins to {}", txn.amount, txn.to));
+        }
+        if verified.document.is_none() && !txn.data.is_empty() {
+            // Escaped: a text must not act on a terminal.
+            let text: String = txn.data.chars().take(EXCERPT).collect();
+            lines.push(format!("text       {}", text.escape_default()));
+        }
     }
     if let Some((address, account)) = &verified.account {
         lines.push(if *account == Account::default() {

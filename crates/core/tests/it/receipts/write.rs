@@ -5,7 +5,10 @@ use super::{
     ledger::{Ledger, document, documents},
     vectors::{directory, judge, proves},
 };
-use ccoin_core::receipt::{DocumentPath, Receipt, Subject};
+use ccoin_core::{
+    block::MAX_BLOCK_DATA,
+    receipt::{BuildError, CertifiedHeaders, DocumentPath, MAX_HEADERS, Receipt, Subject},
+};
 use ccoin_crypto::{Address, Hash, Verifier};
 use ccoin_sim::miner;
 use serde_json::{Value, json};
@@ -122,4 +125,35 @@ fn fresh_receipts_are_judged_as_the_vectors_say() {
     let bad: Vec<_> = cases.iter().map(|case| bad_json(case, &goods)).collect();
     let all = json!({"genesis": id, "good": good, "bad": bad});
     fs::write(directory().join("cases.json"), format!("{all:#}\n")).unwrap();
+}
+
+/// 4,096 headers with the longest data have more text than a receipt may have.
+#[test]
+fn what_would_be_longer_than_a_receipt_is_not_built() {
+    let ledger = Ledger::new();
+    let mut certified = ledger.certified(2);
+    let mut long = ledger.signed(2);
+    long.header.data = "x".repeat(MAX_BLOCK_DATA);
+    let build = |certified: &CertifiedHeaders| {
+        let block = &ledger.block(2).block;
+        Receipt::of_transaction(&ledger.genesis, block, 0, certified, &ledger.keys)
+    };
+    certified.headers = vec![ledger.signed(2); MAX_HEADERS];
+    let longest = build(&certified).unwrap();
+    assert!(Receipt::parse(text(&longest).as_bytes()).is_ok());
+    certified.headers = vec![long; MAX_HEADERS];
+    assert!(matches!(
+        build(&certified),
+        Err(BuildError::Headers {
+            got: MAX_HEADERS,
+            ..
+        })
+    ));
+    certified.headers = vec![ledger.signed(2); MAX_HEADERS + 1];
+    assert!(matches!(build(&certified), Err(BuildError::Headers { .. })));
+    let nobody = vec![None; 3];
+    let block = &ledger.block(2).block;
+    let certified = ledger.certified(2);
+    let unknown = Receipt::of_transaction(&ledger.genesis, block, 0, &certified, &nobody);
+    assert_eq!(unknown, Err(BuildError::Key(miner(0))));
 }
