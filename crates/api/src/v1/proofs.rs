@@ -82,7 +82,7 @@ fn sha256(text: &str) -> Result<Hash, Problem> {
 fn named(api: &Api, receipt: Receipt, document: Hash) -> Result<Receipt, Problem> {
     let max_data = api.node.genesis().config.transaction.max_data_bytes as usize;
     let root = match &receipt.subject {
-        Subject::Transaction { transaction, .. } => Transaction::decode(transaction, max_data)
+        Subject::Transaction(path) => Transaction::decode(&path.transaction, max_data)
             .ok()
             .and_then(|txn| DocumentRoot::parse(&txn.data)),
         Subject::Account(_) => None,

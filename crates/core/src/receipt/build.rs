@@ -2,7 +2,7 @@
 
 use super::{
     AccountPath, CertificateVotes, DocumentPath, Inclusion, MAX_HEADERS, MAX_RECEIPT_BYTES,
-    Receipt, Subject,
+    Receipt, Subject, TxnPath,
 };
 use crate::{
     Address, Hash, Height,
@@ -72,7 +72,7 @@ impl Receipt {
         let transactions = &block.transactions;
         let transaction = transactions.get(index).ok_or(BuildError::Index(index))?;
         let ids: Vec<Hash> = block.txn_ids().map(Hash::from).collect();
-        let subject = Subject::Transaction {
+        let subject = Subject::Transaction(TxnPath {
             transaction: encode(transaction),
             inclusion: Inclusion {
                 index: index as u64,
@@ -80,7 +80,7 @@ impl Receipt {
                 path: merkle::path(&ids, index),
             },
             document: None,
-        };
+        });
         Self::new(genesis, subject, certified, keys)
     }
 
@@ -104,8 +104,8 @@ impl Receipt {
     /// [`Receipt::verify`] to say.
     #[must_use]
     pub fn with_document(mut self, place: DocumentPath) -> Self {
-        if let Subject::Transaction { document, .. } = &mut self.subject {
-            *document = Some(place);
+        if let Subject::Transaction(path) = &mut self.subject {
+            path.document = Some(place);
         }
         self
     }

@@ -39,6 +39,23 @@ const FORMAT: u64 = 1;
 
 /// A receipt whose shape has been checked and nothing else. Encodings stay bytes: the step
 /// that needs a value decodes it.
+///
+/// # Examples
+/// ```
+/// use ccoin_core::receipt::Receipt;
+/// use ccoin_crypto::Verifier;
+///
+/// # let text = include_bytes!(concat!(
+/// #     env!("CARGO_MANIFEST_DIR"), "/../../tests/data/receipts/document.ccoin"
+/// # ));
+/// let receipt = Receipt::parse(text)?;
+/// // A real reader has the id from a person whom they trust, not from the receipt.
+/// let genesis = receipt.claimed_genesis().unwrap();
+/// let verified = receipt.verify(&genesis, None, &mut Verifier::new(8))?;
+/// assert_eq!(verified.block.number.get(), 2);
+/// assert_eq!(verified.permanence.voters.len(), 2);
+/// # Ok::<(), ccoin_core::receipt::Refused>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Encoding of the signed header of block 1.
@@ -57,16 +74,20 @@ pub struct Receipt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A transaction, and possibly a document that it names.
-    Transaction {
-        /// Encoding of the signed transaction.
-        transaction: Vec<u8>,
-        /// Where its id stands under `hash_txns` of the first header.
-        inclusion: Inclusion,
-        /// The document.
-        document: Option<DocumentPath>,
-    },
+    Transaction(TxnPath),
     /// An account under `hash_state` of the first header.
     Account(AccountPath),
+}
+
+/// A transaction in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxnPath {
+    /// Encoding of the signed transaction.
+    pub transaction: Vec<u8>,
+    /// Where its id stands under `hash_txns` of the first header.
+    pub inclusion: Inclusion,
+    /// A document that it names.
+    pub document: Option<DocumentPath>,
 }
 
 /// Where a transaction stands in its block.

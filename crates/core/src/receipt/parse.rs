@@ -2,6 +2,7 @@
 
 use super::{
     CertificateVotes, FORMAT, Inclusion, MAX_HEADERS, MAX_RECEIPT_BYTES, Receipt, Refused, Subject,
+    TxnPath,
     account::{AccountPath, MAX_SIBLINGS},
     document::{DocumentPath, MAX_PATH},
     json::{Json, Members, binary},
@@ -63,11 +64,11 @@ impl Receipt {
             }
         };
         match &self.subject {
-            Subject::Transaction {
+            Subject::Transaction(TxnPath {
                 transaction,
                 inclusion,
                 document,
-            } => {
+            }) => {
                 let Inclusion { index, size, path } = inclusion;
                 add("transaction", base64(transaction).into());
                 let place = json!({"index": index, "size": size, "path": path});
@@ -136,11 +137,11 @@ fn subject(receipt: Members<'_>) -> Result<Subject, String> {
         None => None,
         Some(document) => Some(document_path(document.object("document")?)?),
     };
-    Ok(Subject::Transaction {
+    Ok(Subject::Transaction(TxnPath {
         transaction: receipt.binary("transaction")?,
         inclusion: Inclusion { index, size, path },
         document,
-    })
+    }))
 }
 
 fn place(members: Members<'_>) -> Result<(u64, u64, Vec<Hash>), String> {

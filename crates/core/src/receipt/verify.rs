@@ -42,8 +42,8 @@ impl Receipt {
         };
         let (mut transaction, mut account, mut shown) = (None, None, None);
         match &self.subject {
-            Subject::Transaction { .. } => {
-                let (txn, hash) = proof.check_transaction(document, first, verifier)?;
+            Subject::Transaction(path) => {
+                let (txn, hash) = proof.check_transaction(path, document, first, verifier)?;
                 (transaction, shown) = (Some(txn), hash);
             }
             Subject::Account(path) => {

@@ -6,7 +6,7 @@ use super::{
 };
 use ccoin_core::{
     BlockId,
-    receipt::{Receipt, Subject},
+    receipt::{Receipt, Subject, TxnPath},
 };
 use ccoin_sim::miner;
 use proptest::{prelude::*, sample::Index};
@@ -40,8 +40,8 @@ fn parts(receipt: &mut Receipt) -> Vec<&mut Vec<u8>> {
         keys,
     } = receipt;
     let mut parts = vec![genesis];
-    if let Subject::Transaction { transaction, .. } = subject {
-        parts.push(transaction);
+    if let Subject::Transaction(path) = subject {
+        parts.push(&mut path.transaction);
     }
     parts.extend(headers);
     parts.extend(certificate.votes.iter_mut().map(|(_, signature)| signature));
@@ -80,17 +80,14 @@ fn no_mix_of_two_receipts_is_verified() {
         mixed.subject = from.subject.clone();
         assert!(mixed.verify(&genesis, None, &mut verifier()).is_err());
     }
-    let (Subject::Transaction { transaction, .. }, Subject::Transaction { inclusion, .. }) =
-        (&a.subject, &b.subject)
-    else {
+    let (Subject::Transaction(path), Subject::Transaction(other)) = (&a.subject, &b.subject) else {
         panic!("both are about transactions");
     };
     let mut mixed = a.clone();
-    mixed.subject = Subject::Transaction {
-        transaction: transaction.clone(),
-        inclusion: inclusion.clone(),
-        document: None,
-    };
+    mixed.subject = Subject::Transaction(TxnPath {
+        inclusion: other.inclusion.clone(),
+        ..path.clone()
+    });
     assert_eq!(
         mixed
             .verify(&genesis, None, &mut verifier())

@@ -22,7 +22,7 @@ fn goods(ledger: &Ledger) -> Vec<Good> {
         let receipt = (0..200).map(|n| ledger.account(2, Address::new([n; 20])));
         let fits = |receipt: &Receipt| match &receipt.subject {
             Subject::Account(path) => path.other.is_some() == other,
-            Subject::Transaction { .. } => false,
+            Subject::Transaction(_) => false,
         };
         receipt.into_iter().find(fits).unwrap()
     };

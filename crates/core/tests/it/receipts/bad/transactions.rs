@@ -16,8 +16,8 @@ use serde_json::json;
 
 fn with_txn(good: &Receipt, bytes: Vec<u8>) -> Change {
     with(good, |receipt| {
-        if let Subject::Transaction { transaction, .. } = &mut receipt.subject {
-            *transaction = bytes;
+        if let Subject::Transaction(path) = &mut receipt.subject {
+            path.transaction = bytes;
         }
     })
 }
@@ -209,8 +209,8 @@ pub(super) fn documents_and_transactions(ledger: &Ledger) -> Vec<Case> {
             "a block without its path",
             plain,
             with(&plain_good, |r| {
-                if let Subject::Transaction { inclusion, .. } = &mut r.subject {
-                    inclusion.path.clear();
+                if let Subject::Transaction(path) = &mut r.subject {
+                    path.inclusion.path.clear();
                 }
             }),
         ),
