@@ -194,3 +194,83 @@ impl NodeHandle {
         build.map_err(|_| ReadError::Behind(crate::IndexBehind).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ChainPaths, Node, NodeSetup};
+    use ccoin_core::Amount;
+    use ccoin_crypto::{SecretKey, Verifier};
+    use ccoin_sim::{Network, height, key, miner};
+    use ccoin_storage::{ChainLock, VoteFile};
+    use std::{path::Path, time::Duration};
+    use tokio::time::timeout;
+
+    /// Longest wait for something that takes milliseconds.
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    /// A node that makes blocks alone.
+    fn start(place: &Path) -> Node {
+        let chain = ChainPaths::new(place.join("chain"));
+        std::fs::create_dir(&chain.root).unwrap();
+        let network = Network {
+            slot: 200,
+            guard: 40,
+            ..Network::ready(1)
+        };
+        let genesis = (*network.found()).clone();
+        chain.create(&genesis).unwrap();
+        let key = SecretKey::from_pem(&key(0).to_pem(None), None).unwrap();
+        let setup = NodeSetup {
+            lock: ChainLock::acquire(&chain.root).unwrap(),
+            chain,
+            genesis,
+            key: Arc::new(key),
+            votes: Some(VoteFile::create(&place.join("votes")).unwrap()),
+            block_data: None,
+            seeds: [[1; 32], [2; 32]],
+            reindex: false,
+            peers: None,
+        };
+        Node::start(setup).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_state_below_the_window_is_built_again_one_at_a_time() {
+        let place = tempfile::tempdir().unwrap();
+        let node = start(place.path());
+        let handle = node.handle().clone();
+        let mut view = handle.watch();
+        let ready = view.wait_for(|view| view.hindrances.is_empty());
+        drop(timeout(DEADLINE, ready).await.unwrap().unwrap());
+        for number in 1..=4 {
+            let amount = Amount::new(number).unwrap();
+            handle.pay(miner(1), amount, None).await.unwrap();
+            let last = view.wait_for(|view| view.last_final().get() > number);
+            drop(timeout(DEADLINE, last).await.unwrap().unwrap());
+        }
+        for number in (1..=5).map(height) {
+            let block = handle.reader().block(number).await.unwrap().unwrap();
+            let state = handle.old_state(number).await.unwrap();
+            assert_eq!(state.root(), block.header().hash_state);
+            let receipt = handle
+                .account_receipt(miner(1), Some(number))
+                .await
+                .unwrap();
+            let verified = receipt.verify(&handle.genesis().id, None, &mut Verifier::new(1));
+            assert_eq!(
+                verified.unwrap().account.unwrap().1,
+                state.account(&miner(1))
+            );
+        }
+        let other = handle.receipt_limits.rebuilds.acquire().await.unwrap();
+        let refused = handle.old_state(height(2)).await;
+        assert!(matches!(refused, Err(ReceiptError::Busy)));
+        drop(other);
+        handle.old_state(height(2)).await.unwrap();
+        drop((handle, view));
+        // Stopping blocks, which a thread of a runtime must not.
+        let stopped = std::thread::spawn(|| node.stop()).join();
+        stopped.unwrap().unwrap();
+    }
+}
