@@ -110,7 +110,7 @@ impl Network {
             "--validators",
             validators,
             "--basics",
-            "0",
+            "1",
         ];
         let devnet = Devnet::start(&mut place.command("ccoin", &options));
         let genesis = devnet.report["genesis_id"].as_str().unwrap().to_owned();
