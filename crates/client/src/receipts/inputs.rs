@@ -73,6 +73,12 @@ impl Inputs {
                 "try: find {shown} -type f -print0 | ccoin notarize -0 -"
             )));
         }
+        if let Some(out) = out.filter(|out| !out.is_dir()) {
+            let shown = out.display();
+            return Err(
+                usage(&format!("{shown} is no directory")).hint(format!("try: mkdir -p {shown}"))
+            );
+        }
         let place = |name: PathBuf| match (out, name.file_name()) {
             (Some(out), Some(file)) => out.join(file),
             _ => name,
@@ -202,8 +208,11 @@ mod tests {
             read.receipts[3],
             PathBuf::from(format!("{}.ccoin", Hash::ZERO))
         );
-        let out = Inputs::read(&names, stdin.as_bytes(), Some(Path::new("out"))).unwrap();
-        assert_eq!(out.receipts[2], Path::new("out/c d.ccoin"));
+        let out = file("out");
+        let read = || Inputs::read(&names, stdin.as_bytes(), Some(&out));
+        assert_eq!(read().unwrap_err().code, ExitCode::Usage, "it is not there");
+        fs::create_dir(&out).unwrap();
+        assert_eq!(read().unwrap().receipts[2], out.join("c d.ccoin"));
     }
 
     #[test]
