@@ -16,6 +16,7 @@ mod layers;
 mod lessons;
 mod manners;
 mod network;
+mod receipts;
 mod servers;
 mod strangers;
 #[path = "../support/mod.rs"]

@@ -6,10 +6,12 @@
 mod json;
 mod legacy;
 mod no_chain;
+mod notarize;
 mod problem;
 mod request;
 mod swap_router;
 mod v1;
+mod verify_page;
 mod wallet;
 
 pub use no_chain::{NoChain, no_chain_router};
@@ -74,6 +76,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 
 /// The layers that the routers with and without a chain share.
 fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    let routes = routes.route("/verify", get(verify_page::page));
     guard(routes).layer(map_response(open_to_readers))
 }
 

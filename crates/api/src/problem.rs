@@ -1,8 +1,8 @@
 //! The kinds of problems that only a node has, and which error of the node is which.
 
-use ccoin_core::{pool::PoolError, transaction::TransactionError};
+use ccoin_core::{pool::PoolError, receipt::BuildError, transaction::TransactionError};
 use ccoin_http::{Kind, Problem};
-use ccoin_node::{ReadError, SubmitError};
+use ccoin_node::{ReadError, ReceiptError, SubmitError};
 
 pub(crate) const BAD_ADDRESS: Kind = Kind(400, "bad-address");
 pub(crate) const AMOUNT_RANGE: Kind = Kind(400, "amount-range");
@@ -10,12 +10,16 @@ pub(crate) const TOKEN_REQUIRED: Kind = Kind(401, "token-required");
 pub(crate) const FORBIDDEN_ORIGIN: Kind = Kind(403, "forbidden-origin");
 pub(crate) const BLOCK_NOT_FOUND: Kind = Kind(404, "block-not-found");
 pub(crate) const TXN_NOT_FOUND: Kind = Kind(404, "txn-not-found");
+const NOT_FINAL: Kind = Kind(409, "not-final");
 const NONCE_USED: Kind = Kind(409, "nonce-used");
 const NONCE_GAP: Kind = Kind(409, "nonce-gap");
+const NO_CERTIFICATE: Kind = Kind(410, "no-certificate");
 const DATA_TOO_LARGE: Kind = Kind(413, "data-too-large");
 const BAD_SIGNATURE: Kind = Kind(422, "bad-signature");
 const INSUFFICIENT_FUNDS: Kind = Kind(422, "insufficient-funds");
+pub(crate) const DOCUMENT_NOT_NAMED: Kind = Kind(422, "document-not-named");
 pub(crate) const TOO_MANY_ACCOUNTS: Kind = Kind(422, "too-many-accounts");
+const RATE_LIMITED: Kind = Kind(429, "rate-limited");
 const QUEUE_FULL: Kind = Kind(503, "queue-full");
 pub(crate) const NOT_READY: Kind = Kind(503, "not-ready");
 pub(crate) const WAIT_TIMEOUT: Kind = Kind(504, "wait-timeout");
@@ -70,5 +74,31 @@ pub(crate) fn unreadable(error: ReadError) -> Problem {
             tracing::error!("{detail}");
             Problem::internal(detail).hint("restart the node with cnode --reindex")
         }
+    }
+}
+
+/// Why there is no receipt; `retry_after`: seconds until a block may be final.
+pub(crate) fn no_receipt(error: ReceiptError, retry_after: u32) -> Problem {
+    let detail = error.to_string();
+    match error {
+        ReceiptError::NoTransaction(_) | ReceiptError::Dropped { .. } => {
+            Problem::new(TXN_NOT_FOUND, detail)
+        }
+        ReceiptError::NoBlock(_) => Problem::new(BLOCK_NOT_FOUND, detail),
+        ReceiptError::Pending(_) | ReceiptError::NotFinal { .. } => Problem::new(NOT_FINAL, detail)
+            .hint("ask again later; GET /v1/why says what is missing")
+            .retry_after(retry_after),
+        ReceiptError::TooFar(_) | ReceiptError::Build(BuildError::Headers { .. }) => {
+            Problem::new(NO_CERTIFICATE, detail)
+                .hint("ask a node that ran when the block became final")
+        }
+        ReceiptError::Busy => Problem::new(RATE_LIMITED, detail).retry_after(retry_after),
+        ReceiptError::Build(BuildError::Key(_)) => Problem::new(NOT_READY, detail)
+            .hint("the node asks its peers for the key; another node may have it"),
+        ReceiptError::Build(BuildError::Index(_) | BuildError::Account) => {
+            tracing::error!("{detail}");
+            Problem::internal(detail).hint("restart the node with cnode --reindex")
+        }
+        ReceiptError::Read(error) => unreadable(error),
     }
 }

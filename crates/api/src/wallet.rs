@@ -33,7 +33,7 @@ pub struct WalletGuard {
 }
 
 impl WalletGuard {
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let text = |name| {
             headers
                 .get(name)

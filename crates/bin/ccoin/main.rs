@@ -3,6 +3,7 @@
 
 mod bench;
 mod devnet;
+mod receipts;
 mod wallet;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +49,8 @@ enum Command {
     /// Run a whole local network of real nodes, or tell its nodes to stop and start
     Devnet(devnet::Devnet),
     #[command(flatten)]
+    Receipts(receipts::Receipts),
+    #[command(flatten)]
     Wallet(wallet::Wallet),
 }
 
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
     run(|| match &options.command {
         Command::Bench(bench) => bench.run(&options),
         Command::Devnet(devnet) => devnet.run(&options),
+        Command::Receipts(receipts) => receipts.run(&options),
         Command::Wallet(wallet) => wallet.run(&options),
     })
 }

@@ -159,7 +159,7 @@ fn read_data(given: &str) -> Result<String, Failure> {
 }
 
 /// The accounts with a name or a key here.
-fn known_accounts(options: &Options, url: &NodeUrl) -> Result<KnownAccounts, Failure> {
+pub(crate) fn known_accounts(options: &Options, url: &NodeUrl) -> Result<KnownAccounts, Failure> {
     let mut known = KnownAccounts::default();
     if let Ok(devnet) = RunningDevnet::newest(&environment) {
         known.add_devnet(&devnet.report, url);

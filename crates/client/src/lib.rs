@@ -16,6 +16,7 @@ mod files;
 mod http;
 mod node_url;
 mod progress;
+pub mod receipts;
 mod signed_txn;
 pub mod wallet;
 

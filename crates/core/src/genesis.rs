@@ -62,15 +62,44 @@ struct GenesisBlock {
     alloc: Vec<AllocEntry>,
 }
 
-/// A checked genesis block and what follows from it.
+/// What the header of block 1 says by itself: enough to check headers and votes.
 #[derive(Clone, Debug)]
-pub struct Genesis {
+pub struct GenesisHeader {
     /// The network: id of block 1.
     pub id: BlockId,
     /// The rules that hold for ever.
     pub config: GenesisConfig,
     /// The order of the miners' turns, from `config`.
     pub schedule: Schedule,
+}
+
+impl GenesisHeader {
+    /// Computes the id and parses the configuration. Whether the other fields fit is a
+    /// question for those who do not know the id beforehand.
+    ///
+    /// # Errors
+    /// [`GenesisError::Config`] and [`GenesisError::Field`].
+    pub fn read(signed: &SignedHeader) -> Result<Self, GenesisError> {
+        let SignedHeader {
+            header,
+            nonce,
+            signature,
+        } = signed;
+        let config = GenesisConfig::from_canonical_json(&header.data)
+            .map_err(|error| GenesisError::Config(error.to_string()))?;
+        same("signature length", signature.as_bytes().len(), 0)?;
+        Ok(Self {
+            id: block_id(&header.genesis_mining_hash(), *nonce),
+            schedule: Schedule::new(&config),
+            config,
+        })
+    }
+}
+
+/// A checked genesis block and what follows from it.
+#[derive(Clone, Debug)]
+pub struct Genesis {
+    header: GenesisHeader,
     /// Accounts before the first transaction, the genesis reward included.
     pub state: State,
     /// Coins in `state`.
@@ -146,6 +175,13 @@ impl UnminedGenesis {
     }
 }
 
+impl core::ops::Deref for Genesis {
+    type Target = GenesisHeader;
+    fn deref(&self) -> &GenesisHeader {
+        &self.header
+    }
+}
+
 impl Genesis {
     /// Parses and checks everything about block 1.
     ///
@@ -202,17 +238,13 @@ impl Genesis {
     }
 
     fn check(block: GenesisBlock) -> Result<Self, GenesisError> {
-        let GenesisBlock {
-            signed:
-                SignedHeader {
-                    header,
-                    nonce,
-                    signature,
-                },
-            alloc,
-        } = &block;
-        let config = GenesisConfig::from_canonical_json(&header.data)
-            .map_err(|error| GenesisError::Config(error.to_string()))?;
+        let GenesisBlock { signed, alloc } = &block;
+        let header = &signed.header;
+        let GenesisHeader {
+            id,
+            config,
+            schedule,
+        } = GenesisHeader::read(signed)?;
         let mut last = None;
         for (address, account_nonce, balance) in alloc {
             let empty = account_nonce.get() == 0 && balance.get() == 0;
@@ -224,7 +256,6 @@ impl Genesis {
         let coinbase = config.genesis_block.coinbase;
         let reward = coinbase.map_or(Amount::ZERO, |_| config.genesis_block.coinbase_reward);
         let (state, supply) = state(alloc, coinbase, reward)?;
-        let id = block_id(&header.genesis_mining_hash(), *nonce);
         same("version", header.version, VERSION)?;
         same("number", header.number, Height::GENESIS)?;
         same("hash_parent", header.hash_parent, BlockId::ZERO)?;
@@ -240,7 +271,6 @@ impl Genesis {
             header.difficulty,
             config.genesis_block.difficulty,
         )?;
-        same("signature length", signature.as_bytes().len(), 0)?;
         same("hash_state", header.hash_state, state.root())?;
         if !pow::meets(&id, header.difficulty) {
             let expected = format!("{} leading zeros", header.difficulty);
@@ -257,10 +287,13 @@ impl Genesis {
                 max: MAX_BLOCK_BYTES,
             });
         }
-        Ok(Self {
+        let header = GenesisHeader {
             id,
-            schedule: Schedule::new(&config),
             config,
+            schedule,
+        };
+        Ok(Self {
+            header,
             state,
             supply,
             block,

@@ -5,7 +5,7 @@
 //! and [`Draft::finish`] makes the next state from them. There is no rollback code.
 
 use crate::{AccountNonce, Amount, StateHash, transaction::VerifiedTransaction};
-use ccoin_crypto::{Address, StateTree, Value};
+use ccoin_crypto::{Address, Proof, StateTree, Value};
 use std::collections::BTreeMap;
 
 /// What an address owns and how many transactions it has sent.
@@ -62,6 +62,12 @@ impl State {
     #[must_use]
     pub fn root(&self) -> StateHash {
         self.0.root().into()
+    }
+
+    /// Proves under [`State::root`] what the account is, or that it does not exist.
+    #[must_use]
+    pub fn prove(&self, address: &Address) -> Proof {
+        self.0.prove(address)
     }
 
     /// Number of accounts.

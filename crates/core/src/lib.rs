@@ -31,6 +31,7 @@ pub mod message;
 mod now;
 pub mod pool;
 pub mod pow;
+pub mod receipt;
 pub mod rules;
 pub mod sync;
 pub mod transaction;

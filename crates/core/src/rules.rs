@@ -9,7 +9,7 @@ use crate::{
     Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
     block::{Header, MAX_BLOCK_DATA, SignedHeader, VERSION, txns_hash},
     consensus::schedule::Schedule,
-    genesis::Genesis,
+    genesis::{Genesis, GenesisHeader},
     genesis_config::BlockMining,
     ledger::ApplyError,
     pow,
@@ -140,7 +140,7 @@ impl BlockError {
 /// The first [`BlockError`] in order.
 pub fn check_header(
     signed: &SignedHeader,
-    genesis: &Genesis,
+    genesis: &GenesisHeader,
     key: &PublicKey,
     verifier: &mut Verifier,
 ) -> Result<BlockId, BlockError> {
@@ -166,7 +166,7 @@ pub fn check_header(
     Ok(id)
 }
 
-fn check_constants(header: &Header, genesis: &Genesis) -> Result<(), BlockError> {
+fn check_constants(header: &Header, genesis: &GenesisHeader) -> Result<(), BlockError> {
     let mining = &genesis.config.block_mining;
     if header.data.len() > MAX_BLOCK_DATA {
         return Err(BlockError::Data {

@@ -4,7 +4,7 @@ use crate::{
     AccountNonce, Amount, BlockId, Timestamp, TxId,
     encoding::{DecodeError, decode, encode},
 };
-use ccoin_crypto::{Address, PublicKey, SecretKey, Signature, SignatureError, Verifier, sha256};
+use ccoin_crypto::{Address, PublicKey, Signature, SignatureError, Verifier, sha256};
 use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 
@@ -72,9 +72,10 @@ impl Transaction {
     ///
     /// # Errors
     /// If the cryptographic library cannot sign.
+    #[cfg(not(target_family = "wasm"))]
     pub fn sign(
         payment: Payment,
-        key: &SecretKey,
+        key: &ccoin_crypto::SecretKey,
         genesis: &BlockId,
     ) -> Result<Self, ccoin_crypto::KeyError> {
         let Payment {

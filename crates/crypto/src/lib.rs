@@ -1,28 +1,40 @@
 //! Cryptography of the ledger: hashes, RSA keys and signatures, addresses,
 //! the RFC 6962 transaction tree and the sparse Merkle state tree.
 //!
+//! For WebAssembly it verifies in pure Rust, and has neither secret keys nor randomness.
+//!
 //! It knows bytes and keys, never blocks, peers, files or clocks.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod bytes;
+#[cfg(not(target_family = "wasm"))]
 mod constant_time;
 mod hash;
 mod key_error;
 pub mod merkle;
+#[cfg(not(target_family = "wasm"))]
+mod pss;
+#[cfg(any(test, target_family = "wasm"))]
+mod pss_portable;
 mod public_key;
+#[cfg(not(target_family = "wasm"))]
 mod random;
+#[cfg(not(target_family = "wasm"))]
 mod secret_key;
 mod signature;
 mod state_tree;
 mod verifier;
 
 pub use bytes::{BytesError, from_lower_hex};
+#[cfg(not(target_family = "wasm"))]
 pub use constant_time::constant_time_eq;
 pub use hash::{Address, Hash, sha256};
 pub use key_error::KeyError;
 pub use public_key::PublicKey;
+#[cfg(not(target_family = "wasm"))]
 pub use random::{random_bytes, random_u32};
+#[cfg(not(target_family = "wasm"))]
 pub use secret_key::SecretKey;
 pub use signature::{MAX_SIGNATURE, Signature, SignatureError};
 pub use state_tree::{Proof, ProofError, StateTree, Value};

@@ -33,18 +33,52 @@ pub fn root(items: &[Hash]) -> Hash {
 /// The siblings from the item at `index` (from 0) up to the root; empty if there is no such item.
 #[must_use]
 pub fn path(items: &[Hash], index: usize) -> Vec<Hash> {
-    let mut siblings = Vec::new();
-    if index >= items.len() {
-        return siblings;
+    Tree::new(items).path(index)
+}
+
+/// All levels of a tree: for many audit paths over the same items.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// From the hashed items up to the root.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl Tree {
+    /// Hashes all items.
+    #[must_use]
+    pub fn new(items: &[Hash]) -> Self {
+        let mut levels = Vec::new();
+        let mut level: Vec<Hash> = items.iter().map(leaf_hash).collect();
+        while level.len() > 1 {
+            let above = parents(&level);
+            levels.push(level);
+            level = above;
+        }
+        levels.push(level);
+        Self { levels }
     }
-    let mut at = index;
-    let mut level: Vec<Hash> = items.iter().map(leaf_hash).collect();
-    while level.len() > 1 {
-        siblings.extend(level.get(at ^ 1));
-        level = parents(&level);
-        at /= 2;
+
+    /// As [`root`].
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        let top = self.levels.last().and_then(|level| level.first());
+        top.copied().unwrap_or(Hash::ZERO)
     }
-    siblings
+
+    /// As [`path`].
+    #[must_use]
+    pub fn path(&self, index: usize) -> Vec<Hash> {
+        let mut siblings = Vec::new();
+        if self.levels.first().is_none_or(|items| index >= items.len()) {
+            return siblings;
+        }
+        let mut at = index;
+        for level in &self.levels {
+            siblings.extend(level.get(at ^ 1));
+            at /= 2;
+        }
+        siblings
+    }
 }
 
 /// Whether `path` proves that `item` stands at `index` of `size` items under `root`
@@ -103,6 +137,7 @@ mod tests {
             let items = items(count);
             let root = root(&items);
             assert_eq!(root, naive(&items), "{count}");
+            assert_eq!(root, Tree::new(&items).root());
             let size = count as u64;
             for (index, item) in items.iter().enumerate() {
                 let path = path(&items, index);

@@ -1,15 +1,18 @@
 //! The one rule for signatures: RSASSA-PSS with SHA-256, MGF1-SHA-256 and a salt
 //! of 32 bytes (RFC 8017, 8.1.2), one spelling per signature. Never signs.
 
+#[cfg(not(target_family = "wasm"))]
+use crate::pss::PssKey;
+#[cfg(target_family = "wasm")]
+use crate::pss_portable::PssKey;
 use crate::{Hash, KeyError, PublicKey, Signature, SignatureError};
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA256};
 use lru::LruCache;
 use std::{fmt, num::NonZeroUsize, sync::Arc};
 
 /// Verifies signatures and remembers parsed keys; one per thread.
 pub struct Verifier {
     /// By DER; only keys that have made a good signature, so that junk evicts no key.
-    known: LruCache<Arc<[u8]>, (PublicKey, ParsedPublicKey)>,
+    known: LruCache<Arc<[u8]>, (PublicKey, PssKey)>,
 }
 
 impl Verifier {
@@ -54,17 +57,11 @@ impl Verifier {
         if bytes >= modulus {
             return Err(SignatureError::Range);
         }
-        let check = |parsed: &ParsedPublicKey| {
-            parsed
-                .verify_sig(message.as_bytes(), bytes)
-                .map_err(|_| SignatureError::Mismatch)
-        };
         if let Some((_, parsed)) = self.known.get(key.as_der()) {
-            return check(parsed);
+            return parsed.verify(message, bytes);
         }
-        let parsed = ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA256, key.as_der())
-            .map_err(|_| SignatureError::Mismatch)?;
-        check(&parsed)?;
+        let parsed = PssKey::new(key)?;
+        parsed.verify(message, bytes)?;
         self.known
             .put(Arc::clone(key.shared_der()), (key.clone(), parsed));
         Ok(())

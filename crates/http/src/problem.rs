@@ -43,7 +43,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     expected: Option<String>,
     #[serde(skip)]
-    retry_after: u32,
+    retry_after: Option<u32>,
 }
 
 impl Problem {
@@ -60,7 +60,7 @@ impl Problem {
             hint: None,
             got: None,
             expected: None,
-            retry_after: RETRY_AFTER_SECONDS,
+            retry_after: None,
         }
     }
 
@@ -103,10 +103,10 @@ impl Problem {
         self
     }
 
-    /// `Retry-After` of a 429 or 503 in seconds; 1 if this is not called.
+    /// `Retry-After` in seconds; a 429 or 503 has one of 1 if this is not called.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = seconds;
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -135,15 +135,16 @@ impl IntoResponse for Problem {
         *response.status_mut() = status_code(self.status);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        match self.status {
-            401 => {
-                let scheme = HeaderValue::from_static("Bearer");
-                headers.insert(header::WWW_AUTHENTICATE, scheme);
-            }
-            429 | 503 => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
-            }
-            _ => {}
+        let retry_after = match self.status {
+            429 | 503 => self.retry_after.or(Some(RETRY_AFTER_SECONDS)),
+            _ => self.retry_after,
+        };
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == 401 {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }

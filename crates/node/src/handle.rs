@@ -3,7 +3,9 @@
 use crate::{
     chain_thread::{Batch, ChainHandle, Event},
     clock,
+    peers::outbound::SharedGossip,
     reader::ChainReader,
+    receipts::ReceiptLimits,
     tx_status::{TxStatus, TxTracker},
     verifier::VerifierPool,
     view::View,
@@ -52,6 +54,8 @@ pub struct NodeHandle {
     pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
     pub(crate) validator: bool,
     pub(crate) network: Option<Network>,
+    pub(crate) gossip: SharedGossip,
+    pub(crate) receipt_limits: ReceiptLimits,
 }
 
 impl NodeHandle {
@@ -258,7 +262,7 @@ impl NodeHandle {
         .await
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Machine) -> T + Send + 'static,
     ) -> Option<T> {

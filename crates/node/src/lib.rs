@@ -18,6 +18,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod certified_headers;
 mod chain_check;
 mod chain_thread;
 mod checkpoints;
@@ -34,6 +35,7 @@ mod miner;
 mod node;
 mod peers;
 mod reader;
+mod receipts;
 mod recovered_queue;
 mod recovery;
 mod returned_txns;
@@ -51,6 +53,7 @@ pub use indexer::IndexBehind;
 pub use node::{Node, NodeSetup};
 pub use peers::{PeerSetup, fetch_genesis};
 pub use reader::{AccountsPage, ChainReader, ReadError};
+pub use receipts::ReceiptError;
 pub use recovery::ChainPaths;
 pub use threads::Ending;
 pub use tx_status::{TxStatus, TxTracker};

@@ -13,6 +13,7 @@ use crate::{
     miner::Miner,
     peers::{self, PeerParts, Registered, outbound::Outbound},
     reader::ChainReader,
+    receipts::ReceiptLimits,
     recovery::{ChainPaths, Recovered},
     returned_txns::ReturnedTxns,
     threads::{Ending, Threads},
@@ -131,7 +132,7 @@ impl Node {
         let (network, registered) = met.transpose()?.unzip();
         let outbound = Arc::new(Outbound {
             network: network.clone(),
-            gossip,
+            gossip: gossip.clone(),
             local,
         });
         let recent = Arc::clone(&watched.borrow().recent);
@@ -175,6 +176,8 @@ impl Node {
             reader,
             validator,
             network,
+            gossip,
+            receipt_limits: ReceiptLimits::default(),
         };
         Ok(Self {
             handle,

@@ -80,6 +80,24 @@ impl ChainReader {
         }
     }
 
+    /// Where the record of a block of the head's branch stands.
+    pub(crate) async fn position(
+        &self,
+        number: Height,
+        id: &BlockId,
+    ) -> Result<Option<Position>, ReadError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.at(number) {
+            return Ok(Some(recent.position).filter(|_| recent.id() == *id));
+        }
+        let found = self
+            .index
+            .ask(number, move |index| index.block_at(number))
+            .await?;
+        let found = found.filter(|(indexed, _)| indexed == id);
+        Ok(found.map(|(_, position)| position))
+    }
+
     /// Number of a block of the head's branch.
     ///
     /// # Errors
@@ -277,7 +295,7 @@ impl ChainReader {
             .ok_or(ReadError::Mismatch(position.0))
     }
 
-    async fn log_read<T: Send + 'static>(
+    pub(crate) async fn log_read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&LogReader) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, ReadError> {

@@ -3,6 +3,7 @@
 mod accounts;
 mod blocks;
 mod peers;
+mod proofs;
 mod status;
 mod txns;
 mod why;
@@ -36,7 +37,10 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/txns", post(txns::submit))
         .route("/txns/check", post(txns::check))
         .route("/txns/{id}", get(txns::one))
+        .route("/txns/{id}/proof", get(proofs::transaction))
         .route("/accounts/{address}", get(accounts::one))
+        .route("/accounts/{address}/proof", get(proofs::account))
+        .route("/notarize", post(crate::notarize::notarize))
 }
 
 pub(crate) use status::{healthz, readyz};

@@ -7,4 +7,5 @@ mod fixtures;
 mod legacy;
 mod payments;
 mod problems;
+mod proofs;
 mod submissions;

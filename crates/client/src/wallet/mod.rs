@@ -7,4 +7,5 @@ mod show;
 
 pub use known_accounts::{Account, KnownAccounts};
 pub use send::{Goal, Transfer, send};
+pub(crate) use send::{TxnAnswer, wait};
 pub use show::{balance, block, next_number, status, txn, why};

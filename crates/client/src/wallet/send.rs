@@ -59,8 +59,8 @@ impl Goal {
 
 /// What is known of a transaction: `GET /v1/txns/{id}`.
 #[derive(Deserialize)]
-struct TxnAnswer {
-    id: TxId,
+pub(crate) struct TxnAnswer {
+    pub(crate) id: TxId,
     status: String,
     block_number: Option<u64>,
     reason: Option<String>,
@@ -84,7 +84,7 @@ pub fn send(transfer: &Transfer, as_json: bool, tell: impl Fn(&str)) -> Result<S
         let answer = node.post("/v1/txns", &body).await?;
         let mut answer: TxnAnswer = parse("/v1/txns", &answer)?;
         if let Some(goal) = transfer.wait {
-            answer = wait(transfer, goal, &mut node, answer, tell).await?;
+            answer = wait(&mut node, answer, (goal, transfer.timeout), tell).await?;
         }
         Ok(said(transfer, &answer, as_json))
     })
@@ -104,14 +104,17 @@ async fn signed(transfer: &Transfer, node: &mut Connection) -> Result<Transactio
     sign(payment, &transfer.from, &status.genesis_id)
 }
 
-async fn wait(
-    transfer: &Transfer,
-    goal: Goal,
+/// Waits for a transaction; without a time for as long as a block may take.
+///
+/// # Errors
+/// [`Failure`] 6 if the node drops it, 5 if the time is over.
+pub(crate) async fn wait(
     node: &mut Connection,
     mut answer: TxnAnswer,
+    (goal, timeout): (Goal, Option<Duration>),
     tell: impl Fn(&str),
 ) -> Result<TxnAnswer, Failure> {
-    let patience = match transfer.timeout {
+    let patience = match timeout {
         Some(timeout) => timeout,
         None => usual_patience(node).await?,
     };

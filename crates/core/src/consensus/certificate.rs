@@ -5,7 +5,7 @@ use super::{
     ballot::Ballot,
     vote::{Phase, Proposed, SignedVote, VerifiedVote, Vote, VoteError, VoterIndex},
 };
-use crate::{BlockId, Height, genesis::Genesis};
+use crate::{BlockId, Height, genesis::GenesisHeader};
 use ccoin_crypto::{PublicKey, Signature, Verifier};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ impl Certificate {
         self.block() == Proposed::genesis(*genesis) && self.votes.is_empty()
     }
 
-    fn check_shape(&self, genesis: &Genesis) -> Result<(), VoteError> {
+    fn check_shape(&self, genesis: &GenesisHeader) -> Result<(), VoteError> {
         let expected = genesis.config.consensus.quorum;
         let pairs = self.votes.iter().zip(self.votes.iter().skip(1));
         let sorted = pairs.into_iter().all(|((a, _), (b, _))| a < b);
@@ -76,7 +76,7 @@ impl VerifiedCertificate {
     /// [`VoteError`].
     pub fn verify<'k>(
         certificate: Certificate,
-        genesis: &Genesis,
+        genesis: &GenesisHeader,
         key: impl Fn(VoterIndex) -> Option<&'k PublicKey>,
         verifier: &mut Verifier,
     ) -> Result<Self, VoteError> {

@@ -2,7 +2,7 @@
 //! the certificate of phase 1 and is locked on it.
 
 use super::ballot::Ballot;
-use crate::{BlockId, Height, encoding::encode, genesis::Genesis};
+use crate::{BlockId, Height, encoding::encode, genesis::GenesisHeader};
 use ccoin_crypto::{Hash, PublicKey, Signature, SignatureError, Verifier, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -167,7 +167,7 @@ impl VerifiedVote {
     /// [`VoteError`].
     pub fn verify<'k>(
         signed: SignedVote,
-        genesis: &Genesis,
+        genesis: &GenesisHeader,
         key: impl Fn(VoterIndex) -> Option<&'k PublicKey>,
         verifier: &mut Verifier,
     ) -> Result<Self, VoteError> {
@@ -187,7 +187,7 @@ impl VerifiedVote {
     ///
     /// # Errors
     /// [`VoteError::Turn`].
-    pub fn check_proposer(vote: &Vote, genesis: &Genesis) -> Result<(), VoteError> {
+    pub fn check_proposer(vote: &Vote, genesis: &GenesisHeader) -> Result<(), VoteError> {
         let (voter, ballot) = (vote.voter, vote.block.ballot);
         let leader = genesis.schedule.leader(ballot.slot());
         let proposes = vote.phase == Phase::One && leader == genesis.schedule.miner(voter);

@@ -14,6 +14,7 @@ mod messages;
 mod pool;
 mod pool_limits;
 mod pool_model;
+mod receipts;
 mod requests;
 mod restart;
 mod rules;

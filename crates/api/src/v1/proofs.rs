@@ -1,0 +1,110 @@
+//! Receipts of transactions and accounts: whole proofs for readers without a node.
+
+use super::{Params, block_number, txn_id};
+use crate::{
+    Api,
+    problem::{DOCUMENT_NOT_NAMED, no_receipt},
+    request::address,
+};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use ccoin_core::receipt::{DocumentPath, DocumentRoot, Receipt, Subject};
+use ccoin_core::transaction::Transaction;
+use ccoin_crypto::Hash;
+use ccoin_http::Problem;
+use ccoin_node::ReceiptError;
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct About {
+    document: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AtBlock {
+    block: Option<String>,
+}
+
+/// `GET /v1/txns/{id}/proof?document=hex`.
+pub(super) async fn transaction(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Params(about): Params<About>,
+) -> Result<Json<Value>, Problem> {
+    let id = txn_id(&id)?;
+    let document = about.document.as_deref().map(sha256).transpose()?;
+    let receipt = api.node.transaction_receipt(id).await;
+    let receipt = receipt.map_err(|error| api.no_receipt(error))?;
+    let receipt = match document {
+        None => receipt,
+        Some(document) => named(&api, receipt, document)?,
+    };
+    Ok(Json(receipt.to_json()))
+}
+
+/// `GET /v1/accounts/{address}/proof?block=n`.
+pub(super) async fn account(
+    State(api): State<Api>,
+    Path(text): Path<String>,
+    Params(at): Params<AtBlock>,
+) -> Result<Json<Value>, Problem> {
+    let address = address(&text)?;
+    let number = at.block.as_deref().map(block_number).transpose()?;
+    let receipt = api.node.account_receipt(address, number).await;
+    let receipt = receipt.map_err(|error| api.no_receipt(error))?;
+    Ok(Json(receipt.to_json()))
+}
+
+impl Api {
+    fn no_receipt(&self, error: ReceiptError) -> Problem {
+        let slot = self.node.genesis().config.consensus.slot_ms;
+        let seconds = u32::try_from(slot.div_ceil(1_000)).unwrap_or(u32::MAX);
+        no_receipt(error, seconds)
+    }
+}
+
+/// SHA-256 of a document, in hex.
+fn sha256(text: &str) -> Result<Hash, Problem> {
+    text.parse().map_err(|error| {
+        Problem::bad_field(format!("not the SHA-256 of a document: {error}")).values(
+            text.chars().take(80).collect::<String>(),
+            "64 lower-case hex digits",
+        )
+    })
+}
+
+/// The receipt with the one document that the transaction names.
+fn named(api: &Api, receipt: Receipt, document: Hash) -> Result<Receipt, Problem> {
+    let max_data = api.node.genesis().config.transaction.max_data_bytes as usize;
+    let root = match &receipt.subject {
+        Subject::Transaction(path) => Transaction::decode(&path.transaction, max_data)
+            .ok()
+            .and_then(|txn| DocumentRoot::parse(&txn.data)),
+        Subject::Account(_) => None,
+    };
+    match root {
+        Some(root) if DocumentPath::alone(document).leads_to(&root) => {
+            Ok(receipt.with_document(DocumentPath::alone(document)))
+        }
+        Some(root @ DocumentRoot::Tree(_)) => Err(Problem::new(
+            DOCUMENT_NOT_NAMED,
+            "the transaction names a tree of documents, and the node keeps no list of them",
+        )
+        .values(document, root)
+        .hint("ask without ?document, and add its path in the tree: ccoin notarize does")),
+        Some(root) => Err(Problem::new(
+            DOCUMENT_NOT_NAMED,
+            "the transaction names another document",
+        )
+        .values(format!("sha256:{document}"), root)),
+        None => Err(Problem::new(
+            DOCUMENT_NOT_NAMED,
+            "the transaction names no document",
+        )),
+    }
+}
