@@ -3,7 +3,7 @@
 
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
-    block::SealedBlock, ledger, transaction::VerifiedTransaction,
+    block::{Header, SealedBlock}, ledger, transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
 use ccoin_node::TxStatus;
@@ -147,6 +147,26 @@ pub(crate) enum BodyForm {
 enum BodyJson {
     Full(Vec<TxnJson>),
     Ids(Vec<TxId>),
+}
+
+/// What tells a block from others.
+#[derive(Debug, Serialize)]
+pub(crate) struct BlockSummary {
+    number: Height,
+    id: BlockId,
+    time: Time,
+    coinbase: Address,
+}
+
+impl BlockSummary {
+    pub(crate) fn new(id: BlockId, header: &Header) -> Self {
+        Self {
+            number: header.number,
+            id,
+            time: Time::Rfc3339(header.time),
+            coinbase: header.coinbase,
+        }
+    }
 }
 
 /// A block without its state.

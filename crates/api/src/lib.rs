@@ -17,7 +17,7 @@ pub use swap_router::SwapRouter;
 pub use wallet::WalletGuard;
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     http::{HeaderValue, Method, Response, header::ACCESS_CONTROL_ALLOW_ORIGIN},
     middleware::map_response,
@@ -47,6 +47,7 @@ const LIMITS: ServerLimits = ServerLimits {
 struct Api {
     node: NodeHandle,
     guard: Arc<WalletGuard>,
+    events: Arc<v1::events::Feed>,
 }
 
 /// All routes of a node, for [`serve`] or for a test without sockets.
@@ -55,6 +56,7 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
     let api = Api {
         node,
         guard: Arc::new(guard),
+        events: Arc::new(v1::events::Feed::new()),
     };
     let routes = Router::new()
         .nest(&own, legacy::routes())
@@ -68,6 +70,7 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
 /// Serves until `stop`, then lets open requests finish for a moment. A slash at the end
 /// of a path is optional.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let router = router.layer(Extension(v1::events::Ending(stop.clone())));
     let router = NormalizePathLayer::trim_trailing_slash().layer(router);
     ccoin_http::serve(listener, router, LIMITS, stop).await;
 }

@@ -16,6 +16,7 @@ const DATA_TOO_LARGE: Kind = Kind(413, "data-too-large");
 const BAD_SIGNATURE: Kind = Kind(422, "bad-signature");
 const INSUFFICIENT_FUNDS: Kind = Kind(422, "insufficient-funds");
 pub(crate) const TOO_MANY_ACCOUNTS: Kind = Kind(422, "too-many-accounts");
+pub(crate) const TOO_MANY_READERS: Kind = Kind(429, "rate-limited");
 const QUEUE_FULL: Kind = Kind(503, "queue-full");
 pub(crate) const NOT_READY: Kind = Kind(503, "not-ready");
 pub(crate) const WAIT_TIMEOUT: Kind = Kind(504, "wait-timeout");

@@ -52,6 +52,6 @@ pub use peers::{PeerSetup, fetch_genesis};
 pub use reader::{AccountsPage, ChainReader, ReadError};
 pub use recovery::ChainPaths;
 pub use threads::Ending;
-pub use tx_status::{TxStatus, TxTracker};
+pub use tx_status::{NewsPlace, TxStatus, TxTracker};
 pub use view::{FinalBlock, QueueSize, Recent, View};
 pub use vote_recovery::IntactValidator;

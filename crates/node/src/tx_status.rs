@@ -57,6 +57,13 @@ struct Facts {
     dropped: DroppedTxns,
 }
 
+/// Where a reader of the news about transactions stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewsPlace {
+    arrival: u64,
+    drop: u64,
+}
+
 /// Statuses of transactions, and the queue that feeds peers.
 #[derive(Debug, Default)]
 pub struct TxTracker {
@@ -118,6 +125,38 @@ impl TxTracker {
         let rows = facts.queue.after(after).take(limit);
         rows.map(|(order, queued)| (order, queued.arrived, queued.txn.clone()))
             .collect()
+    }
+
+    /// The place behind all news.
+    #[must_use]
+    pub fn newest(&self) -> NewsPlace {
+        let facts = self.facts();
+        NewsPlace {
+            arrival: facts.queue.newest_arrival(),
+            drop: facts.dropped.newest(),
+        }
+    }
+
+    /// Transactions that wait or were dropped since a place, at most `limit` of each, which
+    /// moves the place. One that is in a block by now is not among them.
+    #[must_use]
+    pub fn news_since(
+        &self,
+        place: &mut NewsPlace,
+        limit: usize,
+    ) -> Vec<(VerifiedTransaction, TxStatus)> {
+        let facts = self.facts();
+        let mut found = Vec::new();
+        for (arrival, queued) in facts.queue.after(place.arrival).take(limit) {
+            place.arrival = arrival;
+            found.push((queued.txn.clone(), TxStatus::Pending));
+        }
+        for (drop, dropped) in facts.dropped.after(place.drop).take(limit) {
+            place.drop = drop;
+            let status = TxStatus::Dropped(dropped.reason.clone());
+            found.push((dropped.txn.clone(), status));
+        }
+        found
     }
 
     /// What the peer of a feed hears next; see [`TxFeed::next`].

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod blocks;
+pub(crate) mod events;
 mod peers;
 mod status;
 mod txns;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/status", get(status::status))
         .route("/why", get(why::why))
         .route("/evidence", get(why::evidence))
+        .route("/events", get(events::stream))
         .route("/queue", get(status::queue))
         .route("/peers", get(peers::list))
         .route("/blocks", get(blocks::list))

@@ -3,7 +3,7 @@
 use super::{Params, limit};
 use crate::{
     Api,
-    json::{Time, TxnJson},
+    json::{BlockSummary, Time, TxnJson},
     problem::NOT_READY,
 };
 use axum::{Json, extract::State};
@@ -11,25 +11,6 @@ use ccoin_core::{Address, BlockId, Height, machine::Why};
 use ccoin_http::Problem;
 use ccoin_node::{Recent, View, clock};
 use serde::{Deserialize, Serialize};
-
-#[derive(Serialize)]
-struct BlockSummary {
-    number: Height,
-    id: BlockId,
-    time: Time,
-    coinbase: Address,
-}
-
-impl BlockSummary {
-    fn new(id: BlockId, header: &ccoin_core::block::Header) -> Self {
-        Self {
-            number: header.number,
-            id,
-            time: Time::Rfc3339(header.time),
-            coinbase: header.coinbase,
-        }
-    }
-}
 
 #[derive(Serialize)]
 struct QueueSummary {
