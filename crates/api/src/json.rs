@@ -3,7 +3,9 @@
 
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
-    block::{Header, SealedBlock}, ledger, transaction::VerifiedTransaction,
+    block::{Header, SealedBlock},
+    ledger,
+    transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
 use ccoin_node::TxStatus;

@@ -3,6 +3,7 @@
 mod accounts;
 mod blocks;
 mod connections;
+mod events;
 mod fixtures;
 mod legacy;
 mod payments;

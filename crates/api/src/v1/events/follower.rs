@@ -242,7 +242,9 @@ impl Follower {
         for txn in &frames.txns {
             self.push(txn).await?;
         }
-        if self.leader.replace(frames.miner) != Some(frames.miner) {
+        // Block 1 has no miner.
+        let changes = self.leader.replace(frames.miner) != Some(frames.miner);
+        if changes && frames.number > Height::GENESIS {
             let leader = LeaderEvent {
                 address: frames.miner,
                 block_number: frames.number,
