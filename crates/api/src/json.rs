@@ -151,6 +151,14 @@ enum BodyJson {
     Ids(Vec<TxId>),
 }
 
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    /// Where the next page begins.
+    pub(crate) next: Option<String>,
+}
+
 /// What tells a block from others.
 #[derive(Debug, Serialize)]
 pub(crate) struct BlockSummary {

@@ -12,7 +12,7 @@ use ccoin_core::{
     AccountNonce, Address, Amount,
     genesis::Genesis,
     ledger::Account,
-    machine::{Hindrance, Machine, PlaceholderText, Voting, Why},
+    machine::{Hindrance, Machine, MinerVotes, PlaceholderText, Voting, Why},
     pool::{Accepted, PoolError},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
@@ -256,6 +256,11 @@ impl NodeHandle {
             (machine.why(now), machine.voting(now))
         })
         .await
+    }
+
+    /// What this node knows of each miner; `None` when the node is stopping.
+    pub async fn miners(&self) -> Option<Vec<MinerVotes>> {
+        self.ask(|machine| machine.miners(clock::now())).await
     }
 
     async fn ask<T: Send + 'static>(

@@ -3,7 +3,7 @@
 use super::{Params, block_number, limit};
 use crate::{
     Api,
-    json::{AccountJson, BlockJson, BodyForm, Time},
+    json::{AccountJson, BlockJson, BodyForm, List, Time},
     no_such_block,
     problem::{BLOCK_NOT_FOUND, unreadable},
     request::address,
@@ -41,12 +41,6 @@ pub(super) struct ListPage {
     before: Option<u64>,
     after: Option<u64>,
     body: Option<String>,
-}
-
-#[derive(Serialize)]
-pub(super) struct List<T> {
-    items: Vec<T>,
-    next: Option<String>,
 }
 
 /// `GET /v1/blocks`: newest first; without bodies, or with the ids in them.

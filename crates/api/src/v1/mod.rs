@@ -3,6 +3,8 @@
 mod accounts;
 mod blocks;
 pub(crate) mod events;
+mod history;
+mod network;
 mod peers;
 mod status;
 mod txns;
@@ -38,7 +40,11 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/txns", post(txns::submit))
         .route("/txns/check", post(txns::check))
         .route("/txns/{id}", get(txns::one))
+        .route("/genesis", get(network::genesis))
+        .route("/miners", get(network::miners))
         .route("/accounts/{address}", get(accounts::one))
+        .route("/accounts/{address}/txns", get(history::txns))
+        .route("/accounts/{address}/history", get(history::changes))
 }
 
 pub(crate) use status::{healthz, readyz};

@@ -42,7 +42,6 @@ pub(super) struct Status {
 pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
     let view = api.node.view();
     let genesis = api.node.genesis();
-    let now = clock::wall();
     let newest = &view.last_final;
     let final_block = api.block(newest.certificate.number).await?;
     let head: &Recent = view.head();
@@ -61,7 +60,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Probl
         head: BlockSummary::new(head.id(), head.header()),
         last_final: BlockSummary::new(final_block.id, final_block.header()),
         seconds_since_final: clock::mono().since(newest.since) / 1000,
-        leader: genesis.schedule.leader(genesis.schedule.slot(now)),
+        leader: genesis.schedule.leader_at(clock::wall()),
         state: view.state.letter(),
         state_word: view.state.word(),
         peers: api.node.peers().len(),

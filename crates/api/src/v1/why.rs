@@ -1,5 +1,6 @@
 //! Why no block is made or none becomes final, and who signs what.
 
+use super::network::voting_word;
 use crate::{Api, problem::NOT_READY};
 use axum::{Json, extract::State};
 use ccoin_core::{
@@ -40,14 +41,6 @@ struct Miner {
     vote_state: &'static str,
 }
 
-fn word(voting: Voting) -> &'static str {
-    match voting {
-        Voting::Votes => "votes",
-        Voting::Abstains => "abstains",
-        Voting::Silent => "silent",
-    }
-}
-
 /// `GET /v1/why`: one sentence, and the facts behind it.
 pub(super) async fn why(State(api): State<Api>) -> Result<Json<Answer>, Problem> {
     let found = api.node.why().await;
@@ -66,7 +59,7 @@ pub(super) async fn why(State(api): State<Api>) -> Result<Json<Answer>, Problem>
                 .into_iter()
                 .map(|(address, voting)| Miner {
                     address,
-                    vote_state: word(voting),
+                    vote_state: voting_word(voting),
                 })
                 .collect(),
         },

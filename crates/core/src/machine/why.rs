@@ -145,12 +145,16 @@ impl Machine {
         voting.collect()
     }
 
-    fn voting_of(&self, index: VoterIndex, slot: Slot) -> Voting {
-        let state = match self.voter() {
+    /// What a miner says of its vote record: this one, or a connected one.
+    pub(super) fn state_of(&self, index: VoterIndex) -> Option<VoterState> {
+        match self.voter() {
             Some(voter) if voter.index() == index => Some(self.voter_state()),
             _ => self.told_state(index),
-        };
-        match state {
+        }
+    }
+
+    fn voting_of(&self, index: VoterIndex, slot: Slot) -> Voting {
+        match self.state_of(index) {
             Some(VoterState::Intact | VoterState::Recovering) => Voting::Votes,
             Some(VoterState::Abstains) => Voting::Abstains,
             // It may vote through others: a turn of everybody has passed since.
