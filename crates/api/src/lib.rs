@@ -3,6 +3,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod explorer;
 mod json;
 mod legacy;
 mod no_chain;
@@ -63,6 +64,7 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
         .nest("/v1", v1::routes())
         .route("/healthz", get(v1::healthz))
         .route("/readyz", get(v1::readyz))
+        .merge(explorer::routes())
         .fallback(|| async { Problem::new(NOT_FOUND, "no such path") });
     finish(routes).with_state(api)
 }

@@ -40,6 +40,7 @@ pub fn no_chain_router(node: NoChain) -> Router {
         .route(&format!("{own}/blk/cnt"), get(|| async { Json(0) }))
         .route("/v1/status", get(status))
         .route("/healthz", get(crate::v1::healthz))
+        .merge(crate::explorer::routes())
         .fallback(not_ready);
     finish(routes).with_state(node)
 }
