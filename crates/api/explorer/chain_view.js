@@ -8,6 +8,12 @@ import {
 const SHOWN_BLOCKS = 14;
 const SHOWN_TXNS = 12;
 
+const EXPLANATION = [
+  "Accounts pay each other coins and may add a text. A payment waits until a miner puts it into a block; each block names the one before it.",
+  "The miners take turns by the clock. When enough of them have voted for a block it is final: no node will ever take it back. A payment counts when its block is final.",
+  "Ids and addresses are long; this page shows their last eight characters. Point at one to see all of it, or to copy it.",
+];
+
 function tile(label, hint) {
   const value = h("span", { class: "value" }, "–");
   const note = h("span", { class: "note" });
@@ -67,7 +73,8 @@ export function chainView() {
     h("section", { class: "hero" }, h("div", { class: "state" }, dot, headline), sentence),
     h("section", { class: "tiles", "aria-label": "Figures" }, Object.values(tiles).map((tile) => tile.element)),
     h("section", { class: "card" }, h("h2", {}, "Newest blocks"), blocks),
-    h("div", { class: "columns" }, waiting.element, paid.element));
+    h("div", { class: "columns" }, waiting.element, paid.element),
+    h("details", {}, h("summary", {}, "What do I see here?"), EXPLANATION.map((text) => h("p", {}, text))));
 
   function update() {
     const { status } = chain;

@@ -4,6 +4,7 @@ mod accounts;
 mod blocks;
 mod connections;
 mod events;
+mod explorer;
 mod fixtures;
 mod history;
 mod legacy;

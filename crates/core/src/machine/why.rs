@@ -101,7 +101,8 @@ impl core::fmt::Display for Why {
             }
             Self::Batch { more, wait_ms } => write!(
                 f,
-                "waiting for {more} more transactions or {} s",
+                "waiting for {more} more transaction{} or {} s",
+                if *more == 1 { "" } else { "s" },
                 wait_ms.div_ceil(1_000)
             ),
             Self::Turn {
