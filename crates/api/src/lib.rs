@@ -6,6 +6,7 @@
 mod explorer;
 mod json;
 mod legacy;
+mod metrics;
 mod no_chain;
 mod problem;
 mod request;
@@ -21,7 +22,7 @@ use axum::{
     Extension, Router,
     body::Body,
     http::{HeaderValue, Method, Response, header::ACCESS_CONTROL_ALLOW_ORIGIN},
-    middleware::map_response,
+    middleware::{from_fn_with_state, map_response},
     routing::get,
 };
 use ccoin_core::{Height, TxId, block::SealedBlock, transaction::VerifiedTransaction};
@@ -49,6 +50,7 @@ struct Api {
     node: NodeHandle,
     guard: Arc<WalletGuard>,
     events: Arc<v1::events::Feed>,
+    metrics: Arc<metrics::HttpMetrics>,
 }
 
 /// All routes of a node, for [`serve`] or for a test without sockets.
@@ -58,15 +60,18 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
         node,
         guard: Arc::new(guard),
         events: Arc::new(v1::events::Feed::new()),
+        metrics: Arc::new(metrics::HttpMetrics::new(own.clone())),
     };
     let routes = Router::new()
         .nest(&own, legacy::routes())
         .nest("/v1", v1::routes())
         .route("/healthz", get(v1::healthz))
         .route("/readyz", get(v1::readyz))
+        .route("/metrics", get(metrics::metrics))
         .merge(explorer::routes())
         .fallback(|| async { Problem::new(NOT_FOUND, "no such path") });
-    finish(routes).with_state(api)
+    let count = from_fn_with_state(api.clone(), metrics::count);
+    finish(routes).layer(count).with_state(api)
 }
 
 /// Serves until `stop`, then lets open requests finish for a moment. A slash at the end

@@ -3,6 +3,7 @@
 use crate::{
     chain_thread::{Batch, ChainHandle, Event},
     clock,
+    metrics::Metrics,
     reader::ChainReader,
     tx_status::{TxStatus, TxTracker},
     verifier::VerifierPool,
@@ -52,6 +53,7 @@ pub struct NodeHandle {
     pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
     pub(crate) validator: bool,
     pub(crate) network: Option<Network>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl NodeHandle {
@@ -101,6 +103,13 @@ impl NodeHandle {
     #[must_use]
     pub fn tx_tracker(&self) -> &TxTracker {
         &self.reader.tx_tracker
+    }
+
+    /// Figures for Prometheus, as text of its format 0.0.4.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let traffic = self.network.iter().flat_map(Network::traffic);
+        self.metrics.render(self, &traffic.collect::<Vec<_>>())
     }
 
     /// Verifies transactions and puts them into the pool, each judged by itself.

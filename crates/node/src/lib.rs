@@ -30,6 +30,7 @@ pub mod genesis_mining;
 mod handle;
 mod indexer;
 mod log_lines;
+mod metrics;
 mod miner;
 mod node;
 mod peers;

@@ -16,6 +16,7 @@ use ccoin_core::{
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -125,6 +126,15 @@ impl TxTracker {
         let rows = facts.queue.after(after).take(limit);
         rows.map(|(order, queued)| (order, queued.arrived, queued.txn.clone()))
             .collect()
+    }
+
+    /// How long the transactions of a block waited here, those that did.
+    pub(crate) fn waited(&self, block: &Applied, now: Timestamp) -> Vec<Duration> {
+        let facts = self.facts();
+        let queued = block.block.txn_ids();
+        let queued = queued.filter_map(|id| facts.queue.get(&id));
+        let waited = queued.map(|queued| now.get().saturating_sub(queued.arrived.get()));
+        waited.map(Duration::from_millis).collect()
     }
 
     /// The place behind all news.

@@ -8,6 +8,7 @@ mod explorer;
 mod fixtures;
 mod history;
 mod legacy;
+mod metrics;
 mod miners;
 mod payments;
 mod problems;

@@ -59,6 +59,11 @@ impl Feed {
         }
     }
 
+    /// Streams that are open.
+    pub(crate) fn open(&self) -> usize {
+        READERS.saturating_sub(self.readers.available_permits())
+    }
+
     /// The news from now on.
     pub(super) fn subscribe(&self, node: &NodeHandle) -> broadcast::Receiver<Frame> {
         let mut source = lock(&self.source);
