@@ -7,6 +7,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
     net::TcpStream,
+    time::Instant,
 };
 
 /// The blocks of one stream, as a program that follows the chain would keep them.
@@ -44,7 +45,9 @@ impl Follower {
     /// Takes the next event; its number.
     fn next(&mut self) -> u64 {
         let mut kind = String::new();
+        let since = Instant::now();
         loop {
+            assert!(since.elapsed() < PATIENCE, "heartbeats only");
             let mut line = String::new();
             let got = self
                 .lines

@@ -1,6 +1,7 @@
 //! The JSON of answers. Times: seconds as a decimal number on the legacy paths, RFC 3339
 //! with three decimals under /v1.
 
+use crate::schema::{AddressText, Base64, Id, TimeText, Whole};
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
     block::{Header, SealedBlock},
@@ -11,6 +12,7 @@ use ccoin_crypto::{PublicKey, Signature};
 use ccoin_node::TxStatus;
 use serde::Serialize;
 use std::time::{Duration, UNIX_EPOCH};
+use utoipa::ToSchema;
 
 /// A time in the notation of the path.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,7 @@ pub(crate) fn rfc3339(time: Timestamp) -> impl core::fmt::Display {
 }
 
 /// A transaction in the nine fields of 2018.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TxnJson {
     id: TxId,
     number: AccountNonce,
@@ -68,7 +70,7 @@ impl TxnJson {
 }
 
 /// A transaction and its status.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TxnStatusJson {
     #[serde(flatten)]
     txn: TxnJson,
@@ -116,7 +118,7 @@ pub(crate) fn status_word(status: &TxStatus, last_final: Height) -> &'static str
 }
 
 /// An account as of a block.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccountJson {
     address: Address,
     nonce: AccountNonce,
@@ -144,7 +146,7 @@ pub(crate) enum BodyForm {
     Left,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum BodyJson {
     Full(Vec<TxnJson>),
@@ -152,7 +154,7 @@ enum BodyJson {
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct List<T> {
     pub(crate) items: Vec<T>,
     /// Where the next page begins.
@@ -160,7 +162,7 @@ pub(crate) struct List<T> {
 }
 
 /// What tells a block from others.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BlockSummary {
     number: Height,
     id: BlockId,
@@ -180,7 +182,7 @@ impl BlockSummary {
 }
 
 /// A block without its state.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BlockJson {
     number: Height,
     id: BlockId,

@@ -8,8 +8,10 @@ mod json;
 mod legacy;
 mod metrics;
 mod no_chain;
+mod openapi;
 mod problem;
 mod request;
+mod schema;
 mod swap_router;
 mod v1;
 mod wallet;
@@ -34,6 +36,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower_http::normalize_path::NormalizePathLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 const LIMITS: ServerLimits = ServerLimits {
     // A quarter of all: one host cannot keep the others out.
@@ -62,11 +65,12 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
         events: Arc::new(v1::events::Feed::new()),
         metrics: Arc::new(metrics::HttpMetrics::new(own.clone())),
     };
-    let routes = Router::new()
+    let described = OpenApiRouter::with_openapi(openapi::start())
         .nest(&own, legacy::routes())
         .nest("/v1", v1::routes())
-        .route("/healthz", get(v1::healthz))
-        .route("/readyz", get(v1::readyz))
+        .routes(routes!(v1::status::healthz))
+        .routes(routes!(v1::status::readyz));
+    let routes = openapi::describe(described)
         .route("/metrics", get(metrics::metrics))
         .merge(explorer::routes())
         .fallback(|| async { Problem::new(NOT_FOUND, "no such path") });

@@ -17,8 +17,9 @@ use axum::{
 use ccoin_core::{BlockId, Height, block::SealedBlock};
 use ccoin_http::Problem;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Block {
     #[serde(flatten)]
     block: BlockJson,
@@ -34,7 +35,8 @@ impl Block {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListPage {
     limit: Option<usize>,
@@ -44,6 +46,9 @@ pub(super) struct ListPage {
 }
 
 /// `GET /v1/blocks`: newest first; without bodies, or with the ids in them.
+#[utoipa::path(get, path = "/blocks",
+    params(ListPage),
+    responses((status = 200, description = "Blocks without bodies or with ids, newest first", body = List<Block>)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Params(page): Params<ListPage>,
@@ -86,13 +91,17 @@ fn body_form(text: Option<&str>) -> Result<BodyForm, Problem> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OneBlock {
     body: Option<String>,
 }
 
 /// `GET /v1/blocks/{number, id, head or final}`.
+#[utoipa::path(get, path = "/blocks/{block}",
+    params(("block" = String, Path, description = "A number, an id, head or final"), OneBlock),
+    responses((status = 200, description = "The block", body = Block)))]
 pub(super) async fn one(
     State(api): State<Api>,
     Path(block): Path<String>,
@@ -154,7 +163,8 @@ async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatePage {
     limit: Option<usize>,
@@ -162,6 +172,9 @@ pub(super) struct StatePage {
 }
 
 /// `GET /v1/blocks/{n}/state`: accounts as of a block, in address order.
+#[utoipa::path(get, path = "/blocks/{block}/state",
+    params(("block" = String, Path, description = "A number, an id, head or final"), StatePage),
+    responses((status = 200, description = "Accounts as of the block, in address order", body = List<AccountJson>)))]
 pub(super) async fn state(
     State(api): State<Api>,
     Path(block): Path<String>,

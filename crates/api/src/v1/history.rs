@@ -2,6 +2,7 @@
 //! changed the account.
 
 use super::{Params, limit};
+use crate::schema::{AddressText, Whole};
 use crate::{
     Api,
     json::{List, Time, TxnStatusJson},
@@ -16,11 +17,13 @@ use ccoin_core::{AccountNonce, Address, Amount, Height};
 use ccoin_http::Problem;
 use ccoin_node::TxStatus;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// Blocks that one page of transactions reads: most blocks of a miner hold none of its own.
 const PAGE_BLOCKS: usize = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     limit: Option<usize>,
@@ -44,6 +47,9 @@ impl Place {
 }
 
 /// `GET /v1/accounts/{address}/txns`: included transactions from and to an account.
+#[utoipa::path(get, path = "/accounts/{address}/txns",
+    params(("address" = AddressText, Path, description = "The account"), Page),
+    responses((status = 200, description = "Included transactions, newest first", body = List<TxnStatusJson>)))]
 pub(super) async fn txns(
     State(api): State<Api>,
     Path(text): Path<String>,
@@ -100,14 +106,15 @@ pub(super) async fn txns(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct AccountAfter {
     block_number: Height,
     nonce: AccountNonce,
     balance: Amount,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangesPage {
     limit: Option<usize>,
@@ -115,6 +122,9 @@ pub(super) struct ChangesPage {
 }
 
 /// `GET /v1/accounts/{address}/history`: an account after each block that changed it.
+#[utoipa::path(get, path = "/accounts/{address}/history",
+    params(("address" = AddressText, Path, description = "The account"), ChangesPage),
+    responses((status = 200, description = "The account after each block that changed it, newest first", body = List<AccountAfter>)))]
 pub(super) async fn changes(
     State(api): State<Api>,
     Path(text): Path<String>,

@@ -1,5 +1,6 @@
 //! Who makes the chain: block 1, and the miners that it lists.
 
+use crate::schema::{AddressText, Id, TimeText, Whole};
 use crate::{
     Api,
     json::{BlockSummary, Time},
@@ -20,8 +21,9 @@ use ccoin_node::View;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct GenesisJson {
     id: BlockId,
     time: Time,
@@ -31,10 +33,13 @@ pub(super) struct GenesisJson {
     /// Coins in block 1.
     supply: Amount,
     /// The text that block 1 holds as its `data`.
+    #[schema(value_type = Object)]
     config: Box<RawValue>,
 }
 
 /// `GET /v1/genesis`: the rules of the network. First balances: `/v1/blocks/1/state`.
+#[utoipa::path(get, path = "/genesis",
+    responses((status = 200, description = "The rules of the network", body = GenesisJson)))]
 pub(super) async fn genesis(State(api): State<Api>) -> Result<Json<GenesisJson>, Problem> {
     let genesis = api.node.genesis();
     let signed = genesis.signed();
@@ -50,7 +55,7 @@ pub(super) async fn genesis(State(api): State<Api>) -> Result<Json<GenesisJson>,
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct VoteJson {
     phase: Phase,
     ballot: Ballot,
@@ -69,7 +74,7 @@ impl VoteJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MinerJson {
     address: Address,
     /// `self`, `peer`, or `away`: no connection leads to it.
@@ -90,7 +95,7 @@ struct MinerJson {
     clock_offset_ms: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Miners {
     /// How many newest blocks were counted.
     of_blocks: usize,
@@ -128,6 +133,8 @@ fn made(view: &View) -> HashMap<Address, (BlockSummary, usize)> {
 }
 
 /// `GET /v1/miners`: in the order of their turns.
+#[utoipa::path(get, path = "/miners",
+    responses((status = 200, description = "The miners in the order of their turns", body = Miners)))]
 pub(super) async fn miners(State(api): State<Api>) -> Result<Json<Miners>, Problem> {
     let found = api.node.miners().await;
     let found = found.ok_or_else(|| Problem::new(NOT_READY, "the node is stopping"))?;

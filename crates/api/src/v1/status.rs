@@ -1,6 +1,7 @@
 //! The state of the node and its queue.
 
 use super::{Params, limit};
+use crate::schema::{AddressText, Id, TimeText, Whole};
 use crate::{
     Api,
     json::{BlockSummary, Time, TxnJson},
@@ -11,14 +12,15 @@ use ccoin_core::{Address, BlockId, Height, machine::Why};
 use ccoin_http::Problem;
 use ccoin_node::{Recent, View, clock};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct QueueSummary {
     txns: usize,
     bytes: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Status {
     address: Address,
     node_type: &'static str,
@@ -39,6 +41,8 @@ pub(super) struct Status {
     not_ready: Vec<String>,
 }
 
+#[utoipa::path(get, path = "/status",
+    responses((status = 200, description = "Where the node stands", body = Status)))]
 pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
     let view = api.node.view();
     let genesis = api.node.genesis();
@@ -79,14 +83,15 @@ fn not_ready(view: &View) -> Vec<String> {
     alarm.into_iter().chain(hindrances).collect()
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueuePage {
     limit: Option<usize>,
     after: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct QueuedTxn {
     #[serde(flatten)]
     txn: TxnJson,
@@ -95,7 +100,7 @@ struct QueuedTxn {
     gap: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Queue {
     txns: usize,
     bytes: usize,
@@ -104,6 +109,9 @@ pub(super) struct Queue {
 }
 
 /// `GET /v1/queue`: waiting transactions in the order of their arrival.
+#[utoipa::path(get, path = "/queue",
+    params(QueuePage),
+    responses((status = 200, description = "Waiting transactions in the order of their arrival", body = Queue)))]
 pub(super) async fn queue(
     State(api): State<Api>,
     Params(page): Params<QueuePage>,
@@ -135,17 +143,21 @@ pub(super) async fn queue(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     status: &'static str,
 }
 
 /// `GET /healthz`: the process answers.
+#[utoipa::path(get, path = "/healthz",
+    responses((status = 200, description = "The process answers", body = Health)))]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
 /// `GET /readyz`: the node works.
+#[utoipa::path(get, path = "/readyz",
+    responses((status = 200, description = "The node works", body = Health)))]
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
     let reasons = not_ready(&api.node.view());
     if reasons.is_empty() {

@@ -1,6 +1,7 @@
 //! Why no block is made or none becomes final, and who signs what.
 
 use super::network::voting_word;
+use crate::schema::{AddressText, Base64, Id, Whole};
 use crate::{Api, problem::NOT_READY};
 use axum::{Json, extract::State};
 use ccoin_core::{
@@ -16,14 +17,15 @@ use ccoin_core::{
 use ccoin_crypto::Signature;
 use ccoin_http::Problem;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Answer {
     sentence: String,
     facts: Facts,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Facts {
     height: Height,
     #[serde(rename = "final")]
@@ -34,7 +36,7 @@ struct Facts {
     miners: Vec<Miner>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Miner {
     address: Address,
     /// `votes`, `abstains` or `silent`.
@@ -42,6 +44,8 @@ struct Miner {
 }
 
 /// `GET /v1/why`: one sentence, and the facts behind it.
+#[utoipa::path(get, path = "/why",
+    responses((status = 200, description = "One sentence, and the facts behind it", body = Answer)))]
 pub(super) async fn why(State(api): State<Api>) -> Result<Json<Answer>, Problem> {
     let found = api.node.why().await;
     let (why, voting) = found.ok_or_else(|| Problem::new(NOT_READY, "the node is stopping"))?;
@@ -66,7 +70,7 @@ pub(super) async fn why(State(api): State<Api>) -> Result<Json<Answer>, Problem>
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Signed {
     Vote {
@@ -77,6 +81,7 @@ enum Signed {
         voter: u8,
         signature: Signature,
     },
+    #[schema(value_type = Vec<serde_json::Value>)]
     Header(Box<SignedHeader>),
 }
 
@@ -97,19 +102,21 @@ impl From<&SignedVote> for Signed {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Proof {
     offender: Option<Address>,
     kind: &'static str,
     signed: [Signed; 2],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Proofs {
     items: Vec<Proof>,
 }
 
 /// `GET /v1/evidence`: pairs of signed objects of which an honest key signs one.
+#[utoipa::path(get, path = "/evidence",
+    responses((status = 200, description = "Pairs of signed objects of which an honest key signs one", body = Proofs)))]
 pub(super) async fn evidence(State(api): State<Api>) -> Json<Proofs> {
     let schedule = &api.node.genesis().schedule;
     let view = api.node.view();

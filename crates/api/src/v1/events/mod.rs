@@ -34,12 +34,14 @@ use std::{
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 
 /// Cancelled when the server ends: streams end then, too.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending(pub(crate) CancellationToken);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     types: Option<String>,
@@ -97,7 +99,10 @@ fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-/// `GET /v1/events`.
+/// `GET /v1/events`: what happens on the chain, until the reader leaves.
+#[utoipa::path(get, path = "/events",
+    params(Query, ("Last-Event-ID" = Option<String>, Header, description = "Goes on behind this event")),
+    responses((status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream")))]
 pub(super) async fn stream(
     State(api): State<Api>,
     ending: Option<Extension<Ending>>,
