@@ -123,6 +123,16 @@ await step("the network view shows each miner's block and vote", async () => {
   await page.locator("table", { hasText: "validator" }).waitFor();
 });
 
+await step("the page of the API shows and tries it", async () => {
+  await page.goto(`${net.url}/docs`);
+  const account = page.locator("#get_v1_accounts_address");
+  await account.locator("input").first().fill(txn.from);
+  await account.getByRole("button", { name: "Try it" }).click();
+  await account.locator("pre", { hasText: `"address": "${txn.from}"` }).waitFor();
+  assert.deepEqual(await page.evaluate(lowContrast), []);
+  await page.screenshot({ path: `${screenshots}/docs.png` });
+});
+
 await step("the page finds its node again after a restart", async () => {
   const name = net.nodes.find((node) => node.http === net.url).name;
   await page.goto(`${net.url}/#/`);
@@ -134,13 +144,13 @@ await step("the page finds its node again after a restart", async () => {
   page.allowed.length = 0;
 });
 
-const views = ["#/", "#/network", `#/block/${txn.block_number}`, "#/block/1", `#/txn/${txn.id}`, `#/account/${txn.from}`];
+const views = ["docs", "#/", "#/network", `#/block/${txn.block_number}`, "#/block/1", `#/txn/${txn.id}`, `#/account/${txn.from}`];
 for (const [scheme, width] of [["light", 1200], ["dark", 1200], ["light", 390], ["dark", 390]]) {
   await step(`contrast and width: ${scheme}, ${width} px`, async () => {
     const page = await open({ scheme, width });
     for (const [place, view] of views.entries()) {
       await page.goto(`${net.url}/${view}`);
-      await page.locator(view === "#/" ? ".blockcard" : view === "#/network" ? ".minercard table, table" : ".facts").first().waitFor();
+      await page.locator(view === "docs" ? "code" : view === "#/" ? ".blockcard" : view === "#/network" ? ".minercard table, table" : ".facts").first().waitFor();
       assert.deepEqual(await page.evaluate(lowContrast), [], view);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= width, `${view} is ${wide} px wide`);

@@ -1,5 +1,5 @@
-//! The explorer: one page with its scripts, served from the program itself. It reads the
-//! same API as everybody; a strict policy keeps it from any other origin.
+//! The explorer and the page of the API, with their scripts, served from the program itself.
+//! They read the same API as everybody; a strict policy keeps them from any other origin.
 
 use axum::{
     Router,
@@ -16,8 +16,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Path, media type and content.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("../explorer/index.html")),
+    ("/docs", HTML, include_str!("../explorer/docs.html")),
+    (
+        "/explorer/docs.js",
+        SCRIPT,
+        include_str!("../explorer/docs.js"),
+    ),
     (
         "/explorer/explorer.css",
         "text/css; charset=utf-8",

@@ -146,7 +146,7 @@ pub(crate) enum BodyForm {
     Left,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum BodyJson {
     Full(Vec<TxnJson>),
@@ -181,6 +181,15 @@ impl BlockSummary {
     }
 }
 
+/// What a body is a list of.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes the rows of a body")]
+enum BodyRow {
+    Full(Box<TxnJson>),
+    Id(Id),
+}
+
 /// A block without its state.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BlockJson {
@@ -199,6 +208,7 @@ pub(crate) struct BlockJson {
     #[serde(rename = "final")]
     is_final: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<BodyRow>>)]
     body: Option<BodyJson>,
 }
 

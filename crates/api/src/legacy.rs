@@ -106,7 +106,7 @@ struct InBlock<'a> {
 
 #[utoipa::path(method(get, post), path = "/txn/{id}",
     params(("id" = Id, Path, description = "The transaction")),
-    request_body(content = Option<InBlock<'static>>, description = "Optional: the block that holds it"),
+    request_body(content = InBlock<'static>, description = "Optional: the block that holds it"),
     responses((status = 200, description = "The transaction", body = TxnStatusJson)))]
 async fn transaction(
     State(api): State<Api>,

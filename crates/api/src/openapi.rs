@@ -1,7 +1,10 @@
 //! `GET /openapi.json`: OpenAPI 3.1, made from the routes themselves, so it names all of
 //! them. Every operation can also answer with a problem.
 
-use crate::{Api, schema::ProblemDocument};
+use crate::{
+    Api,
+    schema::{ProblemDocument, U64},
+};
 use axum::{
     Router,
     http::{HeaderValue, header},
@@ -11,7 +14,8 @@ use axum::{
 use utoipa::{
     PartialSchema as _,
     openapi::{
-        ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder,
+        ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
+        ResponseBuilder,
         path::{Operation, PathItem},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -39,7 +43,9 @@ pub(crate) fn describe(routes: OpenApiRouter<Api>) -> Router<Api> {
     }
     let components = api.components.get_or_insert_default();
     let problem = ("Problem".to_owned(), ProblemDocument::schema());
-    components.schemas.extend([problem]);
+    // Those of query fields are not found by themselves.
+    let number = ("U64".to_owned(), U64::schema());
+    components.schemas.extend([problem, number]);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
     let text = api.to_json().expect("it has only texts and numbers");
@@ -54,8 +60,15 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
     found.filter_map(|(method, operation)| operation.as_mut().map(|found| (method, found)))
 }
 
-/// A name of its own, and the answer that any operation can give.
+/// A name of its own, and the answer that any operation can give. No GET needs a body, and
+/// that of a POST for a transaction is optional.
 fn complete(method: &str, path: &str, operation: &mut Operation) {
+    operation.request_body = operation.request_body.take().filter(|_| method == "post");
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && path.ends_with("/{id}")
+    {
+        body.required = Some(Required::False);
+    }
     let words = path.split(|letter: char| !letter.is_ascii_alphanumeric());
     let words = words.filter(|word| !word.is_empty() && word.len() != 40);
     let name: Vec<_> = std::iter::once(method).chain(words).collect();

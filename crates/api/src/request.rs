@@ -3,7 +3,7 @@
 
 use crate::{
     problem::{AMOUNT_RANGE, BAD_ADDRESS},
-    schema::{AddressText, Base64, Id, TimeText, Whole},
+    schema::{AddressText, Base64, Id, Rfc3339, Whole},
 };
 use axum::{body::Bytes, extract::Request};
 use ccoin_core::{
@@ -47,7 +47,7 @@ pub(crate) struct SignedTxn<'a> {
     amount: &'a RawValue,
     data: String,
     #[serde(borrow)]
-    #[schema(value_type = TimeText)]
+    #[schema(value_type = Rfc3339)]
     time: Cow<'a, str>,
     signature: Signature,
     id: Option<TxId>,

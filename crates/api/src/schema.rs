@@ -44,8 +44,13 @@ value! {
     /// Base64 with padding; empty in block 1.
     Base64, "Base64": text("^[A-Za-z0-9+/]*={0,2}$");
     /// RFC 3339, UTC, three decimals.
-    TimeText, "Time": text("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$")
+    Rfc3339, "Rfc3339": text("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    /// A whole number from 0 to 2^64 - 1.
+    U64, "U64": ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(u64::MAX));
     /// A whole number from 0 to 2^53 - 1.
     Whole, "Whole": ObjectBuilder::new()
         .schema_type(Type::Integer)
@@ -53,8 +58,19 @@ value! {
         .maximum(Some(MAX_INTEGER));
 }
 
+/// RFC 3339 under /v1; seconds since 1970 on the paths of 2018.
+#[derive(ToSchema)]
+#[schema(as = Time)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes the two forms of `json::Time`")]
+pub(crate) enum TimeText {
+    Rfc3339(Rfc3339),
+    Seconds(f64),
+}
+
 /// RFC 9457; `code` is stable.
 #[derive(ToSchema)]
+#[schema(as = Problem)]
 #[allow(
     dead_code,
     reason = "describes `ccoin_http::Problem`, which knows no OpenAPI"

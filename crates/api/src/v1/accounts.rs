@@ -16,6 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AtBlock {
+    /// As of this block; now if absent.
+    #[param(pattern = "^[0-9]{1,15}$")]
     block: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Blocks and the accounts as of a block.
 
 use super::{Params, block_number, limit};
+use crate::schema::U64;
 use crate::{
     Api,
     json::{AccountJson, BlockJson, BodyForm, List, Time},
@@ -39,9 +40,17 @@ impl Block {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListPage {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
+    /// Only blocks below this number.
+    #[param(value_type = Option<U64>)]
     before: Option<u64>,
+    /// Only blocks above this number.
+    #[param(value_type = Option<U64>)]
     after: Option<u64>,
+    /// `ids`: with the ids of the transactions.
+    #[param(pattern = "^ids$")]
     body: Option<String>,
 }
 
@@ -95,6 +104,8 @@ fn body_form(text: Option<&str>) -> Result<BodyForm, Problem> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OneBlock {
+    /// Whole transactions if absent.
+    #[param(pattern = "^(ids|full)$")]
     body: Option<String>,
 }
 
@@ -167,7 +178,11 @@ async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatePage {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
+    /// `next` of the page before.
+    #[param(pattern = "^[0-9a-f]{40}$")]
     after: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 //! changed the account.
 
 use super::{Params, limit};
-use crate::schema::{AddressText, Whole};
+use crate::schema::{AddressText, U64, Whole};
 use crate::{
     Api,
     json::{List, Time, TxnStatusJson},
@@ -26,7 +26,11 @@ const PAGE_BLOCKS: usize = 100;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
+    /// `next` of the page before.
+    #[param(pattern = "^[0-9]{1,15}-[0-9]{1,9}$")]
     before: Option<String>,
 }
 
@@ -117,7 +121,11 @@ pub(super) struct AccountAfter {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangesPage {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
+    /// Only blocks below this number.
+    #[param(value_type = Option<U64>)]
     before: Option<u64>,
 }
 

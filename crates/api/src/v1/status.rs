@@ -1,7 +1,7 @@
 //! The state of the node and its queue.
 
 use super::{Params, limit};
-use crate::schema::{AddressText, Id, TimeText, Whole};
+use crate::schema::{AddressText, Id, TimeText, U64, Whole};
 use crate::{
     Api,
     json::{BlockSummary, Time, TxnJson},
@@ -87,7 +87,11 @@ fn not_ready(view: &View) -> Vec<String> {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueuePage {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
+    /// `next` of the page before.
+    #[param(value_type = Option<U64>)]
     after: Option<u64>,
 }
 

@@ -36,7 +36,11 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
+    /// Answers when the transaction is that far.
+    #[param(pattern = "^(included|final)$")]
     wait: Option<String>,
+    /// Seconds; only with `wait`.
+    #[param(minimum = 1, maximum = 600)]
     timeout: Option<u64>,
 }
 

@@ -46,9 +46,12 @@ async fn the_page_is_whole_and_names_no_other_origin() {
         peers: tokio::sync::watch::channel(0).1,
     });
     for router in [&node.router, &alone] {
-        let (kind, page) = file(router, "/").await;
-        assert_eq!(kind, "text/html; charset=utf-8");
-        let (mut open, mut seen) = (named(&page), BTreeSet::new());
+        let (mut open, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        for page in ["/", "/docs"] {
+            let (kind, page) = file(router, page).await;
+            assert_eq!(kind, "text/html; charset=utf-8");
+            open.extend(named(&page));
+        }
         while let Some(path) = open.pop_first() {
             let (kind, text) = file(router, &path).await;
             let expected = match path.rsplit_once('.').expect("an ending").1 {
@@ -71,7 +74,7 @@ async fn the_page_is_whole_and_names_no_other_origin() {
             open.extend(named(&text).difference(&seen).cloned());
             seen.insert(path);
         }
-        assert_eq!(seen.len(), 9, "{seen:?}");
+        assert_eq!(seen.len(), 10, "{seen:?}");
     }
 }
 

@@ -10,6 +10,7 @@ mod history;
 mod legacy;
 mod metrics;
 mod miners;
+mod openapi;
 mod payments;
 mod problems;
 mod submissions;

@@ -10,7 +10,7 @@ mod frames;
 mod place;
 
 use super::Params;
-use crate::{Api, problem::TOO_MANY_READERS, request::address};
+use crate::{Api, problem::TOO_MANY_READERS, request::address, schema::Whole};
 use axum::{
     Extension,
     body::{Body, Bytes, HttpBody},
@@ -44,9 +44,17 @@ pub(crate) struct Ending(pub(crate) CancellationToken);
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
+    /// All if absent.
+    #[param(example = "block,final")]
     types: Option<String>,
+    /// Only transactions from and to this account.
+    #[param(pattern = "^[0-9a-f]{40}$")]
     address: Option<String>,
+    /// Begins with this block; with what comes next if absent.
+    #[param(value_type = Option<Whole>)]
     from_block: Option<u64>,
+    /// 1: only what can never be undone.
+    #[param(pattern = "^[01]$")]
     r#final: Option<String>,
 }
 
