@@ -73,10 +73,20 @@ fn complete(method: &str, path: &str, operation: &mut Operation) {
     let words = words.filter(|word| !word.is_empty() && word.len() != 40);
     let name: Vec<_> = std::iter::once(method).chain(words).collect();
     operation.operation_id = Some(name.join("_"));
+    operation.summary = operation.summary.as_deref().and_then(without_path);
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
     let response = ResponseBuilder::new()
-        .description("A problem: `code` is stable, `detail` says what happened")
+        .description("A problem: its code is stable, its detail says what happened")
         .content("application/problem+json", problem.build());
     let responses = &mut operation.responses.responses;
     responses.insert("default".to_owned(), response.build().into());
+}
+
+/// The first line of a handler's comment, without the path that it may start with.
+fn without_path(summary: &str) -> Option<String> {
+    let rest = summary.strip_prefix('`');
+    let rest = rest.map_or(Some(summary), |rest| Some(rest.split_once('`')?.1))?;
+    let mut letters = rest.trim_start_matches([':', ';', '.', ' ']).chars();
+    let first = letters.next()?.to_uppercase();
+    Some(first.chain(letters).collect())
 }
