@@ -37,6 +37,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Longest time between two looks at what the view does not tell.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Longest time in which a reader takes one chunk; then its stream ends.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Changes of the view that come together are answered together.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -137,21 +140,13 @@ impl Follower {
 
     /// Everything that the reader has not seen.
     async fn send_due(&mut self) -> Result<Result<(), ReadError>, Ended> {
-        let view = self.node.view();
-        match self.rewind(&view).await {
+        match self.rewind().await {
             Ok(true) => {}
             Ok(false) => return Ok(Ok(())),
             Err(error) => return Ok(Err(error)),
         }
-        let target = match self.wanted.final_only {
-            true => view.last_final(),
-            false => view.height(),
-        };
-        while self.last < target {
-            let Some(number) = self.last.next() else {
-                break;
-            };
-            let frames = match self.block(&view, number).await {
+        while let Some(number) = self.next_block() {
+            let frames = match self.block(number).await {
                 Ok(Some(frames)) => frames,
                 // The branch changes just now: the next look finds where.
                 Ok(None) => return Ok(Ok(())),
@@ -159,7 +154,7 @@ impl Follower {
             };
             self.block_events(&frames).await?;
         }
-        if let Err(error) = self.final_event(&view).await {
+        if let Err(error) = self.final_event().await {
             return Ok(Err(error));
         }
         self.feed.refresh(&self.node);
@@ -167,9 +162,21 @@ impl Follower {
         Ok(Ok(()))
     }
 
+    /// The block behind the last one that was sent, if there is one. No view is held while the
+    /// reader takes its time: it would keep old blocks in memory.
+    fn next_block(&self) -> Option<Height> {
+        let view = self.node.view();
+        let target = match self.wanted.final_only {
+            true => view.last_final(),
+            false => view.height(),
+        };
+        self.last.next().filter(|number| *number <= target)
+    }
+
     /// Goes back to where the head's branch and the sent blocks part. False: this node does
     /// not know yet, because the reader has seen more than it has.
-    async fn rewind(&mut self, view: &View) -> Result<bool, ReadError> {
+    async fn rewind(&mut self) -> Result<bool, ReadError> {
+        let view = &self.node.view();
         let mut left = None;
         while let Some((number, tag)) = self.trail.back().copied() {
             if self.resumed && number > view.height() {
@@ -211,11 +218,8 @@ impl Follower {
     }
 
     /// A block behind the last one that was sent; `None`: it is on another branch.
-    async fn block(
-        &self,
-        view: &View,
-        number: Height,
-    ) -> Result<Option<Arc<BlockFrames>>, ReadError> {
+    async fn block(&self, number: Height) -> Result<Option<Arc<BlockFrames>>, ReadError> {
+        let view = self.node.view();
         let last_final = view.last_final();
         let frames = if let Some(recent) = view.at(number) {
             let block = &recent.applied.block;
@@ -260,8 +264,8 @@ impl Follower {
     }
 
     /// The highest final block, once the reader has it.
-    async fn final_event(&mut self, view: &View) -> Result<(), ReadError> {
-        let number = view.last_final();
+    async fn final_event(&mut self) -> Result<(), ReadError> {
+        let number = self.node.view().last_final();
         if number <= self.last_final || number > self.last {
             return Ok(());
         }
@@ -340,7 +344,7 @@ impl Follower {
         self.flush().await
     }
 
-    /// Waits for a reader that takes its time; the server ends a connection that takes nothing.
+    /// Waits for a reader that takes its time, but not for one that takes next to nothing.
     async fn flush(&mut self) -> Result<(), Ended> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -350,7 +354,10 @@ impl Follower {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Ended),
-            sent = self.output.send(bytes) => sent.map_err(|_| Ended),
+            sent = timeout(PATIENCE, self.output.send(bytes)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(Ended),
+            },
         }
     }
 }
