@@ -7,6 +7,7 @@ mod damage;
 mod devnet;
 mod devnet_failures;
 mod discovery;
+mod events;
 mod finality;
 mod hostile;
 #[cfg(target_os = "linux")]

@@ -1,14 +1,18 @@
 //! The JSON of answers. Times: seconds as a decimal number on the legacy paths, RFC 3339
 //! with three decimals under /v1.
 
+use crate::schema::{AddressText, Base64, Id, TimeText, Whole};
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
-    block::SealedBlock, ledger, transaction::VerifiedTransaction,
+    block::{Header, SealedBlock},
+    ledger,
+    transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
 use ccoin_node::TxStatus;
 use serde::Serialize;
 use std::time::{Duration, UNIX_EPOCH};
+use utoipa::ToSchema;
 
 /// A time in the notation of the path.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,7 @@ pub(crate) fn rfc3339(time: Timestamp) -> impl core::fmt::Display {
 }
 
 /// A transaction in the nine fields of 2018.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TxnJson {
     id: TxId,
     number: AccountNonce,
@@ -66,7 +70,7 @@ impl TxnJson {
 }
 
 /// A transaction and its status.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TxnStatusJson {
     #[serde(flatten)]
     txn: TxnJson,
@@ -114,7 +118,7 @@ pub(crate) fn status_word(status: &TxStatus, last_final: Height) -> &'static str
 }
 
 /// An account as of a block.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccountJson {
     address: Address,
     nonce: AccountNonce,
@@ -149,8 +153,45 @@ enum BodyJson {
     Ids(Vec<TxId>),
 }
 
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    /// Where the next page begins.
+    pub(crate) next: Option<String>,
+}
+
+/// What tells a block from others.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BlockSummary {
+    number: Height,
+    id: BlockId,
+    time: Time,
+    coinbase: Address,
+}
+
+impl BlockSummary {
+    pub(crate) fn new(id: BlockId, header: &Header) -> Self {
+        Self {
+            number: header.number,
+            id,
+            time: Time::Rfc3339(header.time),
+            coinbase: header.coinbase,
+        }
+    }
+}
+
+/// What a body is a list of.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes the rows of a body")]
+enum BodyRow {
+    Full(Box<TxnJson>),
+    Id(Id),
+}
+
 /// A block without its state.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BlockJson {
     number: Height,
     id: BlockId,
@@ -167,6 +208,7 @@ pub(crate) struct BlockJson {
     #[serde(rename = "final")]
     is_final: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<BodyRow>>)]
     body: Option<BodyJson>,
 }
 

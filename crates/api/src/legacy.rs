@@ -1,5 +1,6 @@
 //! The paths of 2018, under the node's own address. The form of their answers is fixed.
 
+use crate::schema::{AddressText, Id, Whole};
 use crate::{
     Api,
     json::{AccountJson, BlockJson, BodyForm, Time, TxnStatusJson},
@@ -9,10 +10,9 @@ use crate::{
     wallet,
 };
 use axum::{
-    Json, Router,
+    Json,
     body::HttpBody as _,
     extract::{Path, Request, State},
-    routing::get,
 };
 use ccoin_core::{Address, Height};
 use ccoin_http::{Problem, json::parse_object};
@@ -20,27 +20,30 @@ use ccoin_node::TxStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Most accounts of a block that one answer shows.
 const MAX_ACCOUNTS: usize = 1_000;
 
 /// The routes under `/<address>`.
-pub(crate) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/", get(root))
-        .route("/blk/cnt", get(count))
-        .route("/blk/{number}", get(block))
-        .route("/txn", axum::routing::post(wallet::pay))
-        .route("/txn/{id}", get(transaction).post(transaction))
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(root))
+        .routes(routes!(count))
+        .routes(routes!(block))
+        .routes(routes!(wallet::pay))
+        .routes(routes!(transaction))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Root {
     address: Address,
     height: Height,
     peers: usize,
 }
 
+#[utoipa::path(get, path = "/", responses((status = 200, description = "The node", body = Root)))]
 async fn root(State(api): State<Api>) -> Json<Root> {
     Json(Root {
         address: api.node.address(),
@@ -49,18 +52,22 @@ async fn root(State(api): State<Api>) -> Json<Root> {
     })
 }
 
+#[utoipa::path(get, path = "/blk/cnt", responses((status = 200, description = "The height", body = Whole)))]
 async fn count(State(api): State<Api>) -> Json<Height> {
     Json(api.node.view().height())
 }
 
 /// A block with all accounts as of that block.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct BlockWithState {
     #[serde(flatten)]
     block: BlockJson,
     state: BTreeMap<Address, AccountJson>,
 }
 
+#[utoipa::path(get, path = "/blk/{number}",
+    params(("number" = Whole, Path, description = "The block")),
+    responses((status = 200, description = "The block and all accounts as of it", body = BlockWithState)))]
 async fn block(
     State(api): State<Api>,
     Path(number): Path<String>,
@@ -89,13 +96,18 @@ async fn block(
     }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InBlock<'a> {
     #[serde(borrow)]
+    #[schema(value_type = Option<Whole>)]
     block_number: Option<&'a RawValue>,
 }
 
+#[utoipa::path(method(get, post), path = "/txn/{id}",
+    params(("id" = Id, Path, description = "The transaction")),
+    request_body(content = InBlock<'static>, description = "Optional: the block that holds it"),
+    responses((status = 200, description = "The transaction", body = TxnStatusJson)))]
 async fn transaction(
     State(api): State<Api>,
     Path(id): Path<String>,

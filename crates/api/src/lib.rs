@@ -3,12 +3,16 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod explorer;
 mod json;
 mod legacy;
+mod metrics;
 mod no_chain;
 mod notarize;
+mod openapi;
 mod problem;
 mod request;
+mod schema;
 mod swap_router;
 mod v1;
 mod verify_page;
@@ -19,10 +23,10 @@ pub use swap_router::SwapRouter;
 pub use wallet::WalletGuard;
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     http::{HeaderValue, Method, Response, header::ACCESS_CONTROL_ALLOW_ORIGIN},
-    middleware::map_response,
+    middleware::{from_fn_with_state, map_response},
     routing::get,
 };
 use ccoin_core::{Height, TxId, block::SealedBlock, transaction::VerifiedTransaction};
@@ -34,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower_http::normalize_path::NormalizePathLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 const LIMITS: ServerLimits = ServerLimits {
     // A quarter of all: one host cannot keep the others out.
@@ -49,6 +54,8 @@ const LIMITS: ServerLimits = ServerLimits {
 struct Api {
     node: NodeHandle,
     guard: Arc<WalletGuard>,
+    events: Arc<v1::events::Feed>,
+    metrics: Arc<metrics::HttpMetrics>,
 }
 
 /// All routes of a node, for [`serve`] or for a test without sockets.
@@ -57,19 +64,26 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
     let api = Api {
         node,
         guard: Arc::new(guard),
+        events: Arc::new(v1::events::Feed::new()),
+        metrics: Arc::new(metrics::HttpMetrics::new(own.clone())),
     };
-    let routes = Router::new()
+    let described = OpenApiRouter::with_openapi(openapi::start())
         .nest(&own, legacy::routes())
         .nest("/v1", v1::routes())
-        .route("/healthz", get(v1::healthz))
-        .route("/readyz", get(v1::readyz))
+        .routes(routes!(v1::status::healthz))
+        .routes(routes!(v1::status::readyz));
+    let routes = openapi::describe(described)
+        .route("/metrics", get(metrics::metrics))
+        .merge(explorer::routes())
         .fallback(|| async { Problem::new(NOT_FOUND, "no such path") });
-    finish(routes).with_state(api)
+    let count = from_fn_with_state(api.clone(), metrics::count);
+    finish(routes).layer(count).with_state(api)
 }
 
 /// Serves until `stop`, then lets open requests finish for a moment. A slash at the end
 /// of a path is optional.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let router = router.layer(Extension(v1::events::Ending(stop.clone())));
     let router = NormalizePathLayer::trim_trailing_slash().layer(router);
     ccoin_http::serve(listener, router, LIMITS, stop).await;
 }

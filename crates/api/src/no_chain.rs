@@ -39,7 +39,8 @@ pub fn no_chain_router(node: NoChain) -> Router {
         .route(&own, get(root))
         .route(&format!("{own}/blk/cnt"), get(|| async { Json(0) }))
         .route("/v1/status", get(status))
-        .route("/healthz", get(crate::v1::healthz))
+        .route("/healthz", get(crate::v1::status::healthz))
+        .merge(crate::explorer::routes())
         .fallback(not_ready);
     finish(routes).with_state(node)
 }

@@ -1,7 +1,10 @@
 //! Bodies and values that come in: JSON, signed transactions, addresses and amounts, read
 //! strictly. The node decides whether a transaction is valid.
 
-use crate::problem::{AMOUNT_RANGE, BAD_ADDRESS};
+use crate::{
+    problem::{AMOUNT_RANGE, BAD_ADDRESS},
+    schema::{AddressText, Base64, Id, Rfc3339, Whole},
+};
 use axum::{body::Bytes, extract::Request};
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Timestamp, TxId, transaction::Transaction,
@@ -14,6 +17,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, time::UNIX_EPOCH};
+use utoipa::ToSchema;
 
 /// Bytes of a body, but for arrays of transactions.
 pub(crate) const BODY_LIMIT: usize = 1 << 20;
@@ -28,18 +32,22 @@ pub(crate) async fn json_body(request: Request, limit: usize) -> Result<Bytes, P
 }
 
 /// A signed transaction as it comes in.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignedTxn<'a> {
     number: u64,
+    /// SPKI DER in base64 or hex, or PEM.
     #[serde(borrow)]
     public_key: Cow<'a, str>,
     #[serde(borrow)]
+    #[schema(value_type = AddressText)]
     to: Cow<'a, str>,
     #[serde(borrow)]
+    #[schema(value_type = Whole)]
     amount: &'a RawValue,
     data: String,
     #[serde(borrow)]
+    #[schema(value_type = Rfc3339)]
     time: Cow<'a, str>,
     signature: Signature,
     id: Option<TxId>,

@@ -6,6 +6,7 @@ use crate::{
     json::{Time, TxnJson},
     problem::{BAD_ADDRESS, FORBIDDEN_ORIGIN, TOKEN_REQUIRED, refused},
     request::{BODY_LIMIT, address, amount, json_body},
+    schema::Whole,
 };
 use axum::{
     Json,
@@ -18,6 +19,7 @@ use ccoin_http::{Problem, body::require_json, json::parse_object};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, net::IpAddr};
+use utoipa::ToSchema;
 
 /// Longest text of a recipient: hex of the PEM of a 4096-bit key.
 const MAX_RECIPIENT: usize = 4_096;
@@ -92,17 +94,22 @@ impl WalletGuard {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Payment<'a> {
     #[serde(borrow)]
     sendto_address: Cow<'a, str>,
     #[serde(borrow)]
+    #[schema(value_type = Whole)]
     amount: &'a RawValue,
     data: Option<String>,
 }
 
 /// `POST /<address>/txn/`: signs and queues a payment from the node's account.
+#[utoipa::path(post, path = "/txn",
+    request_body(content = Payment<'static>, description = "The payment"),
+    responses((status = 200, description = "Signed and queued", body = TxnJson)),
+    security(("token" = [])))]
 pub(crate) async fn pay(
     State(api): State<Api>,
     request: Request,

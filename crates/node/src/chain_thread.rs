@@ -5,17 +5,18 @@
 use crate::{
     NodeError, clock,
     commit_batch::{CommitBatch, RestartPoint, Results},
+    metrics::Metrics,
     peers::outbound::Outbound,
     threads::{Threads, own_runtime},
     view::QueueSize,
 };
 use ccoin_core::{
-    machine::{Input, Machine, NodeState, PeerId, Step, Ticket},
+    machine::{Input, Machine, NodeState, PeerId, Publish, Step, Ticket},
     transaction::VerifiedTransaction,
 };
 use std::{
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
@@ -92,6 +93,7 @@ pub(crate) struct ChainThread {
     pub(crate) inbox: ChainInbox,
     pub(crate) commits: mpsc::SyncSender<CommitBatch>,
     pub(crate) outbound: Arc<Outbound>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 enum Woken {
@@ -198,11 +200,16 @@ impl ChainThread {
                 Input::Submit { ticket, txns, from }
             }
         };
+        let began = Instant::now();
         let Step {
             ask,
             write,
             publish,
         } = self.machine.step(clock::now(), input);
+        let moves_head = |publish: &Publish| matches!(publish, Publish::Head { .. });
+        if publish.iter().any(moves_head) {
+            self.metrics.apply.observe(began.elapsed().as_secs_f64());
+        }
         ask.into_iter().for_each(|ask| self.outbound.ask(ask));
         batch.write.extend(write);
         batch.publish.extend(publish);

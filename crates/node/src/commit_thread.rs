@@ -8,6 +8,7 @@ use crate::{
     clock,
     commit_batch::{CommitBatch, RestartPoint, WAITING_COMMITS, kind},
     log_lines::{self, LogLines},
+    metrics::Metrics,
     miner::{Miner, Order},
     peers::outbound::Outbound,
     threads::Threads,
@@ -22,11 +23,13 @@ use ccoin_core::{
     encoding::encode,
     genesis::Genesis,
     machine::{Publish, SealMark, Write},
+    pool::Accepted,
 };
 use ccoin_storage::{BlockLog, PoolLog, PoolRecord, Position, VoteFile, VoteRecord};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, mpsc},
+    time::Instant,
 };
 use tokio::sync::watch;
 
@@ -56,6 +59,7 @@ pub(crate) struct CommitThread {
     /// Bytes of the transactions in the view's recent blocks.
     pub(crate) recent_bytes: usize,
     pub(crate) outbound: Arc<Outbound>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// What a group needs besides the records in the logs.
@@ -84,7 +88,9 @@ impl CommitThread {
         while let Ok(first) = commits.recv() {
             let mut group = vec![first];
             group.extend(commits.try_iter().take(WAITING_COMMITS));
+            let began = Instant::now();
             self.write(&group)?;
+            self.metrics.commit.observe(began.elapsed().as_secs_f64());
             for batch in group {
                 self.publish(batch);
             }
@@ -102,10 +108,13 @@ impl CommitThread {
             self.append(write, &mut due)?;
         }
         if due.pool {
-            self.pool.sync().map_err(NodeError::Pool)?;
+            let synced = Metrics::time(&self.metrics.fsync, || self.pool.sync());
+            synced.map_err(NodeError::Pool)?;
         }
         if due.blocks {
-            self.blocks.sync()?;
+            Metrics::time(&self.metrics.fsync, || self.blocks.sync())?;
+            let end = self.blocks.end().0;
+            self.metrics.log_ends_at(end - Position::START.0);
         }
         if due.mark.is_some() || due.voter.is_some() {
             self.store_record(due.mark, due.voter)?;
@@ -275,10 +284,12 @@ impl CommitThread {
             }
             None => Arc::clone(&before.hindrances),
         };
+        let final_before = before.last_final();
         drop(before);
         let now = clock::mono();
         let mut settled = Vec::new();
         for publish in &batch.publish {
+            self.count(publish);
             self.tx_tracker.follow(now, publish);
             match publish {
                 Publish::Head { reorg, .. } => {
@@ -298,7 +309,7 @@ impl CommitThread {
                 _ => {}
             }
         }
-        self.view.send_replace(Arc::new(View {
+        let view = Arc::new(View {
             recent,
             state,
             queue: batch.queue,
@@ -306,7 +317,9 @@ impl CommitThread {
             last_final,
             evidence,
             alarm,
-        }));
+        });
+        self.metrics.finalized(final_before, &view);
+        self.view.send_replace(view);
         self.outbound.set_heights(&self.view.borrow());
         settled
     }
@@ -322,6 +335,28 @@ impl CommitThread {
         if !left.is_empty() {
             // Else the node is ending.
             let _ = self.left_branches.send(left);
+        }
+    }
+
+    /// Counts what becomes visible.
+    fn count(&self, publish: &Publish) {
+        match publish {
+            Publish::Head { reorg, dropped } => {
+                self.metrics
+                    .reverted(reorg.reverted.len() + reorg.older_reverted.len());
+                self.metrics.dropped(dropped.len());
+                for applied in &reorg.applied {
+                    let waited = self.tx_tracker.waited(applied, clock::wall());
+                    self.metrics.applied(applied, waited);
+                }
+            }
+            Publish::Reply { results, .. } => {
+                let new = |result: &&Result<Accepted, _>| matches!(result, Ok(Accepted::New));
+                let refused = results.iter().filter(|result| result.is_err()).count();
+                let queued = results.iter().filter(new).count();
+                self.metrics.submitted(queued, refused);
+            }
+            _ => {}
         }
     }
 

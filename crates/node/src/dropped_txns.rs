@@ -24,7 +24,7 @@ pub(crate) struct DroppedTxns {
     by_id: HashMap<TxId, (u64, DroppedTxn)>,
     /// In the order in which they were dropped.
     order: BTreeMap<u64, TxId>,
-    next: u64,
+    places: u64,
     bytes: usize,
 }
 
@@ -43,13 +43,24 @@ impl DroppedTxns {
         self.order.values().filter_map(|id| self.get(id))
     }
 
+    /// Those after a place in that order, with their places.
+    pub(crate) fn after(&self, place: u64) -> impl Iterator<Item = (u64, &DroppedTxn)> {
+        let rows = self.order.range(place.saturating_add(1)..);
+        rows.filter_map(|(place, id)| Some((*place, self.get(id)?)))
+    }
+
+    /// The newest place.
+    pub(crate) fn newest(&self) -> u64 {
+        self.places
+    }
+
     pub(crate) fn add(&mut self, dropped: DroppedTxn) {
         let (id, now) = (*dropped.txn.id(), dropped.at);
         self.remove(&id);
         self.bytes += dropped.txn.size();
-        self.order.insert(self.next, id);
-        self.by_id.insert(id, (self.next, dropped));
-        self.next += 1;
+        self.places += 1;
+        self.order.insert(self.places, id);
+        self.by_id.insert(id, (self.places, dropped));
         while let Some((_, oldest)) = self.order.first_key_value() {
             let oldest = *oldest;
             let day_old = self

@@ -3,6 +3,7 @@
 use crate::{
     chain_thread::{Batch, ChainHandle, Event},
     clock,
+    metrics::Metrics,
     peers::outbound::SharedGossip,
     reader::ChainReader,
     receipts::ReceiptLimits,
@@ -14,7 +15,7 @@ use ccoin_core::{
     AccountNonce, Address, Amount,
     genesis::Genesis,
     ledger::Account,
-    machine::{Hindrance, Machine, PlaceholderText, Voting, Why},
+    machine::{Hindrance, Machine, MinerVotes, PlaceholderText, Voting, Why},
     pool::{Accepted, PoolError},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
@@ -56,6 +57,7 @@ pub struct NodeHandle {
     pub(crate) network: Option<Network>,
     pub(crate) gossip: SharedGossip,
     pub(crate) receipt_limits: ReceiptLimits,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl NodeHandle {
@@ -105,6 +107,13 @@ impl NodeHandle {
     #[must_use]
     pub fn tx_tracker(&self) -> &TxTracker {
         &self.reader.tx_tracker
+    }
+
+    /// Figures for Prometheus, as text of its format 0.0.4.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let traffic = self.network.iter().flat_map(Network::traffic);
+        self.metrics.render(self, &traffic.collect::<Vec<_>>())
     }
 
     /// Verifies transactions and puts them into the pool, each judged by itself.
@@ -260,6 +269,11 @@ impl NodeHandle {
             (machine.why(now), machine.voting(now))
         })
         .await
+    }
+
+    /// What this node knows of each miner; `None` when the node is stopping.
+    pub async fn miners(&self) -> Option<Vec<MinerVotes>> {
+        self.ask(|machine| machine.miners(clock::now())).await
     }
 
     pub(crate) async fn ask<T: Send + 'static>(

@@ -4,6 +4,7 @@
 use crate::{
     NodeError,
     chain_thread::{ChainHandle, Event},
+    metrics::Metrics,
     threads::Threads,
 };
 use ccoin_core::{
@@ -12,6 +13,7 @@ use ccoin_core::{
     pow::Midstate,
 };
 use ccoin_crypto::{Hash, SecretKey};
+use prometheus_client::metrics::histogram::Histogram;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -49,6 +51,7 @@ impl Miner {
         threads: &mut Threads,
         key: &Arc<SecretKey>,
         chain: ChainHandle,
+        metrics: &Metrics,
     ) -> Result<Self, NodeError> {
         let (orders, ordered) = mpsc::channel();
         let valid_from = Arc::new(AtomicU64::new(0));
@@ -57,9 +60,10 @@ impl Miner {
             valid_from: Arc::clone(&valid_from),
         };
         let key = Arc::clone(key);
+        let seconds = metrics.mine.clone();
         threads.spawn("miner", move || {
             while let Ok(order) = ordered.recv() {
-                let input = carry_out(order, &key, &valid_from);
+                let input = carry_out(order, &key, &valid_from, &seconds);
                 let event = |input| Event::Input(Box::new(input));
                 if input.is_some_and(|input| chain.events.blocking_send(event(input)).is_err()) {
                     break;
@@ -82,14 +86,20 @@ impl Miner {
 }
 
 /// What the machine hears of an order; `None` if it was cancelled.
-fn carry_out(order: Order, key: &SecretKey, valid_from: &AtomicU64) -> Option<Input> {
+fn carry_out(
+    order: Order,
+    key: &SecretKey,
+    valid_from: &AtomicU64,
+    seconds: &Histogram,
+) -> Option<Input> {
     match order {
         Order::Mine {
             job,
             mining_hash,
             difficulty,
         } => {
-            let nonce = mine(job, &mining_hash, difficulty, valid_from)?;
+            let search = || mine(job, &mining_hash, difficulty, valid_from);
+            let nonce = Metrics::time(seconds, search)?;
             Some(Input::Mined { job, nonce })
         }
         Order::Sign { job, message } => match key.sign(&message) {

@@ -10,6 +10,7 @@ use crate::{
     handle::NodeHandle,
     indexer::Indexer,
     log_lines::LogLines,
+    metrics::Metrics,
     miner::Miner,
     peers::{self, PeerParts, Registered, outbound::Outbound},
     reader::ChainReader,
@@ -81,7 +82,8 @@ impl Node {
         let (chain, inbox) = chain_thread::queues();
         let (commits, committed) = mpsc::sync_channel(WAITING_COMMITS);
 
-        let verifiers = VerifierPool::spawn(&genesis)?;
+        let metrics = Metrics::new();
+        let verifiers = VerifierPool::spawn(&genesis, &metrics)?;
         let log = recovered.blocks.reader();
         let index = Indexer::spawn(
             &mut threads,
@@ -97,7 +99,10 @@ impl Node {
             log,
         };
         let miner = match validator {
-            true => Some(Miner::spawn(&mut threads, &setup.key, chain.clone())?),
+            true => {
+                let chain = chain.clone();
+                Some(Miner::spawn(&mut threads, &setup.key, chain, &metrics)?)
+            }
             false => None,
         };
         let vote_signer = match validator {
@@ -122,7 +127,7 @@ impl Node {
             validator,
             local: told,
             verifiers: verifiers.clone(),
-            vote_verifier: VerifierPool::with_threads(&genesis, "votes", 1)?,
+            vote_verifier: VerifierPool::with_threads(&genesis, "votes", 1, &metrics)?,
             reader: reader.clone(),
             gossip: gossip.clone(),
             chain: chain.clone(),
@@ -157,6 +162,7 @@ impl Node {
             vote_signer,
             recent_bytes: recent.iter().map(Recent::transaction_bytes).sum(),
             outbound: Arc::clone(&outbound),
+            metrics: Arc::clone(&metrics),
         }
         .spawn(&mut threads, committed)?;
         ChainThread {
@@ -164,6 +170,7 @@ impl Node {
             inbox,
             commits,
             outbound,
+            metrics: Arc::clone(&metrics),
         }
         .spawn(&mut threads)?;
         let handle = NodeHandle {
@@ -178,6 +185,7 @@ impl Node {
             network,
             gossip,
             receipt_limits: ReceiptLimits::default(),
+            metrics,
         };
         Ok(Self {
             handle,

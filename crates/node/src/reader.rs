@@ -210,6 +210,28 @@ impl ChainReader {
         Ok((rows.ok_or(ReadError::Mismatch(0))?, next))
     }
 
+    /// An account after each of the newest blocks below `below` that changed it, newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`] if storage does not answer.
+    pub async fn history(
+        &self,
+        address: Address,
+        below: Height,
+        limit: usize,
+    ) -> Result<Vec<(Height, Account)>, ReadError> {
+        let height = self.view.borrow().height();
+        let find = move |index: &mut ccoin_storage::Index| -> Result<Vec<_>, IndexError> {
+            let heights = index.changes_page(&address, below, limit)?.into_iter();
+            let values = heights.map(|height| index.account_at(&address, height));
+            values.collect()
+        };
+        let found = self.index.ask(height, find).await?.into_iter().flatten();
+        let account = |(height, value)| Some((height, Account::from_value(value)?));
+        let history: Option<Vec<_>> = found.map(account).collect();
+        history.ok_or(ReadError::Mismatch(0))
+    }
+
     /// The answer to a request of a peer for blocks. There is always one, because the peer
     /// waits for it: without blocks if storage does not answer.
     pub(crate) async fn serve(&self, request: BlockRequest, keys: Vec<PublicKey>) -> BlockAnswer {

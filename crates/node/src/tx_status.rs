@@ -17,6 +17,7 @@ use ccoin_core::{
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -56,6 +57,13 @@ struct Facts {
     senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
     included: HashMap<TxId, (Arc<Applied>, usize)>,
     dropped: DroppedTxns,
+}
+
+/// Where a reader of the news about transactions stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewsPlace {
+    arrival: u64,
+    drop: u64,
 }
 
 /// Statuses of transactions, and the queue that feeds peers.
@@ -119,6 +127,47 @@ impl TxTracker {
         let rows = facts.queue.after(after).take(limit);
         rows.map(|(order, queued)| (order, queued.arrived, queued.txn.clone()))
             .collect()
+    }
+
+    /// How long the transactions of a block waited here, those that did.
+    pub(crate) fn waited(&self, block: &Applied, now: Timestamp) -> Vec<Duration> {
+        let facts = self.facts();
+        let queued = block.block.txn_ids();
+        let queued = queued.filter_map(|id| facts.queue.get(&id));
+        let waited = queued.map(|queued| now.get().saturating_sub(queued.arrived.get()));
+        waited.map(Duration::from_millis).collect()
+    }
+
+    /// The place behind all news.
+    #[must_use]
+    pub fn newest(&self) -> NewsPlace {
+        let facts = self.facts();
+        NewsPlace {
+            arrival: facts.queue.newest_arrival(),
+            drop: facts.dropped.newest(),
+        }
+    }
+
+    /// Transactions that wait or were dropped since a place, at most `limit` of each, which
+    /// moves the place. One that is in a block by now is not among them.
+    #[must_use]
+    pub fn news_since(
+        &self,
+        place: &mut NewsPlace,
+        limit: usize,
+    ) -> Vec<(VerifiedTransaction, TxStatus)> {
+        let facts = self.facts();
+        let mut found = Vec::new();
+        for (arrival, queued) in facts.queue.after(place.arrival).take(limit) {
+            place.arrival = arrival;
+            found.push((queued.txn.clone(), TxStatus::Pending));
+        }
+        for (drop, dropped) in facts.dropped.after(place.drop).take(limit) {
+            place.drop = drop;
+            let status = TxStatus::Dropped(dropped.reason.clone());
+            found.push((dropped.txn.clone(), status));
+        }
+        found
     }
 
     /// What the peer of a feed hears next; see [`TxFeed::next`].

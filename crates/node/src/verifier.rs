@@ -1,7 +1,7 @@
 //! The verifier threads: signatures are checked here, on all cores, off the chain's
 //! thread. Each thread keeps its own cache of parsed keys.
 
-use crate::NodeError;
+use crate::{NodeError, metrics::Metrics};
 use ccoin_core::{
     BlockId,
     genesis::Genesis,
@@ -41,9 +41,9 @@ pub(crate) struct VerifierPool {
 
 impl VerifierPool {
     /// Starts one thread per core; they end when the pool is dropped.
-    pub(crate) fn spawn(genesis: &Genesis) -> Result<Self, NodeError> {
+    pub(crate) fn spawn(genesis: &Genesis, metrics: &Metrics) -> Result<Self, NodeError> {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self::with_threads(genesis, "verifier", threads)
+        Self::with_threads(genesis, "verifier", threads, metrics)
     }
 
     /// Starts so many threads.
@@ -51,11 +51,13 @@ impl VerifierPool {
         genesis: &Genesis,
         name: &str,
         threads: usize,
+        metrics: &Metrics,
     ) -> Result<Self, NodeError> {
         let (jobs, job) = mpsc::channel::<Job>();
         let job = Arc::new(Mutex::new(job));
         for number in 0..threads {
             let job = Arc::clone(&job);
+            let seconds = metrics.verify.clone();
             thread::Builder::new()
                 .name(format!("{name}-{number}"))
                 .spawn(move || {
@@ -63,7 +65,7 @@ impl VerifierPool {
                     loop {
                         let next = job.lock().unwrap_or_else(PoisonError::into_inner).recv();
                         let Ok((work, place)) = next else { return };
-                        work(&mut verifier);
+                        Metrics::time(&seconds, || work(&mut verifier));
                         drop(place);
                     }
                 })

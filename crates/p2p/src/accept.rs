@@ -168,7 +168,7 @@ impl Shared {
             since: (self.clock)(),
             began: Instant::now(),
             outbox: Outbox::new(self.limits.outbound),
-            traffic: Traffic::default(),
+            traffic: Traffic::new(&self.totals),
             latency: Mutex::default(),
             liveness: Mutex::default(),
             heights: Mutex::new(heights),

@@ -46,6 +46,7 @@ mod shared;
 mod signer;
 mod state;
 mod tls;
+mod traffic;
 mod writer;
 
 use ccoin_core::HostPort;
@@ -56,3 +57,4 @@ pub use limits::Limits;
 pub use network::Network;
 pub use peer_info::PeerInfo;
 pub use setup::{ChainStatus, NetworkSetup};
+pub use traffic::MessageTraffic;

@@ -12,6 +12,7 @@ use crate::{
     signer::Signer,
     state::State,
     tls::Tls,
+    traffic::MessageTraffic,
 };
 use bytes::Bytes;
 use ccoin_core::message::{ByeReason, MAX_SHARED_PEERS, PeerAddress};
@@ -80,6 +81,7 @@ impl Network {
             count: watch::Sender::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            totals: Arc::default(),
             changed: Notify::new(),
             public_key: setup.key.public_key().clone(),
             tls: Tls::new(),
@@ -175,6 +177,12 @@ impl Network {
     pub fn peers(&self) -> Vec<PeerInfo> {
         let state = self.shared.state();
         state.peers.values().map(|peer| peer.info()).collect()
+    }
+
+    /// What went over all connections since the start.
+    #[must_use]
+    pub fn traffic(&self) -> Vec<MessageTraffic> {
+        self.shared.totals.read()
     }
 
     /// The number of connected peers.

@@ -8,6 +8,7 @@ use crate::{
     liveness::Liveness,
     outbox::{Outbox, Pushed},
     peer_info::PeerInfo,
+    traffic::Totals,
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -17,19 +18,33 @@ use ccoin_core::{
 use std::{
     net::SocketAddr,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
 
 /// Bytes and frames in both directions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Traffic {
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
     pub(crate) messages_in: AtomicU64,
     pub(crate) messages_out: AtomicU64,
+    /// Of all connections.
+    pub(crate) totals: Arc<Totals>,
+}
+
+impl Traffic {
+    pub(crate) fn new(totals: &Arc<Totals>) -> Self {
+        Self {
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            messages_in: AtomicU64::new(0),
+            messages_out: AtomicU64::new(0),
+            totals: Arc::clone(totals),
+        }
+    }
 }
 
 /// A connection with a finished handshake.

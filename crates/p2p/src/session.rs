@@ -137,6 +137,7 @@ impl Shared {
                 }
                 Ok(Ok(Some(Step::Skipped(header)))) => {
                     peer.traffic.messages_in.fetch_add(1, Relaxed);
+                    peer.traffic.totals.received(header, 0);
                     if let Some(ending) = skipped(peer, header, &rates) {
                         return ending;
                     }
@@ -145,6 +146,8 @@ impl Shared {
                 Ok(Ok(Some(Step::Whole(frame)))) => frame,
             };
             peer.traffic.messages_in.fetch_add(1, Relaxed);
+            let totals = &peer.traffic.totals;
+            totals.received(frame.header, frame.body.len());
             rates.wait(frame.header).await;
             let ignored = frame.header == *b"PEX" && !rates.allows_peer_list();
             let ours = !is_for_the_node(frame.header);

@@ -13,6 +13,7 @@ use crate::{
     signer::Signer,
     state::State,
     tls::Tls,
+    traffic::Totals,
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) count: watch::Sender<usize>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
+    pub(crate) totals: Arc<Totals>,
     /// Wakes the dialler.
     pub(crate) changed: Notify,
 }

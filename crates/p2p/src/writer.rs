@@ -50,6 +50,7 @@ async fn write_batch(
         while let Some(frame) = batch.pop_front_if(|frame| frame.len() <= done) {
             done -= frame.len();
             peer.traffic.messages_out.fetch_add(1, Relaxed);
+            peer.traffic.totals.written(&frame);
             peer.outbox.written(&frame);
         }
     }

@@ -1,6 +1,7 @@
 //! One account, now or as of a block.
 
 use super::{Params, block_number};
+use crate::schema::{AddressText, Whole};
 use crate::{Api, no_such_block, problem::unreadable, request::address};
 use axum::{
     Json,
@@ -9,14 +10,18 @@ use axum::{
 use ccoin_core::{AccountNonce, Address, Amount, Height};
 use ccoin_http::Problem;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AtBlock {
+    /// As of this block; now if absent.
+    #[param(pattern = "^[0-9]{1,15}$")]
     block: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Account {
     address: Address,
     nonce: AccountNonce,
@@ -28,6 +33,9 @@ pub(super) struct Account {
 
 /// `GET /v1/accounts/{address}?block=n`; an unknown address has zeros. As of a past
 /// block no transaction is pending.
+#[utoipa::path(get, path = "/accounts/{address}",
+    params(("address" = AddressText, Path, description = "The account"), AtBlock),
+    responses((status = 200, description = "The account; zeros if it does not exist", body = Account)))]
 pub(super) async fn one(
     State(api): State<Api>,
     Path(text): Path<String>,

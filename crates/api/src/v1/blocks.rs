@@ -1,9 +1,10 @@
 //! Blocks and the accounts as of a block.
 
 use super::{Params, block_number, limit};
+use crate::schema::U64;
 use crate::{
     Api,
-    json::{AccountJson, BlockJson, BodyForm, Time},
+    json::{AccountJson, BlockJson, BodyForm, List, Time},
     no_such_block,
     problem::{BLOCK_NOT_FOUND, unreadable},
     request::address,
@@ -17,8 +18,9 @@ use axum::{
 use ccoin_core::{BlockId, Height, block::SealedBlock};
 use ccoin_http::Problem;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Block {
     #[serde(flatten)]
     block: BlockJson,
@@ -34,22 +36,28 @@ impl Block {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListPage {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
+    /// Only blocks below this number.
+    #[param(value_type = Option<U64>)]
     before: Option<u64>,
+    /// Only blocks above this number.
+    #[param(value_type = Option<U64>)]
     after: Option<u64>,
+    /// `ids`: with the ids of the transactions.
+    #[param(pattern = "^ids$")]
     body: Option<String>,
 }
 
-#[derive(Serialize)]
-pub(super) struct List<T> {
-    items: Vec<T>,
-    next: Option<String>,
-}
-
 /// `GET /v1/blocks`: newest first; without bodies, or with the ids in them.
+#[utoipa::path(get, path = "/blocks",
+    params(ListPage),
+    responses((status = 200, description = "Blocks without bodies or with ids, newest first", body = List<Block>)))]
 pub(super) async fn list(
     State(api): State<Api>,
     Params(page): Params<ListPage>,
@@ -92,13 +100,19 @@ fn body_form(text: Option<&str>) -> Result<BodyForm, Problem> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OneBlock {
+    /// Whole transactions if absent.
+    #[param(pattern = "^(ids|full)$")]
     body: Option<String>,
 }
 
 /// `GET /v1/blocks/{number, id, head or final}`.
+#[utoipa::path(get, path = "/blocks/{block}",
+    params(("block" = String, Path, description = "A number, an id, head or final"), OneBlock),
+    responses((status = 200, description = "The block", body = Block)))]
 pub(super) async fn one(
     State(api): State<Api>,
     Path(block): Path<String>,
@@ -160,14 +174,22 @@ async fn resolve(api: &Api, block: &str) -> Result<Height, Problem> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatePage {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
+    /// `next` of the page before.
+    #[param(pattern = "^[0-9a-f]{40}$")]
     after: Option<String>,
 }
 
 /// `GET /v1/blocks/{n}/state`: accounts as of a block, in address order.
+#[utoipa::path(get, path = "/blocks/{block}/state",
+    params(("block" = String, Path, description = "A number, an id, head or final"), StatePage),
+    responses((status = 200, description = "Accounts as of the block, in address order", body = List<AccountJson>)))]
 pub(super) async fn state(
     State(api): State<Api>,
     Path(block): Path<String>,

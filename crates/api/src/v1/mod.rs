@@ -2,9 +2,12 @@
 
 mod accounts;
 mod blocks;
+pub(crate) mod events;
+mod history;
+mod network;
 mod peers;
 mod proofs;
-mod status;
+pub(crate) mod status;
 mod txns;
 mod why;
 
@@ -13,37 +16,39 @@ use crate::{
     problem::{BLOCK_NOT_FOUND, TXN_NOT_FOUND},
 };
 use axum::{
-    Router,
     extract::{FromRequestParts, Query},
     http::request::Parts,
-    routing::{get, post},
 };
 use ccoin_core::{Height, TxId};
 use ccoin_http::{Problem, json::unfit_value};
 use serde::de::DeserializeOwned;
 use std::error::Error as _;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The routes under `/v1`.
-pub(crate) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/status", get(status::status))
-        .route("/why", get(why::why))
-        .route("/evidence", get(why::evidence))
-        .route("/queue", get(status::queue))
-        .route("/peers", get(peers::list))
-        .route("/blocks", get(blocks::list))
-        .route("/blocks/{block}", get(blocks::one))
-        .route("/blocks/{block}/state", get(blocks::state))
-        .route("/txns", post(txns::submit))
-        .route("/txns/check", post(txns::check))
-        .route("/txns/{id}", get(txns::one))
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(status::status))
+        .routes(routes!(why::why))
+        .routes(routes!(why::evidence))
+        .routes(routes!(events::stream))
+        .routes(routes!(status::queue))
+        .routes(routes!(peers::list))
+        .routes(routes!(blocks::list))
+        .routes(routes!(blocks::one))
+        .routes(routes!(blocks::state))
+        .routes(routes!(txns::submit))
+        .routes(routes!(txns::check))
+        .routes(routes!(txns::one))
+        .routes(routes!(network::genesis))
+        .routes(routes!(network::miners))
+        .routes(routes!(accounts::one))
+        .routes(routes!(history::txns))
+        .routes(routes!(history::changes))
         .route("/txns/{id}/proof", get(proofs::transaction))
-        .route("/accounts/{address}", get(accounts::one))
         .route("/accounts/{address}/proof", get(proofs::account))
         .route("/notarize", post(crate::notarize::notarize))
 }
-
-pub(crate) use status::{healthz, readyz};
 
 /// A query string whose every error is a problem.
 pub(crate) struct Params<T>(pub(crate) T);

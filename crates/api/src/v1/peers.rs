@@ -1,11 +1,13 @@
 //! The connected peers.
 
+use crate::schema::{AddressText, TimeText, Whole};
 use crate::{Api, json::Time};
 use axum::{Json, extract::State};
 use ccoin_core::{Address, Height, message::NodeType};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Peer {
     address: Address,
     node_type: &'static str,
@@ -24,12 +26,14 @@ struct Peer {
     round_trip_ms: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Peers {
     items: Vec<Peer>,
 }
 
 /// `GET /v1/peers`.
+#[utoipa::path(get, path = "/peers",
+    responses((status = 200, description = "The connected peers", body = Peers)))]
 pub(super) async fn list(State(api): State<Api>) -> Json<Peers> {
     let peers = api.node.peers().into_iter();
     let items = peers

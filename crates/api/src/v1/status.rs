@@ -1,9 +1,10 @@
 //! The state of the node and its queue.
 
 use super::{Params, limit};
+use crate::schema::{AddressText, Id, TimeText, U64, Whole};
 use crate::{
     Api,
-    json::{Time, TxnJson},
+    json::{BlockSummary, Time, TxnJson},
     problem::NOT_READY,
 };
 use axum::{Json, extract::State};
@@ -11,33 +12,15 @@ use ccoin_core::{Address, BlockId, Height, machine::Why};
 use ccoin_http::Problem;
 use ccoin_node::{Recent, View, clock};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Serialize)]
-struct BlockSummary {
-    number: Height,
-    id: BlockId,
-    time: Time,
-    coinbase: Address,
-}
-
-impl BlockSummary {
-    fn new(id: BlockId, header: &ccoin_core::block::Header) -> Self {
-        Self {
-            number: header.number,
-            id,
-            time: Time::Rfc3339(header.time),
-            coinbase: header.coinbase,
-        }
-    }
-}
-
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct QueueSummary {
     txns: usize,
     bytes: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Status {
     address: Address,
     node_type: &'static str,
@@ -58,10 +41,11 @@ pub(super) struct Status {
     not_ready: Vec<String>,
 }
 
+#[utoipa::path(get, path = "/status",
+    responses((status = 200, description = "Where the node stands", body = Status)))]
 pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
     let view = api.node.view();
     let genesis = api.node.genesis();
-    let now = clock::wall();
     let newest = &view.last_final;
     let final_block = api.block(newest.certificate.number).await?;
     let head: &Recent = view.head();
@@ -80,7 +64,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Probl
         head: BlockSummary::new(head.id(), head.header()),
         last_final: BlockSummary::new(final_block.id, final_block.header()),
         seconds_since_final: clock::mono().since(newest.since) / 1000,
-        leader: genesis.schedule.leader(genesis.schedule.slot(now)),
+        leader: genesis.schedule.leader_at(clock::wall()),
         state: view.state.letter(),
         state_word: view.state.word(),
         peers: api.node.peers().len(),
@@ -99,14 +83,19 @@ fn not_ready(view: &View) -> Vec<String> {
     alarm.into_iter().chain(hindrances).collect()
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QueuePage {
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
+    /// `next` of the page before.
+    #[param(value_type = Option<U64>)]
     after: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct QueuedTxn {
     #[serde(flatten)]
     txn: TxnJson,
@@ -115,7 +104,7 @@ struct QueuedTxn {
     gap: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Queue {
     txns: usize,
     bytes: usize,
@@ -124,6 +113,9 @@ pub(super) struct Queue {
 }
 
 /// `GET /v1/queue`: waiting transactions in the order of their arrival.
+#[utoipa::path(get, path = "/queue",
+    params(QueuePage),
+    responses((status = 200, description = "Waiting transactions in the order of their arrival", body = Queue)))]
 pub(super) async fn queue(
     State(api): State<Api>,
     Params(page): Params<QueuePage>,
@@ -155,17 +147,21 @@ pub(super) async fn queue(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     status: &'static str,
 }
 
 /// `GET /healthz`: the process answers.
+#[utoipa::path(get, path = "/healthz",
+    responses((status = 200, description = "The process answers", body = Health)))]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
 /// `GET /readyz`: the node works.
+#[utoipa::path(get, path = "/readyz",
+    responses((status = 200, description = "The node works", body = Health)))]
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
     let reasons = not_ready(&api.node.view());
     if reasons.is_empty() {

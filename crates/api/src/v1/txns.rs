@@ -1,6 +1,7 @@
 //! Signed transactions: submit one or many, find one.
 
 use super::{Params, txn_id};
+use crate::schema::Id;
 use crate::{
     Api,
     json::{Time, TxnStatusJson, status_word},
@@ -26,18 +27,29 @@ use ccoin_node::{SubmitError, TxStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::time::Duration;
+use utoipa::{IntoParams, ToSchema};
 
 /// Longest wait for a block.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
+    /// Answers when the transaction is that far.
+    #[param(pattern = "^(included|final)$")]
     wait: Option<String>,
+    /// Seconds; only with `wait`.
+    #[param(minimum = 1, maximum = 600)]
     timeout: Option<u64>,
 }
 
 /// `POST /v1/txns`: a signed transaction, or an array of them.
+#[utoipa::path(post, path = "/txns", params(Wait),
+    request_body(content = Submission, description = "One transaction, or up to 1,000"),
+    responses(
+        (status = 200, description = "The wait is over", body = TxnStatusJson),
+        (status = 202, description = "Queued, or each judged by itself", body = Submitted)))]
 pub(super) async fn submit(
     State(api): State<Api>,
     Params(wait): Params<Wait>,
@@ -143,6 +155,9 @@ async fn find(api: &Api, id: TxId) -> Result<TxnStatusJson, Problem> {
 }
 
 /// `GET /v1/txns/{id}`.
+#[utoipa::path(get, path = "/txns/{id}",
+    params(("id" = Id, Path, description = "The transaction")),
+    responses((status = 200, description = "The transaction and what became of it", body = TxnStatusJson)))]
 pub(super) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -150,14 +165,39 @@ pub(super) async fn one(
     find(&api, txn_id(&id)?).await.map(Json)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Item {
-    Taken { id: TxId, status: &'static str },
-    Refused { id: Option<TxId>, problem: Problem },
+    Taken {
+        id: TxId,
+        status: &'static str,
+    },
+    Refused {
+        id: Option<TxId>,
+        #[schema(value_type = crate::schema::ProblemDocument)]
+        problem: Problem,
+    },
 }
 
-#[derive(Serialize)]
+/// What a body may be.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "the body is read by its first character")]
+enum Submission {
+    One(SignedTxn<'static>),
+    Many(Vec<SignedTxn<'static>>),
+}
+
+/// What the answer may be.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "describes the two answers")]
+enum Submitted {
+    One(Box<TxnStatusJson>),
+    Many(Items),
+}
+
+#[derive(Serialize, ToSchema)]
 struct Items {
     items: Vec<Item>,
 }
@@ -219,6 +259,9 @@ fn number_is_used(error: &SubmitError) -> bool {
 }
 
 /// `POST /v1/txns/check`: the checks of a submission without the submission.
+#[utoipa::path(post, path = "/txns/check",
+    request_body(content = SignedTxn<'static>, description = "The transaction"),
+    responses((status = 200, description = "It would be accepted", body = Item)))]
 pub(super) async fn check(
     State(api): State<Api>,
     request: Request,

@@ -1,5 +1,7 @@
 //! Why no block is made or none becomes final, and who signs what.
 
+use super::network::voting_word;
+use crate::schema::{AddressText, Base64, Id, Whole};
 use crate::{Api, problem::NOT_READY};
 use axum::{Json, extract::State};
 use ccoin_core::{
@@ -15,14 +17,15 @@ use ccoin_core::{
 use ccoin_crypto::Signature;
 use ccoin_http::Problem;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Answer {
     sentence: String,
     facts: Facts,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Facts {
     height: Height,
     #[serde(rename = "final")]
@@ -33,22 +36,16 @@ struct Facts {
     miners: Vec<Miner>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Miner {
     address: Address,
     /// `votes`, `abstains` or `silent`.
     vote_state: &'static str,
 }
 
-fn word(voting: Voting) -> &'static str {
-    match voting {
-        Voting::Votes => "votes",
-        Voting::Abstains => "abstains",
-        Voting::Silent => "silent",
-    }
-}
-
 /// `GET /v1/why`: one sentence, and the facts behind it.
+#[utoipa::path(get, path = "/why",
+    responses((status = 200, description = "One sentence, and the facts behind it", body = Answer)))]
 pub(super) async fn why(State(api): State<Api>) -> Result<Json<Answer>, Problem> {
     let found = api.node.why().await;
     let (why, voting) = found.ok_or_else(|| Problem::new(NOT_READY, "the node is stopping"))?;
@@ -66,14 +63,14 @@ pub(super) async fn why(State(api): State<Api>) -> Result<Json<Answer>, Problem>
                 .into_iter()
                 .map(|(address, voting)| Miner {
                     address,
-                    vote_state: word(voting),
+                    vote_state: voting_word(voting),
                 })
                 .collect(),
         },
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Signed {
     Vote {
@@ -84,6 +81,7 @@ enum Signed {
         voter: u8,
         signature: Signature,
     },
+    #[schema(value_type = Vec<serde_json::Value>)]
     Header(Box<SignedHeader>),
 }
 
@@ -104,19 +102,21 @@ impl From<&SignedVote> for Signed {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Proof {
     offender: Option<Address>,
     kind: &'static str,
     signed: [Signed; 2],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Proofs {
     items: Vec<Proof>,
 }
 
 /// `GET /v1/evidence`: pairs of signed objects of which an honest key signs one.
+#[utoipa::path(get, path = "/evidence",
+    responses((status = 200, description = "Pairs of signed objects of which an honest key signs one", body = Proofs)))]
 pub(super) async fn evidence(State(api): State<Api>) -> Json<Proofs> {
     let schedule = &api.node.genesis().schedule;
     let view = api.node.view();

@@ -49,7 +49,7 @@ async fn a_trailing_slash_is_optional_everywhere() {
         assert_eq!(server.ask(&request).await.ok()["number"], number);
     }
     server.get("/nothing/").await.is(404, "not-found");
-    server.get("/").await.is(404, "not-found");
+    server.get("/explorer").await.is(404, "not-found");
 }
 
 #[tokio::test(flavor = "multi_thread")]

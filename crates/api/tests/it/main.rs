@@ -3,8 +3,14 @@
 mod accounts;
 mod blocks;
 mod connections;
+mod events;
+mod explorer;
 mod fixtures;
+mod history;
 mod legacy;
+mod metrics;
+mod miners;
+mod openapi;
 mod payments;
 mod problems;
 mod proofs;

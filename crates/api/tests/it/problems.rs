@@ -17,7 +17,7 @@ async fn every_refused_request_gets_a_problem_with_its_own_status() {
     let (own, nobody) = (node.own(""), numbered(77));
     let id = "0".repeat(64);
     for (path, status, code) in [
-        ("/".into(), 404, "not-found"),
+        ("//".into(), 404, "not-found"),
         ("/favicon.ico".into(), 404, "not-found"),
         ("/v1".into(), 404, "not-found"),
         ("/v2/status".into(), 404, "not-found"),

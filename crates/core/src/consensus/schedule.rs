@@ -44,6 +44,12 @@ impl Schedule {
         self.miners.get(usize::try_from(turn).ok()?).copied()
     }
 
+    /// The one miner that may sign blocks of this moment.
+    #[must_use]
+    pub fn leader_at(&self, time: Timestamp) -> Option<Address> {
+        self.leader(self.slot(time))
+    }
+
     /// Position of a miner in the genesis list.
     #[must_use]
     pub fn index(&self, miner: &Address) -> Option<usize> {

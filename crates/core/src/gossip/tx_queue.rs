@@ -91,6 +91,12 @@ impl TxQueue {
         rows.map(|(order, queued)| (*order, queued))
     }
 
+    /// The newest order of arrival.
+    #[must_use]
+    pub fn newest_arrival(&self) -> u64 {
+        self.arrivals
+    }
+
     /// The feed behind a place.
     pub(super) fn feed_after(&self, place: u64) -> impl Iterator<Item = (u64, &QueuedTxn)> {
         let rows = self.feed.range(place.saturating_add(1)..);

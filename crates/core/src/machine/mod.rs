@@ -10,6 +10,7 @@ mod finality;
 mod hindrance;
 mod input;
 mod lifecycle;
+mod miners;
 mod on_block;
 mod on_blocks;
 mod on_mined;
@@ -28,6 +29,7 @@ pub use crate::{
 pub use fetch::Fault;
 pub use hindrance::Hindrance;
 pub use input::{Input, JobId, Ticket};
+pub use miners::MinerVotes;
 pub use placeholder::PlaceholderText;
 pub use step::{Ask, Publish, Step, Write};
 pub use why::{Voting, Why};

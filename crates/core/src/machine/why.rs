@@ -101,7 +101,8 @@ impl core::fmt::Display for Why {
             }
             Self::Batch { more, wait_ms } => write!(
                 f,
-                "waiting for {more} more transactions or {} s",
+                "waiting for {more} more transaction{} or {} s",
+                if *more == 1 { "" } else { "s" },
                 wait_ms.div_ceil(1_000)
             ),
             Self::Turn {
@@ -145,12 +146,16 @@ impl Machine {
         voting.collect()
     }
 
-    fn voting_of(&self, index: VoterIndex, slot: Slot) -> Voting {
-        let state = match self.voter() {
+    /// What a miner says of its vote record: this one, or a connected one.
+    pub(super) fn state_of(&self, index: VoterIndex) -> Option<VoterState> {
+        match self.voter() {
             Some(voter) if voter.index() == index => Some(self.voter_state()),
             _ => self.told_state(index),
-        };
-        match state {
+        }
+    }
+
+    fn voting_of(&self, index: VoterIndex, slot: Slot) -> Voting {
+        match self.state_of(index) {
             Some(VoterState::Intact | VoterState::Recovering) => Voting::Votes,
             Some(VoterState::Abstains) => Voting::Abstains,
             // It may vote through others: a turn of everybody has passed since.

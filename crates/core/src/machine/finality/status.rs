@@ -7,7 +7,7 @@ use crate::{
         ballot::Ballot,
         schedule::Slot,
         status::VerifiedStatus,
-        vote::{Phase, VoterIndex},
+        vote::{Phase, Vote, VoterIndex},
         voter::Standing,
     },
     machine::{PeerId, Publish, SealMark, Step},
@@ -190,6 +190,12 @@ impl Machine {
     pub(in crate::machine) fn voted_since(&self, index: VoterIndex, slot: Slot) -> bool {
         let newest = self.finality.tally.newest(Phase::One, index);
         newest.is_some_and(|vote| vote.block.ballot.slot() >= slot)
+    }
+
+    /// The newest vote of a validator that is kept.
+    pub(in crate::machine) fn newest_vote(&self, phase: Phase, index: VoterIndex) -> Option<Vote> {
+        let newest = self.finality.tally.newest(phase, index);
+        newest.map(|vote| vote.signed().vote)
     }
 
     /// A certificate that did not come from own votes is news to others (S3).

@@ -1,0 +1,142 @@
+//! What all readers of events share: their number, the encoded newest blocks, and the news
+//! that no block holds. Memory: [`READERS`] streams, [`KEPT_BLOCKS`] blocks, [`KEPT_NEWS`] news.
+
+use super::frames::{BlockFrames, Frame, Kind, PeerEvent};
+use ccoin_core::{Address, Height, block::SealedBlock};
+use ccoin_node::{NewsPlace, NodeHandle};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{Semaphore, broadcast},
+    time::Instant,
+};
+
+/// Streams at a time: the others of the server's connections stay free for requests.
+pub(super) const READERS: usize = 200;
+
+/// Encoded blocks that are kept for the next reader.
+const KEPT_BLOCKS: usize = 4;
+
+/// News that a slow reader may be behind; then it misses the oldest.
+const KEPT_NEWS: usize = 1_024;
+
+/// News that are read in one go.
+const PAGE: usize = 256;
+
+/// Shortest time between two looks at the peers.
+const PEERS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Shared by the readers of one node.
+pub(crate) struct Feed {
+    pub(super) readers: Arc<Semaphore>,
+    blocks: Mutex<VecDeque<(Arc<BlockFrames>, bool)>>,
+    source: Mutex<Source>,
+    news: broadcast::Sender<Frame>,
+}
+
+/// How far the news were read.
+#[derive(Default)]
+struct Source {
+    place: NewsPlace,
+    peers: BTreeMap<u64, (Address, String)>,
+    peers_read: Option<Instant>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        Self {
+            readers: Arc::new(Semaphore::new(READERS)),
+            blocks: Mutex::default(),
+            source: Mutex::default(),
+            news: broadcast::Sender::new(KEPT_NEWS),
+        }
+    }
+
+    /// Streams that are open.
+    pub(crate) fn open(&self) -> usize {
+        READERS.saturating_sub(self.readers.available_permits())
+    }
+
+    /// The news from now on.
+    pub(super) fn subscribe(&self, node: &NodeHandle) -> broadcast::Receiver<Frame> {
+        let mut source = lock(&self.source);
+        self.read(&mut source, node);
+        self.news.subscribe()
+    }
+
+    /// Reads what is new, for all readers.
+    pub(super) fn refresh(&self, node: &NodeHandle) {
+        self.read(&mut lock(&self.source), node);
+    }
+
+    fn read(&self, source: &mut Source, node: &NodeHandle) {
+        let peers_due = source
+            .peers_read
+            .is_none_or(|read| read.elapsed() >= PEERS_INTERVAL);
+        if peers_due {
+            source.peers_read = Some(Instant::now());
+            self.read_peers(source, node);
+        }
+        if self.news.receiver_count() == 0 {
+            source.place = node.tx_tracker().newest();
+            return;
+        }
+        loop {
+            let found = node.tx_tracker().news_since(&mut source.place, PAGE);
+            for (txn, status) in &found {
+                // It fails when the last reader has just left.
+                let _ = self.news.send(Frame::txn(txn, status, Height::ZERO));
+            }
+            if found.len() < PAGE {
+                return;
+            }
+        }
+    }
+
+    fn read_peers(&self, source: &mut Source, node: &NodeHandle) {
+        let peers = node.peers().into_iter();
+        let now: BTreeMap<_, _> = peers
+            .map(|peer| (peer.id, (peer.address, peer.remote.to_string())))
+            .collect();
+        let before = std::mem::replace(&mut source.peers, now);
+        let now = &source.peers;
+        let tell = |change, (address, remote): &(Address, String)| {
+            let event = PeerEvent {
+                change,
+                address: *address,
+                remote: remote.clone(),
+                peers: now.len(),
+            };
+            let _ = self.news.send(Frame::new(Kind::Peer, &event));
+        };
+        let left = before.iter().filter(|(id, _)| !now.contains_key(id));
+        left.for_each(|(_, peer)| tell("left", peer));
+        let joined = now.iter().filter(|(id, _)| !before.contains_key(id));
+        joined.for_each(|(_, peer)| tell("joined", peer));
+    }
+
+    /// A block, encoded once for the readers that are at the head.
+    pub(super) fn encode(&self, block: &SealedBlock, last_final: Height) -> Arc<BlockFrames> {
+        let is_final = block.header().number <= last_final;
+        let mut kept = lock(&self.blocks);
+        let known = kept
+            .iter()
+            .find(|(frames, was_final)| frames.id == block.id && *was_final == is_final);
+        if let Some((frames, _)) = known {
+            return Arc::clone(frames);
+        }
+        let frames = Arc::new(BlockFrames::new(block, last_final));
+        kept.push_back((Arc::clone(&frames), is_final));
+        if kept.len() > KEPT_BLOCKS {
+            kept.pop_front();
+        }
+        frames
+    }
+}

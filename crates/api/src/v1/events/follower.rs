@@ -1,0 +1,363 @@
+//! One reader's stream. It pulls: blocks come from the chain at the reader's pace, so a slow
+//! reader misses none of them and costs no memory; of news that no block holds it misses the
+//! oldest and hears how many.
+
+use super::{
+    Wanted,
+    feed::Feed,
+    frames::{BlockFrames, Frame, Kind, LaggedEvent, LeaderEvent},
+    place::{Place, Tag, tag},
+};
+use crate::{json::BlockSummary, problem::unreadable};
+use axum::body::Bytes;
+use ccoin_core::{Address, Height};
+use ccoin_node::{NodeHandle, ReadError, View};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::{
+    sync::{
+        broadcast::{self, error::TryRecvError},
+        mpsc,
+    },
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes that are sent in one go.
+const CHUNK: usize = 32 << 10;
+
+/// Sent blocks that are remembered, to find where a new branch begins.
+const TRAIL: usize = 1_024;
+
+/// Blocks below the head that several readers are likely to want at a time.
+const SHARED: u64 = 3;
+
+/// Longest silence: proxies close connections that are idle for longer.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Longest time between two looks at what the view does not tell.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Longest time in which a reader takes one chunk; then its stream ends.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Changes of the view that come together are answered together.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The stream has ended: the reader has left or the node is stopping.
+pub(super) struct Ended;
+
+/// The task behind one stream.
+pub(super) struct Follower {
+    node: NodeHandle,
+    feed: Arc<Feed>,
+    wanted: Wanted,
+    news: broadcast::Receiver<Frame>,
+    output: mpsc::Sender<Bytes>,
+    stop: CancellationToken,
+    /// All blocks up to this one are sent.
+    last: Height,
+    /// The newest sent blocks above the final one, for a change of branch.
+    trail: VecDeque<(Height, Tag)>,
+    /// The place of another node, until this one is that far.
+    resumed: bool,
+    last_final: Height,
+    leader: Option<Address>,
+    buffer: Vec<u8>,
+    last_sent: Instant,
+}
+
+impl Follower {
+    pub(super) fn new(
+        node: &NodeHandle,
+        feed: &Arc<Feed>,
+        wanted: Wanted,
+        output: mpsc::Sender<Bytes>,
+        stop: CancellationToken,
+    ) -> Self {
+        let view = node.view();
+        let (last, sent_final) = match (wanted.place, wanted.from_block) {
+            (Some(place), _) => (place.number, place.last_final),
+            (None, Some(from)) => (from.checked_sub(1).unwrap_or(Height::ZERO), Height::ZERO),
+            (None, None) if wanted.final_only => (view.last_final(), view.last_final()),
+            (None, None) => (view.height(), view.last_final()),
+        };
+        let mut trail = VecDeque::new();
+        if let Some(place) = wanted.place {
+            trail.push_back((place.number, place.tag));
+        } else if let Some(last) = view.at(last) {
+            trail.push_back((last.header().number, tag(&last.id())));
+        }
+        Self {
+            news: feed.subscribe(node),
+            node: node.clone(),
+            feed: Arc::clone(feed),
+            resumed: wanted.place.is_some(),
+            wanted,
+            output,
+            stop,
+            last,
+            trail,
+            last_final: sent_final,
+            leader: None,
+            buffer: b"retry: 1000\n\n".to_vec(),
+            last_sent: Instant::now(),
+        }
+    }
+
+    /// Runs until the reader leaves, the node stops or the chain cannot be read.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.node.watch();
+        self.place_line();
+        loop {
+            changes.borrow_and_update();
+            match self.send_due().await {
+                Err(Ended) => return,
+                Ok(Err(ReadError::Behind(_))) | Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    unreadable(error);
+                    return;
+                }
+            }
+            if self.last_sent.elapsed() >= HEARTBEAT {
+                self.buffer.extend_from_slice(b":\n\n");
+            }
+            if self.flush().await.is_err() {
+                return;
+            }
+            let woken = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = self.output.closed() => return,
+                changed = timeout(TICK, changes.changed()) => changed,
+            };
+            match woken {
+                Ok(Err(_)) => return,
+                Ok(Ok(())) => tokio::time::sleep(PAUSE).await,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Everything that the reader has not seen.
+    async fn send_due(&mut self) -> Result<Result<(), ReadError>, Ended> {
+        match self.rewind().await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        }
+        while let Some(number) = self.next_block() {
+            let frames = match self.block(number).await {
+                Ok(Some(frames)) => frames,
+                // The branch changes just now: the next look finds where.
+                Ok(None) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
+            };
+            self.block_events(&frames).await?;
+        }
+        if let Err(error) = self.final_event().await {
+            return Ok(Err(error));
+        }
+        self.feed.refresh(&self.node);
+        self.news_events().await?;
+        Ok(Ok(()))
+    }
+
+    /// The block behind the last one that was sent, if there is one. No view is held while the
+    /// reader takes its time: it would keep old blocks in memory.
+    fn next_block(&self) -> Option<Height> {
+        let view = self.node.view();
+        let target = match self.wanted.final_only {
+            true => view.last_final(),
+            false => view.height(),
+        };
+        self.last.next().filter(|number| *number <= target)
+    }
+
+    /// Goes back to where the head's branch and the sent blocks part. False: this node does
+    /// not know yet, because the reader has seen more than it has.
+    async fn rewind(&mut self) -> Result<bool, ReadError> {
+        let view = &self.node.view();
+        let mut left = None;
+        while let Some((number, tag)) = self.trail.back().copied() {
+            if self.resumed && number > view.height() {
+                return Ok(false);
+            }
+            if self.is_canonical(view, number, tag).await? {
+                break;
+            }
+            self.trail.pop_back();
+            left = Some(number);
+        }
+        self.resumed = false;
+        if let Some(lowest_left) = left {
+            let below = lowest_left.checked_sub(1).unwrap_or(Height::ZERO);
+            self.last = match self.trail.back() {
+                Some((number, _)) => *number,
+                None => below.min(self.last_final),
+            };
+            self.leader = None;
+        }
+        if self.leader.is_none() && self.last > Height::ZERO {
+            let last = self.node.reader().block(self.last).await?;
+            self.leader = last.map(|block| block.header().coinbase);
+        }
+        Ok(true)
+    }
+
+    async fn is_canonical(
+        &self,
+        view: &View,
+        number: Height,
+        sent: Tag,
+    ) -> Result<bool, ReadError> {
+        if let Some(recent) = view.at(number) {
+            return Ok(tag(&recent.id()) == sent);
+        }
+        let found = self.node.reader().block(number).await?;
+        Ok(found.is_some_and(|block| tag(&block.id) == sent))
+    }
+
+    /// A block behind the last one that was sent; `None`: it is on another branch.
+    async fn block(&self, number: Height) -> Result<Option<Arc<BlockFrames>>, ReadError> {
+        let view = self.node.view();
+        let last_final = view.last_final();
+        let frames = if let Some(recent) = view.at(number) {
+            let block = &recent.applied.block;
+            if view.height().get().saturating_sub(number.get()) < SHARED {
+                self.feed.encode(block, last_final)
+            } else {
+                Arc::new(BlockFrames::new(block, last_final))
+            }
+        } else {
+            let Some(block) = self.node.reader().block(number).await? else {
+                return Ok(None);
+            };
+            Arc::new(BlockFrames::new(&block, last_final))
+        };
+        let fits = match self.trail.back() {
+            Some((_, sent)) => tag(&frames.parent) == *sent,
+            None => true,
+        };
+        Ok(fits.then_some(frames))
+    }
+
+    /// Transactions first: the block's id says that the reader has them too.
+    async fn block_events(&mut self, frames: &BlockFrames) -> Result<(), Ended> {
+        for txn in &frames.txns {
+            self.push(txn).await?;
+        }
+        // Block 1 has no miner.
+        let changes = self.leader.replace(frames.miner) != Some(frames.miner);
+        if changes && frames.number > Height::GENESIS {
+            let leader = LeaderEvent {
+                address: frames.miner,
+                block_number: frames.number,
+            };
+            self.push(&Frame::new(Kind::Leader, &leader)).await?;
+        }
+        self.last = frames.number;
+        self.trail.push_back((frames.number, tag(&frames.id)));
+        if self.trail.len() > TRAIL {
+            self.trail.pop_front();
+        }
+        self.push_with_place(&frames.block).await
+    }
+
+    /// The highest final block, once the reader has it.
+    async fn final_event(&mut self) -> Result<(), ReadError> {
+        let number = self.node.view().last_final();
+        if number <= self.last_final || number > self.last {
+            return Ok(());
+        }
+        let Some(block) = self.node.reader().block(number).await? else {
+            return Ok(());
+        };
+        self.last_final = number;
+        let event = BlockSummary::new(block.id, block.header());
+        // The buffer has room: it is flushed before it is full.
+        self.place_of(&Frame::new(Kind::Final, &event));
+        Ok(())
+    }
+
+    async fn news_events(&mut self) -> Result<(), Ended> {
+        loop {
+            match self.news.try_recv() {
+                // What waits may never become final.
+                Ok(frame) if self.wanted.final_only && frame.kind == Kind::Txn => {}
+                Ok(frame) => self.push(&frame).await?,
+                Err(TryRecvError::Lagged(missed)) => {
+                    let lagged = Frame::new(Kind::Lagged, &LaggedEvent { missed });
+                    self.push(&lagged).await?;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
+            }
+        }
+    }
+
+    fn is_wanted(&self, frame: &Frame) -> bool {
+        let address = self.wanted.address.as_ref();
+        let concerns = address.is_none_or(|address| frame.concerns(address));
+        self.wanted.kinds.contains(frame.kind) && concerns
+    }
+
+    async fn push(&mut self, frame: &Frame) -> Result<(), Ended> {
+        if !self.is_wanted(frame) {
+            return Ok(());
+        }
+        self.buffer.extend_from_slice(&frame.bytes);
+        self.flush_full().await
+    }
+
+    async fn push_with_place(&mut self, frame: &Frame) -> Result<(), Ended> {
+        self.place_of(frame);
+        self.flush_full().await
+    }
+
+    /// An event with its id; an id alone for a reader that does not want the event.
+    fn place_of(&mut self, frame: &Frame) {
+        self.place_line();
+        if self.is_wanted(frame) {
+            // One line end: the id belongs to the event.
+            self.buffer.pop();
+            self.buffer.extend_from_slice(&frame.bytes);
+        }
+    }
+
+    /// Where the reader stands.
+    fn place_line(&mut self) {
+        let Some((number, tag)) = self.trail.back().copied() else {
+            return;
+        };
+        let place = Place {
+            number,
+            tag,
+            last_final: self.last_final,
+        };
+        self.buffer
+            .extend_from_slice(format!("id: {place}\n\n").as_bytes());
+    }
+
+    async fn flush_full(&mut self) -> Result<(), Ended> {
+        if self.buffer.len() < CHUNK {
+            return Ok(());
+        }
+        self.flush().await
+    }
+
+    /// Waits for a reader that takes its time, but not for one that takes next to nothing.
+    async fn flush(&mut self) -> Result<(), Ended> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.buffer).into();
+        self.last_sent = Instant::now();
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Ended),
+            sent = timeout(PATIENCE, self.output.send(bytes)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(Ended),
+            },
+        }
+    }
+}
