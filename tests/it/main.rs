@@ -1,5 +1,6 @@
 //! The binaries as users start them: real processes, sockets and files.
 
+mod account;
 mod audit;
 mod crash;
 mod create_account;
@@ -16,6 +17,7 @@ mod layers;
 mod lessons;
 mod manners;
 mod network;
+mod reverse_proxy;
 mod servers;
 mod strangers;
 #[path = "../support/mod.rs"]

@@ -7,7 +7,7 @@ use ccoin_client::devnet::{self, NewDevnet, NodeCommand, RunningDevnet, Verb, bl
 use ccoin_home::{ExitCode, Failure, environment};
 use clap::{Args, Subcommand};
 
-use crate::Options;
+use crate::{Options, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Devnet {
@@ -39,6 +39,8 @@ pub(crate) struct Devnet {
 
 #[derive(Debug, Subcommand)]
 enum Change {
+    /// Show the networks that run on this host
+    List,
     /// End a node in order
     Stop {
         /// Its name: validator-1, basic-1 ...
@@ -73,17 +75,20 @@ impl Devnet {
         };
         self.refuse_settings()?;
         let (verb, node) = match change {
+            Change::List => {
+                list(options.json);
+                return Ok(());
+            }
             Change::Stop { node } => (Verb::Stop, node),
             Change::Start { node } => (Verb::Start, node),
             Change::Kill { node } => (Verb::Kill, node),
         };
         let node = node.clone();
         let done = RunningDevnet::newest(&environment)?.send(&NodeCommand { verb, node })?;
-        if options.json {
-            println!("{}", serde_json::json!({"done": done}));
-        } else {
-            println!("{done}");
-        }
+        match options.json {
+            true => print(&serde_json::json!({"done": done}).to_string()),
+            false => print(&done),
+        };
         Ok(())
     }
 
@@ -104,7 +109,26 @@ impl Devnet {
         };
         let message = format!("{option} is for a new network");
         Err(Failure::new(ExitCode::Usage, message)
-            .hint("stop, start and kill take the name of a node and nothing else")
-            .hint("try: ccoin devnet stop basic-1"))
+            .hint("list, stop, start and kill are for networks that run")
+            .hint("try: ccoin devnet --help"))
+    }
+}
+
+/// The newest one last, as it is the one that commands find.
+fn list(json: bool) {
+    let running = RunningDevnet::all(&environment);
+    if json {
+        print(&serde_json::json!(running).to_string());
+        return;
+    }
+    if running.is_empty() {
+        print("no devnet runs; ccoin devnet   starts one");
+    }
+    for (position, network) in running.iter().enumerate() {
+        let gap = if position == 0 { "" } else { "\n" };
+        print(&format!(
+            "{gap}process    {}\n{}",
+            network.pid, network.report
+        ));
     }
 }

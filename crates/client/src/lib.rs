@@ -8,6 +8,7 @@
 
 mod answers;
 pub mod bench;
+mod block_line;
 mod blocks;
 mod cores;
 pub mod devnet;
@@ -18,8 +19,9 @@ mod node_url;
 mod progress;
 mod signed_txn;
 pub mod wallet;
+mod words;
 
-pub use answers::{AccountAnswer, BlockIds, GenesisAnswer, StatusAnswer};
+pub use answers::{AccountAnswer, BlockIds, FinalAnswer, GenesisAnswer, StatusAnswer};
 pub use http::{Connection, HttpError, Refusal};
 pub use node_url::{LocalNode, NodeUrl, NodeUrlError};
 

@@ -19,7 +19,7 @@ use super::process::{disk_use, usage};
 use super::report::{Conditions, Report};
 use super::senders::{Flight, Sent, send_lane};
 use crate::blocks::BlockFollower;
-use crate::{AccountAnswer, Connection, GenesisAnswer, NodeUrl, StatusAnswer};
+use crate::{AccountAnswer, Connection, GenesisAnswer, NodeUrl};
 
 /// Transfers of the warm-up that tells how many are needed.
 const WARM_UP: usize = 20_000;
@@ -82,7 +82,7 @@ async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, Failure
     let array = bench.array.unwrap_or_else(|| pace.array());
     check(bench, array)?;
     let mut connection = Connection::new(bench.url.clone());
-    let status: StatusAnswer = connection.get("/v1/status").await?;
+    let status = connection.status().await?;
     let genesis: GenesisAnswer = connection.get("/v1/blocks/1").await?;
     let config = GenesisConfig::from_canonical_json(&genesis.data).map_err(|error| {
         let message = format!("block 1 of the node holds no configuration: {error}");

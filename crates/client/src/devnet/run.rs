@@ -103,13 +103,13 @@ async fn stay(
         let removed = directory.is_temporary().then_some(" (removed at the end)");
         let removed = removed.unwrap_or_default();
         print(format!(
-            "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it\n\
-             in another terminal:\n{}",
+            "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it; in another terminal:\n{}",
             running.report,
             begun.elapsed().as_secs_f64(),
             examples(&running.report)
         ));
-        tokio::spawn(block_line::print_blocks(network.urls(), print));
+        let miners = block_line::miners(&running.report);
+        tokio::spawn(block_line::print_blocks(network.urls(), miners, print));
     }
     start_traffic(network, new)?;
     let mut look = tokio::time::interval(LOOK);
@@ -171,7 +171,7 @@ fn examples(report: &DevnetReport) -> String {
         lines += &format!("  {program} send {} {} 5\n", from.name, to.name);
         lines += &format!("  {program} balance {}\n", to.name);
     }
-    lines += &format!("  {program} status\n  {program} devnet stop|start|kill NODE\n");
+    lines += &format!("  {program} watch\n  {program} devnet stop validator-1\n");
     lines
 }
 

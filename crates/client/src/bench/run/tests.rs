@@ -73,7 +73,8 @@ impl FakeNode {
             let height = self.blocks.len() + 1;
             return (
                 200,
-                json!({"genesis_id": GENESIS, "height": height, "version": "fake"}),
+                json!({"genesis_id": GENESIS, "height": height, "version": "fake",
+                    "final": {"number": 1, "id": GENESIS}}),
             );
         }
         if path == "/v1/blocks/1" {

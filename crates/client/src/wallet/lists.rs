@@ -1,0 +1,168 @@
+//! Blocks, waiting transactions and those of an account, newest first, page by page.
+
+use ccoin_core::Address;
+use ccoin_home::Failure;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::show::get;
+use super::txn::TxnView;
+use super::{Account, KnownAccounts};
+use crate::files::json;
+use crate::words::count;
+use crate::{NodeUrl, http};
+
+/// What a list shows.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Most rows: 1 to 100.
+    pub limit: u8,
+    /// Where it goes on: `next` of the page before.
+    pub after: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Rows<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct BlockRow {
+    number: u64,
+    time: String,
+    coinbase: Address,
+    txn_count: u64,
+    #[serde(rename = "final")]
+    is_final: bool,
+}
+
+/// The newest blocks, or those before the number in `page.after`.
+///
+/// # Errors
+/// [`Failure`] of the request.
+pub fn blocks(
+    url: &NodeUrl,
+    page: &Page,
+    known: &KnownAccounts,
+    as_json: bool,
+) -> Result<String, Failure> {
+    let path = path("/v1/blocks", page, "before");
+    let value = get(url, &path)?;
+    if as_json {
+        return Ok(json(&value));
+    }
+    let rows: Rows<BlockRow> = rows(&path, &value)?;
+    let mut lines = vec![format!(
+        "{:<8} {:<20} {:>5}  MINER",
+        "BLOCK", "TIME", "TXNS"
+    )];
+    for row in &rows.items {
+        let second = row.time.get(..19).unwrap_or(&row.time);
+        let is_final = if row.is_final { "  final" } else { "" };
+        let (number, txns, miner) = (row.number, row.txn_count, known.short(&row.coinbase));
+        lines.push(format!(
+            "{number:<8} {second}Z {txns:>5}  {miner}{is_final}"
+        ));
+    }
+    lines.extend(
+        rows.next
+            .map(|next| format!("older: ccoin blocks --before {next}")),
+    );
+    Ok(lines.join("\n"))
+}
+
+/// The transactions that wait for a block.
+///
+/// # Errors
+/// [`Failure`] of the request.
+pub fn waiting(
+    url: &NodeUrl,
+    page: &Page,
+    known: &KnownAccounts,
+    as_json: bool,
+) -> Result<String, Failure> {
+    let path = path("/v1/queue", page, "after");
+    let value = get(url, &path)?;
+    if as_json {
+        return Ok(json(&value));
+    }
+    let rows: Rows<TxnView> = rows(&path, &value)?;
+    let txns = value["txns"].as_u64().unwrap_or(rows.items.len() as u64);
+    let mut lines = vec![format!("{} waiting", count(txns, "transaction"))];
+    lines.extend(rows.items.iter().map(|txn| txn.line(known)));
+    lines.extend(
+        rows.next
+            .map(|next| format!("more: ccoin txns --after {next}")),
+    );
+    Ok(lines.join("\n"))
+}
+
+/// The transactions of an account.
+///
+/// # Errors
+/// [`Failure`] of the request.
+pub fn history(
+    url: &NodeUrl,
+    account: &Account,
+    page: &Page,
+    known: &KnownAccounts,
+    as_json: bool,
+) -> Result<String, Failure> {
+    let list = format!("/v1/accounts/{}/txns", account.address);
+    let path = path(&list, page, "after");
+    let value = get(url, &path)?;
+    if as_json {
+        return Ok(json(&value));
+    }
+    let rows: Rows<TxnView> = rows(&path, &value)?;
+    let label = known.label(&account.address);
+    let mut lines: Vec<_> = rows
+        .items
+        .iter()
+        .map(|txn| {
+            let fate = txn.fate();
+            format!("{fate:<20}  {}", txn.line(known))
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push(format!("{label} has no transactions"));
+    }
+    lines.extend(
+        rows.next
+            .map(|next| format!("older: ccoin txns {label} --after {next}")),
+    );
+    Ok(lines.join("\n"))
+}
+
+fn path(list: &str, page: &Page, cursor: &str) -> String {
+    let after = page.after.as_ref();
+    let after = after.map_or_else(String::new, |after| format!("&{cursor}={after}"));
+    format!("{list}?limit={}{after}", page.limit)
+}
+
+fn rows<'a, T: Deserialize<'a>>(path: &str, value: &'a Value) -> Result<Rows<T>, Failure> {
+    Rows::deserialize(value).map_err(|error| {
+        let (path, reason) = (path.to_owned(), error.to_string());
+        http::HttpError::Answer { path, reason }.into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_names_its_limit_and_where_it_goes_on() {
+        let mut page = Page {
+            limit: 5,
+            after: None,
+        };
+        assert_eq!(path("/v1/queue", &page, "after"), "/v1/queue?limit=5");
+        page.after = Some("12".to_owned());
+        assert_eq!(
+            path("/v1/blocks", &page, "before"),
+            "/v1/blocks?limit=5&before=12"
+        );
+    }
+}
