@@ -18,6 +18,7 @@ mod lessons;
 mod manners;
 mod network;
 mod reverse_proxy;
+mod sdk;
 mod servers;
 mod strangers;
 #[path = "../support/mod.rs"]

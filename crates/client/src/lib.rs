@@ -17,6 +17,8 @@ mod files;
 mod http;
 mod node_url;
 mod progress;
+#[cfg(test)]
+mod sdk_vectors;
 mod signed_txn;
 pub mod wallet;
 mod words;
