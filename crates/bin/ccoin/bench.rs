@@ -61,7 +61,7 @@ struct Load {
     #[arg(long, value_name = "S", default_value_t = 30, conflicts_with = "init",
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
-    /// Sign this many transfers [default: what --seconds needs, found by a warm-up, at least 100000]
+    /// Sign this many transfers [default: what --seconds needs, found by a warm-up]
     #[arg(long, value_name = "N", conflicts_with = "init",
           value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
     transfers: Option<u32>,
