@@ -6,6 +6,7 @@ mod crash;
 mod create_account;
 mod damage;
 mod devnet;
+mod devnet_changes;
 mod devnet_failures;
 mod discovery;
 mod finality;

@@ -87,6 +87,7 @@ fn commands_to_a_network_take_only_options_of_all_commands() {
         misused(&place, "ccoin", &options, "is for a new network");
     }
     misused(&place, "ccoin", &["devnet", "stop"], "<NODE>");
+    misused(&place, "ccoin", &["devnet", "partition"], "<NODE>");
 }
 
 #[test]

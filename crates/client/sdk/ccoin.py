@@ -291,10 +291,11 @@ class Devnet:
     def __enter__(self):
         if not self.program:
             raise CcoinError("program", "ccoin is not in PATH; name it: Devnet('target/release/ccoin')")
-        words = [str(self.program), "devnet", "--json"]
+        # It ends when this process does, even by a kill: then the pipe to it closes.
+        words = [str(self.program), "devnet", "--json", "--until-stdin-closes"]
         for name, value in self.options.items():
             words += ["--" + name.replace("_", "-"), str(value)]
-        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         atexit.register(self.stop)
         line = self._process.stdout.readline()
         if not line:
@@ -323,6 +324,7 @@ class Devnet:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        process.stdin.close()
         process.stdout.close()
 
     def _member(self, name):

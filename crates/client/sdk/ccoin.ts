@@ -453,8 +453,10 @@ export class Devnet {
       String(value),
     ]);
     const environment = (globalThis as any).process.env;
-    const child = spawn(program ?? environment.CCOIN ?? "ccoin", ["devnet", "--json", ...words], {
-      stdio: ["ignore", "pipe", "inherit"],
+    // It ends when this process does, even by a kill: then the pipe to it closes.
+    const fixed = ["devnet", "--json", "--until-stdin-closes"];
+    const child = spawn(program ?? environment.CCOIN ?? "ccoin", [...fixed, ...words], {
+      stdio: ["pipe", "pipe", "inherit"],
     });
     let said = "";
     child.stdout.setEncoding("utf8");

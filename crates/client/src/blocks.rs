@@ -61,6 +61,12 @@ impl BlockFollower {
         let answered = Instant::now();
         let newest = status.height.get();
         let mut height = self.height.unwrap_or(newest);
+        // A whole network can be set back, as by `devnet revert`.
+        while height > newest {
+            heard(Change::Reverted(height), answered);
+            height -= 1;
+            self.ids.pop();
+        }
         self.height = Some(height);
         while height < newest {
             let path = format!("/v1/blocks/{}?body=ids", height + 1);

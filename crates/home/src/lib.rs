@@ -39,7 +39,7 @@ pub use config::{
     environment,
 };
 pub use config_edit::{STARTING_BALANCE, add_miner, set_account_address};
-pub use daemon::{DaemonOptions, announce_ready};
+pub use daemon::{DaemonOptions, announce_ready, when_stdin_closes};
 pub use data_dir::{DataDir, DataDirError};
 pub use exit::{ExitCode, Failure, run};
 pub use genesis_file::GenesisDocument;

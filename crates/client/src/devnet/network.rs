@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ccoin_core::Amount;
 use ccoin_home::{DataDir, ExitCode, Failure};
 
-use super::command::{NodeCommand, Verb};
+use super::command::DevnetCommand;
 use super::init::init;
 use super::layout::Layout;
 use super::manifest::{Manifest, NAMES};
@@ -26,9 +26,11 @@ pub(super) struct Network {
     /// A node without a process has no `pid`; balances and explorer are those of the start.
     pub(super) report: DevnetReport,
     programs: Programs,
-    layout: Layout,
+    pub(super) layout: Layout,
     /// All that run.
     processes: Vec<Process>,
+    /// The two sides of a partition, as places in the report.
+    pub(super) cut: Option<(Vec<usize>, Vec<usize>)>,
 }
 
 impl Network {
@@ -63,6 +65,7 @@ impl Network {
             programs,
             layout: layout.clone(),
             processes: vec![discovery],
+            cut: None,
         })
     }
 
@@ -73,7 +76,7 @@ impl Network {
     pub(super) async fn start(&mut self) -> Result<(), Failure> {
         let discovery = self.report.discovery.http.parse()?;
         for node in &self.report.nodes {
-            node::configure(node, &self.layout, &self.report.genesis_id, &discovery)?;
+            node::configure(node, &self.layout, &self.report.genesis_id, &discovery, &[])?;
             remove(&self.layout.log(&node.name))?;
         }
         for index in 0..self.report.nodes.len() {
@@ -138,35 +141,91 @@ impl Network {
     /// # Errors
     /// [`Failure`] 4 for an unknown node and 6 if the command does not fit; that of the node
     /// if its start fails.
-    pub(super) async fn apply(&mut self, command: &NodeCommand) -> Result<String, Failure> {
-        let refuse = |reason| Err(Failure::new(ExitCode::Refused, reason));
-        let (name, nodes) = (&command.node, &self.report.nodes);
-        let Some(index) = nodes.iter().position(|node| node.name == *name) else {
+    pub(super) async fn apply(&mut self, command: &DevnetCommand) -> Result<String, Failure> {
+        match command {
+            DevnetCommand::Start { node } => self.start_again(node).await,
+            DevnetCommand::Stop { node } => {
+                let process = self.running(node)?;
+                process.stop_by(Instant::now() + STOPPING).await;
+                self.forget(self.position(node)?);
+                Ok(format!("{node} is stopped"))
+            }
+            DevnetCommand::Kill { node } => {
+                self.running(node)?.kill().await;
+                self.forget(self.position(node)?);
+                Ok(format!("{node} is killed"))
+            }
+            DevnetCommand::Partition { nodes } => self.partition(nodes).await,
+            DevnetCommand::Heal => self.heal().await,
+            DevnetCommand::Snapshot { name } => self.snapshot(name).await,
+            DevnetCommand::Revert { name } => self.revert(name).await,
+        }
+    }
+
+    /// The place of a node in the report.
+    ///
+    /// # Errors
+    /// [`Failure`] 4 for an unknown node.
+    pub(super) fn position(&self, name: &str) -> Result<usize, Failure> {
+        let nodes = &self.report.nodes;
+        let position = nodes.iter().position(|node| node.name == name);
+        position.ok_or_else(|| {
             let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
             let message = format!("there is no {name}, only {}", names.join(", "));
-            return Err(Failure::new(ExitCode::NotFound, message));
-        };
-        match (command.verb, nodes[index].pid) {
-            (Verb::Start, Some(pid)) => refuse(format!("{name} runs already (process {pid})")),
-            (Verb::Start, None) => {
-                self.spawn(index).await?;
-                let ready = self.ready(index).await;
-                ready.inspect_err(|_| self.forget(index))?;
-                Ok(format!("{name} is ready"))
-            }
-            (_, None) => refuse(format!("{name} does not run")),
-            (Verb::Stop, Some(_)) => {
-                let process = self.started(index).1;
-                process.stop_by(Instant::now() + STOPPING).await;
-                self.forget(index);
-                Ok(format!("{name} is stopped"))
-            }
-            (Verb::Kill, Some(_)) => {
-                self.started(index).1.kill().await;
-                self.forget(index);
-                Ok(format!("{name} is killed"))
-            }
+            Failure::new(ExitCode::NotFound, message)
+        })
+    }
+
+    fn running(&mut self, name: &str) -> Result<&mut Process, Failure> {
+        let index = self.position(name)?;
+        match self.report.nodes[index].pid {
+            Some(_) => Ok(self.started(index).1),
+            None => Err(refused(format!("{name} does not run"))),
         }
+    }
+
+    async fn start_again(&mut self, name: &str) -> Result<String, Failure> {
+        let index = self.position(name)?;
+        if let Some(pid) = self.report.nodes[index].pid {
+            return Err(refused(format!("{name} runs already (process {pid})")));
+        }
+        self.spawn(index).await?;
+        let ready = self.ready(index).await;
+        ready.inspect_err(|_| self.forget(index))?;
+        Ok(format!("{name} is ready"))
+    }
+
+    /// The processes of nodes that run.
+    pub(super) fn node_processes(&self) -> impl Iterator<Item = &Process> {
+        let processes = self.processes.iter();
+        processes.filter(|process| process.name() != discovery_process::NAME)
+    }
+
+    /// Ends all nodes that run, calls `meanwhile`, and starts them again.
+    ///
+    /// # Errors
+    /// [`Failure`] of `meanwhile`, or of the first node that does not start.
+    pub(super) async fn pause(
+        &mut self,
+        meanwhile: impl FnOnce(&Layout, &[NodeEntry]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let nodes = self.report.nodes.iter().enumerate();
+        let ran: Vec<_> = nodes.filter(|(_, node)| node.pid.is_some()).collect();
+        let ran: Vec<_> = ran.into_iter().map(|(index, _)| index).collect();
+        self.stop_nodes(Instant::now() + STOPPING).await;
+        for index in &ran {
+            self.forget(*index);
+        }
+        let done = meanwhile(&self.layout, &self.report.nodes);
+        for index in &ran {
+            self.spawn(*index).await?;
+            // The next one connects to it.
+            self.listen(*index).await?;
+        }
+        for index in ran {
+            self.ready(index).await?;
+        }
+        done
     }
 
     /// One line for each process that has ended without a command.
@@ -190,16 +249,21 @@ impl Network {
     /// Ends all nodes at once, then discovery, so that they can leave it; all of them by
     /// the same deadline.
     pub(super) async fn stop(&mut self) {
-        let is_discovery = |process: &Process| process.name() == discovery_process::NAME;
         let deadline = Instant::now() + STOPPING;
-        let nodes = self.processes.iter_mut();
-        let mut nodes: Vec<_> = nodes.filter(|process| !is_discovery(process)).collect();
-        nodes.iter_mut().for_each(|process| process.close());
-        for process in nodes {
-            process.stop_by(deadline).await;
-        }
+        self.stop_nodes(deadline).await;
         let deadline = deadline.min(Instant::now() + LAST);
         for process in &mut self.processes {
+            process.stop_by(deadline).await;
+        }
+    }
+
+    async fn stop_nodes(&mut self, deadline: Instant) {
+        let nodes = self.processes.iter_mut();
+        let mut nodes: Vec<_> = nodes
+            .filter(|process| process.name() != discovery_process::NAME)
+            .collect();
+        nodes.iter_mut().for_each(|process| process.close());
+        for process in nodes {
             process.stop_by(deadline).await;
         }
     }
@@ -215,6 +279,11 @@ impl Network {
         let accounts = self.report.accounts.iter();
         accounts.map(|account| DataDir::new(&self.layout.account(&account.name), account.address))
     }
+}
+
+/// A command that does not fit.
+pub(super) fn refused(message: String) -> Failure {
+    Failure::new(ExitCode::Refused, message)
 }
 
 /// The report of a network that is not ready yet.

@@ -9,7 +9,7 @@ use ccoin_core::Timestamp;
 use ccoin_home::{ExitCode, Failure};
 use serde::{Deserialize, Serialize};
 
-use super::command::{self, NodeCommand};
+use super::command::{self, DevnetCommand};
 use super::directory::{private, remove_abandoned};
 use super::report::DevnetReport;
 use crate::NodeUrl;
@@ -61,11 +61,11 @@ impl RunningDevnet {
         found.pop()
     }
 
-    /// Executes a command on one of its nodes, and says what was done.
+    /// Executes a command, and says what was done.
     ///
     /// # Errors
     /// The [`Failure`] of the network, or 5 if it does not answer.
-    pub fn send(&self, command: &NodeCommand) -> Result<String, Failure> {
+    pub fn send(&self, command: &DevnetCommand) -> Result<String, Failure> {
         command::send(&self.control, command)
     }
 
