@@ -474,7 +474,8 @@ export class Devnet {
   /** Ends the network and removes its temporary files. */
   async stop(): Promise<void> {
     const child = this.process;
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    // Deno leaves undefined what Node leaves null.
+    if ((child.exitCode ?? child.signalCode ?? null) !== null) return;
     const ended = new Promise((resume) => child.once("exit", resume));
     child.kill("SIGINT");
     const killer = setTimeout(() => child.kill("SIGKILL"), 20_000);

@@ -3,10 +3,12 @@
 //!
 //! It makes files, starts processes and asks them over HTTP; it never reads a chain.
 
+mod apply;
 mod block_line;
 mod command;
 mod directory;
 mod discovery_process;
+mod end_signals;
 mod init;
 mod layout;
 mod manifest;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use ccoin_core::Amount;
 use ccoin_home::{DataDir, ExitCode, Failure};
 
-use super::command::DevnetCommand;
 use super::init::init;
 use super::layout::Layout;
 use super::manifest::{Manifest, NAMES};
@@ -101,7 +100,7 @@ impl Network {
     }
 
     /// Starts a node beside any other that runs.
-    async fn spawn(&mut self, index: usize) -> Result<(), Failure> {
+    pub(super) async fn spawn(&mut self, index: usize) -> Result<(), Failure> {
         let (nodes, cnode) = (&self.report.nodes, &self.programs.cnode);
         let peer = nodes.iter().find(|node| node.pid.is_some());
         let peer = peer.map(|node| node.p2p.as_str());
@@ -111,18 +110,18 @@ impl Network {
     }
 
     /// Waits until a node that was started listens.
-    async fn listen(&mut self, index: usize) -> Result<(), Failure> {
+    pub(super) async fn listen(&mut self, index: usize) -> Result<(), Failure> {
         let (node, process) = self.started(index);
         node::listen(node, process).await
     }
 
     /// Waits until a node that was started works.
-    async fn ready(&mut self, index: usize) -> Result<(), Failure> {
+    pub(super) async fn ready(&mut self, index: usize) -> Result<(), Failure> {
         self.listen(index).await?;
         self.started(index).1.ready().await
     }
 
-    fn started(&mut self, index: usize) -> (&mut NodeEntry, &mut Process) {
+    pub(super) fn started(&mut self, index: usize) -> (&mut NodeEntry, &mut Process) {
         let node = &mut self.report.nodes[index];
         let mut processes = self.processes.iter_mut();
         let process = processes.find(|process| process.name() == node.name);
@@ -130,102 +129,16 @@ impl Network {
     }
 
     /// Drops the process of a node.
-    fn forget(&mut self, index: usize) {
+    pub(super) fn forget(&mut self, index: usize) {
         let node = &mut self.report.nodes[index];
         node.pid = None;
         self.processes.retain(|process| process.name() != node.name);
-    }
-
-    /// Executes a command of a user, and says what was done.
-    ///
-    /// # Errors
-    /// [`Failure`] 4 for an unknown node and 6 if the command does not fit; that of the node
-    /// if its start fails.
-    pub(super) async fn apply(&mut self, command: &DevnetCommand) -> Result<String, Failure> {
-        match command {
-            DevnetCommand::Start { node } => self.start_again(node).await,
-            DevnetCommand::Stop { node } => {
-                let process = self.running(node)?;
-                process.stop_by(Instant::now() + STOPPING).await;
-                self.forget(self.position(node)?);
-                Ok(format!("{node} is stopped"))
-            }
-            DevnetCommand::Kill { node } => {
-                self.running(node)?.kill().await;
-                self.forget(self.position(node)?);
-                Ok(format!("{node} is killed"))
-            }
-            DevnetCommand::Partition { nodes } => self.partition(nodes).await,
-            DevnetCommand::Heal => self.heal().await,
-            DevnetCommand::Snapshot { name } => self.snapshot(name).await,
-            DevnetCommand::Revert { name } => self.revert(name).await,
-        }
-    }
-
-    /// The place of a node in the report.
-    ///
-    /// # Errors
-    /// [`Failure`] 4 for an unknown node.
-    pub(super) fn position(&self, name: &str) -> Result<usize, Failure> {
-        let nodes = &self.report.nodes;
-        let position = nodes.iter().position(|node| node.name == name);
-        position.ok_or_else(|| {
-            let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
-            let message = format!("there is no {name}, only {}", names.join(", "));
-            Failure::new(ExitCode::NotFound, message)
-        })
-    }
-
-    fn running(&mut self, name: &str) -> Result<&mut Process, Failure> {
-        let index = self.position(name)?;
-        match self.report.nodes[index].pid {
-            Some(_) => Ok(self.started(index).1),
-            None => Err(refused(format!("{name} does not run"))),
-        }
-    }
-
-    async fn start_again(&mut self, name: &str) -> Result<String, Failure> {
-        let index = self.position(name)?;
-        if let Some(pid) = self.report.nodes[index].pid {
-            return Err(refused(format!("{name} runs already (process {pid})")));
-        }
-        self.spawn(index).await?;
-        let ready = self.ready(index).await;
-        ready.inspect_err(|_| self.forget(index))?;
-        Ok(format!("{name} is ready"))
     }
 
     /// The processes of nodes that run.
     pub(super) fn node_processes(&self) -> impl Iterator<Item = &Process> {
         let processes = self.processes.iter();
         processes.filter(|process| process.name() != discovery_process::NAME)
-    }
-
-    /// Ends all nodes that run, calls `meanwhile`, and starts them again.
-    ///
-    /// # Errors
-    /// [`Failure`] of `meanwhile`, or of the first node that does not start.
-    pub(super) async fn pause(
-        &mut self,
-        meanwhile: impl FnOnce(&Layout, &[NodeEntry]) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let nodes = self.report.nodes.iter().enumerate();
-        let ran: Vec<_> = nodes.filter(|(_, node)| node.pid.is_some()).collect();
-        let ran: Vec<_> = ran.into_iter().map(|(index, _)| index).collect();
-        self.stop_nodes(Instant::now() + STOPPING).await;
-        for index in &ran {
-            self.forget(*index);
-        }
-        let done = meanwhile(&self.layout, &self.report.nodes);
-        for index in &ran {
-            self.spawn(*index).await?;
-            // The next one connects to it.
-            self.listen(*index).await?;
-        }
-        for index in ran {
-            self.ready(index).await?;
-        }
-        done
     }
 
     /// One line for each process that has ended without a command.
@@ -257,7 +170,7 @@ impl Network {
         }
     }
 
-    async fn stop_nodes(&mut self, deadline: Instant) {
+    pub(super) async fn stop_nodes(&mut self, deadline: Instant) {
         let nodes = self.processes.iter_mut();
         let mut nodes: Vec<_> = nodes
             .filter(|process| process.name() != discovery_process::NAME)
@@ -279,11 +192,6 @@ impl Network {
         let accounts = self.report.accounts.iter();
         accounts.map(|account| DataDir::new(&self.layout.account(&account.name), account.address))
     }
-}
-
-/// A command that does not fit.
-pub(super) fn refused(message: String) -> Failure {
-    Failure::new(ExitCode::Refused, message)
 }
 
 /// The report of a network that is not ready yet.

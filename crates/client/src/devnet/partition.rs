@@ -8,7 +8,8 @@ use ccoin_core::Address;
 use ccoin_home::{ExitCode, Failure};
 use serde::Deserialize;
 
-use super::network::{Network, refused};
+use super::apply::refused;
+use super::network::Network;
 use super::node;
 use crate::Connection;
 

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::process;
 use std::time::{Duration, Instant};
 
-use ccoin_home::{ExitCode, Failure, environment, load_key, when_stdin_closes};
+use ccoin_home::{ExitCode, Failure, environment, load_key};
 use tokio::net::UnixStream;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::directory::{Directory, remove_all_abandoned};
+use super::end_signals::end_signals;
 use super::network::Network;
 use super::programs::Programs;
 use super::report::DevnetReport;
@@ -215,28 +215,4 @@ fn print(line: String) {
 /// The network goes on when stderr is closed.
 fn print_error(line: String) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Receives each signal that ends a network, and the end of standard input.
-fn end_signals(until_stdin_closes: bool) -> Result<mpsc::Receiver<()>, Failure> {
-    let (heard, signals) = mpsc::channel(1);
-    if until_stdin_closes {
-        let heard = heard.clone();
-        when_stdin_closes(move || {
-            // It fails when the network has ended already.
-            let _ = heard.blocking_send(());
-        });
-    }
-    for kind in [
-        SignalKind::terminate(),
-        SignalKind::interrupt(),
-        SignalKind::hangup(),
-    ] {
-        let failed = |error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}"));
-        let (mut signal, heard) = (signal(kind).map_err(failed)?, heard.clone());
-        tokio::spawn(async move {
-            while signal.recv().await.is_some() && heard.send(()).await.is_ok() {}
-        });
-    }
-    Ok(signals)
 }

@@ -116,23 +116,18 @@ pub fn history(
         return Ok(json(&value));
     }
     let rows: Rows<TxnView> = rows(&path, &value)?;
-    let label = known.label(&account.address);
-    let mut lines: Vec<_> = rows
-        .items
-        .iter()
-        .map(|txn| {
-            let fate = txn.fate();
-            format!("{fate:<20}  {}", txn.line(known))
-        })
-        .collect();
+    Ok(history_lines(&rows, &known.label(&account.address), known))
+}
+
+fn history_lines(rows: &Rows<TxnView>, label: &str, known: &KnownAccounts) -> String {
+    let row = |txn: &TxnView| format!("{:<20}  {}", txn.fate(), txn.line(known));
+    let mut lines: Vec<_> = rows.items.iter().map(row).collect();
     if lines.is_empty() {
         lines.push(format!("{label} has no transactions"));
     }
-    lines.extend(
-        rows.next
-            .map(|next| format!("older: ccoin txns {label} --after {next}")),
-    );
-    Ok(lines.join("\n"))
+    let next = rows.next.iter();
+    lines.extend(next.map(|next| format!("older: ccoin txns {label} --after {next}")));
+    lines.join("\n")
 }
 
 fn path(list: &str, page: &Page, cursor: &str) -> String {
@@ -164,5 +159,24 @@ mod tests {
             path("/v1/blocks", &page, "before"),
             "/v1/blocks?limit=5&before=12"
         );
+    }
+    #[test]
+    fn the_history_of_an_account_has_fates_and_says_how_to_go_on() {
+        let (from, to) = ("1".repeat(40), "2".repeat(40));
+        let value = serde_json::json!({"items": [{
+            "id": "ab", "number": 1, "from": from, "to": to, "amount": 5, "data": "",
+            "time": "2026-11-24T13:00:02.500Z", "status": "final", "block_number": 3,
+            "block_id": "00", "index": 0, "reason": null,
+        }], "next": "3-0"});
+        let rows = rows("/v1", &value).unwrap();
+        assert_eq!(
+            history_lines(&rows, "alice", &KnownAccounts::default()),
+            "final in block 3      5 coins  ...11111111 -> ...22222222  ab\n\
+             older: ccoin txns alice --after 3-0"
+        );
+        let none = serde_json::json!({"items": [], "next": null});
+        let none = super::rows("/v1", &none).unwrap();
+        let said = history_lines(&none, "alice", &KnownAccounts::default());
+        assert_eq!(said, "alice has no transactions");
     }
 }
