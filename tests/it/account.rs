@@ -138,3 +138,25 @@ fn openssl_opens_what_is_exported_and_makes_what_is_imported() {
     let after = openssl(&["pkey", "-in", "out.pem", "-passin", "file:words"]);
     assert_eq!(before, after);
 }
+
+#[test]
+fn without_a_home_only_commands_that_need_one_ask_for_it() {
+    let place = place();
+    fs::remove_file(place.path("ccoin.json")).unwrap();
+    let homeless = |options: &[&str]| {
+        let mut command = place.command("ccoin", options);
+        let output = command.env_remove("HOME").output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, said) = homeless(&["account", "new"]);
+    assert_eq!(
+        (code, said.contains("HOME is not set")),
+        (Some(3), true),
+        "{said}"
+    );
+    let (code, said) = homeless(&["status", "--url", "http://127.0.0.1:1"]);
+    assert_eq!(code, Some(5), "{said}");
+}

@@ -10,7 +10,7 @@ use ccoin_home::{
 };
 use clap::{Args, Subcommand};
 
-use crate::place::{config, known};
+use crate::place::{base_path, config, known};
 use crate::{Options, print, tell};
 
 #[derive(Debug, Subcommand)]
@@ -102,27 +102,23 @@ impl Account {
         let known = known(options, devnet.as_ref())?;
         match self {
             Self::New { name, bits, lock } => {
-                let base_path = free(&known, name.as_deref())
-                    .and(config(options))?
-                    .app
-                    .base_path;
+                free(&known, name.as_deref())?;
+                let base_path = base_path(options)?;
                 let passphrase = source(lock.passphrase_file.as_ref(), lock.no_passphrase);
                 let bits = bits.parse()?;
                 let made = create_account_in(&base_path, name.as_deref(), bits, &passphrase)?;
                 say_created(options, &made);
             }
             Self::List => {
-                let own = config(options)?.client.account_address;
+                let own = config(options)?.and_then(|config| config.client.account_address);
                 print(&wallet::accounts(&known, own, options.json));
             }
             Self::Show { account } => {
                 print(&wallet::account(&known.find(account)?, options.json)?);
             }
             Self::Import { file, name, unlock } => {
-                let base_path = free(&known, name.as_deref())
-                    .and(config(options))?
-                    .app
-                    .base_path;
+                free(&known, name.as_deref())?;
+                let base_path = base_path(options)?;
                 let made = import_key(&base_path, file, name.as_deref(), &unlock.source())?;
                 say_created(options, &made);
                 tell("a validator with this key abstains until it knows what the key has voted");

@@ -1,33 +1,54 @@
 //! What a command works with: the configuration, the node that is asked, the accounts with a
 //! name here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ccoin_client::{LocalNode, NodeUrl, devnet::RunningDevnet, wallet::KnownAccounts};
-use ccoin_home::{Config, Failure, environment};
+use ccoin_home::{Config, ExitCode, Failure, environment};
 
 use crate::Options;
 
 /// Configuration that is read, if it exists, without `--config`
 const CONFIG: &str = "ccoin.json";
 
-/// The configuration; without `--config` it may be absent and then says nothing.
-pub(crate) fn config(options: &Options) -> Result<Config, Failure> {
+/// The configuration; without `--config` it may be absent.
+pub(crate) fn config(options: &Options) -> Result<Option<Config>, Failure> {
     let path = options.config.as_deref().unwrap_or(Path::new(CONFIG));
     if options.config.is_none() && !path.exists() {
-        return Ok(Config::parse("{}", CONFIG, &environment)?);
+        return Ok(None);
     }
-    Ok(Config::load(path, &environment)?)
+    Ok(Some(Config::load(path, &environment)?))
+}
+
+/// The directory of the data directories; `None` without a configuration and a home.
+fn known_base_path(options: &Options) -> Result<Option<PathBuf>, Failure> {
+    Ok(match config(options)? {
+        Some(config) => Some(config.app.base_path),
+        // The default of an empty configuration.
+        None => Config::parse("{}", CONFIG, &environment)
+            .map(|config| config.app.base_path)
+            .ok(),
+    })
+}
+
+/// The directory of the data directories.
+pub(crate) fn base_path(options: &Options) -> Result<PathBuf, Failure> {
+    known_base_path(options)?.ok_or_else(|| {
+        let message = "there is no place for keys: HOME is not set, and there is no ccoin.json";
+        Failure::new(ExitCode::BadConfig, message)
+            .hint("export HOME=DIR, or name a configuration with app.base_path: -c FILE")
+    })
 }
 
 /// The running node of the configured account. The default configuration may be absent or
 /// without an account, one that the user names may not.
 pub(crate) fn local_node(options: &Options) -> Result<Option<LocalNode>, Failure> {
-    let config = config(options)?;
-    if options.config.is_none() && config.client.account_address.is_none() {
-        return Ok(None);
+    match config(options)? {
+        Some(config) if options.config.is_some() || config.client.account_address.is_some() => {
+            LocalNode::of(&config)
+        }
+        _ => Ok(None),
     }
-    LocalNode::of(&config)
 }
 
 /// The node that is asked: `--url`, the running node of the account, the newest devnet, or the
@@ -63,6 +84,8 @@ pub(crate) fn known(
     if let Some(devnet) = devnet {
         known.add_devnet(&devnet.report);
     }
-    known.add_base_path(&config(options)?.app.base_path);
+    if let Some(base_path) = known_base_path(options)? {
+        known.add_base_path(&base_path);
+    }
     Ok(known)
 }

@@ -203,7 +203,9 @@ fn network_of(
         .is_some_and(|(devnet, dir)| dir.root().starts_with(&devnet.report.data_dir));
     let found = match in_devnet {
         true => of_devnet,
-        false => config(options)?.genesis_id.or(of_devnet),
+        false => config(options)?
+            .and_then(|config| config.genesis_id)
+            .or(of_devnet),
     };
     found.ok_or_else(|| {
         let message = "the network is not known: a signature counts on one network only";

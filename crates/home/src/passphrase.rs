@@ -67,7 +67,7 @@ impl PassphraseSource {
         match self {
             Self::File(path) => read_first_line(path).map(Some),
             Self::Terminal if io::stdin().is_terminal() => {
-                let first = ask("passphrase for the new key (empty for none): ")?;
+                let first = ask("new passphrase (empty for none): ")?;
                 if first.is_empty() {
                     return Ok(None);
                 }
