@@ -5,6 +5,7 @@ mod account;
 mod bench;
 mod devnet;
 mod manual;
+mod offline;
 mod place;
 mod send;
 mod wallet;

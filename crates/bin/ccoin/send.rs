@@ -4,14 +4,14 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ccoin_client::devnet::RunningDevnet;
-use ccoin_client::wallet::{self, Account, Draft, Goal, Transfer, Wait};
+use ccoin_client::wallet::{self, Account, Goal, Transfer, Wait};
 use ccoin_core::{AccountNonce, Amount, BlockId};
 use ccoin_crypto::SecretKey;
-use ccoin_home::{ExitCode, Failure, PassphraseSource, environment, unlock_key};
+use ccoin_home::{ExitCode, Failure, PassphraseSource, unlock_key};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::place::{config, known, known_accounts, node};
+use crate::offline::print_signed;
+use crate::place::{known_accounts, node};
 use crate::{Options, print, tell};
 
 /// Bytes of the longest text that is read from a file or from stdin.
@@ -62,12 +62,12 @@ pub(crate) enum Pay {
 #[derive(Debug, Args)]
 pub(crate) struct Payment {
     /// The account that pays: a name or an address whose key lies on this host
-    from: String,
+    pub(crate) from: String,
     /// The account that is paid: a name or an address
-    to: String,
+    pub(crate) to: String,
     /// Whole coins
     #[arg(value_parser = amount)]
-    amount: Amount,
+    pub(crate) amount: Amount,
     /// A text that goes with the payment; @FILE reads a file, - reads stdin
     #[arg(long, value_name = "TEXT")]
     data: Option<String>,
@@ -155,66 +155,6 @@ impl Pay {
     }
 }
 
-/// Opens no socket.
-fn print_signed(
-    options: &Options,
-    payment: &Payment,
-    number: Option<AccountNonce>,
-    genesis: Option<BlockId>,
-) -> anyhow::Result<()> {
-    let number = number.ok_or_else(|| {
-        let message = format!(
-            "the number of this transaction of {} is missing",
-            payment.from
-        );
-        Failure::new(ExitCode::Usage, message).hint(format!(
-            "ccoin nonce {}   tells it where there is a network; then --number N",
-            payment.from
-        ))
-    })?;
-    let devnet = RunningDevnet::newest_on_disk(&environment);
-    let known = known(options, devnet.as_ref())?;
-    let (from, to) = (known.find(&payment.from)?, known.find(&payment.to)?);
-    let genesis_id = match genesis {
-        Some(genesis_id) => genesis_id,
-        None => network_of(options, &from, devnet.as_ref())?,
-    };
-    let line = wallet::sign(Draft {
-        data: payment.data()?,
-        from: payment.key(&from)?,
-        to: to.address,
-        amount: payment.amount,
-        number,
-        genesis_id,
-    })?;
-    print(&line);
-    Ok(())
-}
-
-/// The network that is meant when none is named.
-fn network_of(
-    options: &Options,
-    from: &Account,
-    devnet: Option<&RunningDevnet>,
-) -> Result<BlockId, Failure> {
-    let of_devnet = devnet.map(|devnet| devnet.report.genesis_id);
-    let in_devnet = devnet
-        .zip(from.data_dir.as_ref())
-        .is_some_and(|(devnet, dir)| dir.root().starts_with(&devnet.report.data_dir));
-    let found = match in_devnet {
-        true => of_devnet,
-        false => config(options)?
-            .and_then(|config| config.genesis_id)
-            .or(of_devnet),
-    };
-    found.ok_or_else(|| {
-        let message = "the network is not known: a signature counts on one network only";
-        Failure::new(ExitCode::Usage, message)
-            .hint("give --genesis ID, CCOIN_GENESIS, or genesis_id in the configuration")
-            .hint("ccoin status   shows the id where there is a network")
-    })
-}
-
 impl Patience {
     fn wait(&self, until: Until) -> Wait {
         Wait {
@@ -228,7 +168,7 @@ impl Patience {
 }
 
 impl Payment {
-    fn key(&self, from: &Account) -> Result<SecretKey, Failure> {
+    pub(crate) fn key(&self, from: &Account) -> Result<SecretKey, Failure> {
         let Some(data_dir) = &from.data_dir else {
             let message = format!("the key of {} is not on this host", from.address);
             return Err(Failure::new(ExitCode::NotFound, message)
@@ -242,7 +182,7 @@ impl Payment {
         unlock_key(data_dir, &passphrase)
     }
 
-    fn data(&self) -> Result<String, Failure> {
+    pub(crate) fn data(&self) -> Result<String, Failure> {
         let Some(given) = self.data.as_deref() else {
             return Ok(String::new());
         };

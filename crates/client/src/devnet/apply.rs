@@ -86,16 +86,25 @@ impl Network {
         for index in &ran {
             self.forget(*index);
         }
-        let done = meanwhile(&self.layout, &self.report.nodes);
+        let mut outcome = meanwhile(&self.layout, &self.report.nodes);
+        // A node that fails does not keep the others from starting.
         for index in &ran {
-            self.spawn(*index).await?;
-            // The next one connects to it.
-            self.listen(*index).await?;
+            let started = self.start_one(*index).await;
+            outcome = outcome.and(started.inspect_err(|_| self.forget(*index)));
         }
         for index in ran {
-            self.ready(index).await?;
+            if self.report.nodes[index].pid.is_some() {
+                let ready = self.ready(index).await;
+                outcome = outcome.and(ready.inspect_err(|_| self.forget(index)));
+            }
         }
-        done
+        outcome
+    }
+
+    /// Starts a node, and waits until the next one can connect to it.
+    async fn start_one(&mut self, index: usize) -> Result<(), Failure> {
+        self.spawn(index).await?;
+        self.listen(index).await
     }
 }
 
