@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ccoin_client::plain;
 use ccoin_home::run;
 use clap::{Parser, Subcommand};
 
@@ -67,10 +68,12 @@ fn main() -> ExitCode {
 /// Prints a result; false: its reader has gone, as `head` does.
 fn print(line: &str) -> bool {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+    writeln!(out, "{}", plain(line))
+        .and_then(|()| out.flush())
+        .is_ok()
 }
 
 /// Prints a remark for people; a closed stderr is no failure.
 fn tell(line: &str) {
-    drop(writeln!(io::stderr(), "{line}"));
+    drop(writeln!(io::stderr(), "{}", plain(line)));
 }

@@ -1,5 +1,6 @@
 //! Words of the tables and lines for people.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Most characters of a text from a chain that a line shows.
@@ -9,6 +10,16 @@ const MAX_TEXT: usize = 200;
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// A text of a node for a terminal: only lines, no other control character.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() && c != '\n';
+    if text.contains(harmful) {
+        return text.replace(harmful, "\u{fffd}").into();
+    }
+    text.into()
 }
 
 /// A text from a chain in quotes: nothing in it can move the cursor or change a colour.
@@ -33,6 +44,7 @@ mod tests {
             quoted("a\u{1b}[31m\n\u{202e}é"),
             r#""a\u{1b}[31m\n\u{202e}é""#
         );
+        assert_eq!(plain("a\u{1b}[2J\nb\u{7}"), "a\u{fffd}[2J\nb\u{fffd}");
         assert_eq!(quoted(&"x".repeat(201)).len(), 205);
     }
 }
