@@ -18,6 +18,7 @@ mod layers;
 mod lessons;
 mod manners;
 mod network;
+mod readme;
 mod reverse_proxy;
 mod sdk;
 mod servers;

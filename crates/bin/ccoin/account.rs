@@ -15,7 +15,7 @@ use crate::{Options, print, tell};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Account {
-    /// Make a key below app.base_path
+    /// Make a key and its account below app.base_path, by default ~/.ccoin
     New {
         /// A name for people
         name: Option<String>,

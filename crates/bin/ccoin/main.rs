@@ -18,19 +18,22 @@ use ccoin_client::plain;
 use ccoin_home::run;
 use clap::{Parser, Subcommand};
 
+/// Heading of the options that stand before or after any command.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Talk to a node
 #[derive(Debug, Parser)]
 #[command(name = "ccoin", version)]
 struct Options {
     /// The node [default: the running node of the account in -c, else of the newest devnet, else
     /// http://127.0.0.1:4002]
-    #[arg(long, value_name = "URL", env = "CCOIN_URL", global = true)]
+    #[arg(long, value_name = "URL", env = "CCOIN_URL", global = true, help_heading = EVERYWHERE)]
     url: Option<String>,
     /// Configuration that names the account [default: ccoin.json, if it is there]
-    #[arg(short, long, value_name = "FILE", env = "CCOIN_CONFIG", global = true)]
+    #[arg(short, long, value_name = "FILE", env = "CCOIN_CONFIG", global = true, help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// Print one line of JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     #[command(subcommand)]
     command: Command,
@@ -45,7 +48,7 @@ enum Command {
     /// Make, list and move the keys on this host
     #[command(subcommand)]
     Account(account::Account),
-    /// Run a whole local network of real nodes, or tell its nodes to stop and start
+    /// Run a whole local network of real nodes, or change one that runs
     Devnet(devnet::Devnet),
     /// Measure how many signed transfers a node commits, how fast and at what cost
     Bench(Box<bench::Bench>),
