@@ -125,6 +125,8 @@ fn each_thing_that_goes_wrong_has_its_code_and_advice() {
         ("account show alicia", 4, "known names: alice, bob, carol"),
         ("send alice bob 1000001", 6, "insufficient-funds"),
         ("send alice bob 1.5", 2, "whole coins"),
+        ("send alice bob -5", 2, "whole coins"),
+        ("block -1", 2, "names no block"),
         (
             "send alice bob 1 --data @missing",
             2,

@@ -66,7 +66,7 @@ pub(crate) struct Payment {
     /// The account that is paid: a name or an address
     pub(crate) to: String,
     /// Whole coins
-    #[arg(value_parser = amount)]
+    #[arg(value_parser = amount, allow_negative_numbers = true)]
     pub(crate) amount: Amount,
     /// A text that goes with the payment; @FILE reads a file, - reads stdin
     #[arg(long, value_name = "TEXT")]

@@ -25,7 +25,7 @@ pub(crate) enum Wallet {
     /// Show a block
     Block {
         /// Its number, its id, head or final
-        #[arg(default_value = "head")]
+        #[arg(default_value = "head", allow_negative_numbers = true)]
         block: String,
     },
     /// List blocks, the newest first

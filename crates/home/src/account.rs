@@ -170,11 +170,19 @@ fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {
 
 pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
-    if fits && !name.chars().any(|c| c.is_control() || c == '/') && name.trim() == name {
+    // Users name accounts by either.
+    let is_address = name.parse::<Address>().is_ok();
+    if fits
+        && !is_address
+        && !name.chars().any(|c| c.is_control() || c == '/')
+        && name.trim() == name
+    {
         return Ok(());
     }
     let message = format!("{name:?} cannot be the name of an account");
-    let hint = format!("use 1 to {MAX_NAME_CHARS} characters without / and control characters");
+    let hint = format!(
+        "use 1 to {MAX_NAME_CHARS} characters without / and control characters, no address"
+    );
     Err(Failure::new(ExitCode::Usage, message).hint(hint))
 }
 
