@@ -49,7 +49,7 @@ pub(crate) enum Wallet {
         limit: Limit,
         /// Go on where the list before ended
         #[arg(long, value_name = "NEXT", value_parser = cursor)]
-        after: Option<String>,
+        next: Option<String>,
     },
     /// Print a line for each new block, and for each that becomes final
     Watch,
@@ -67,7 +67,7 @@ fn cursor(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
     match text.chars().all(plain) && (1..=200).contains(&text.len()) {
         true => Ok(text.to_owned()),
-        false => Err("expected what the list before says behind --after".to_owned()),
+        false => Err("expected what the list before says behind --next".to_owned()),
     }
 }
 
@@ -91,9 +91,9 @@ impl Wallet {
             Self::Txns {
                 account,
                 limit,
-                after,
+                next,
             } => {
-                let page = limit.page(after.clone());
+                let page = limit.page(next.clone());
                 match account {
                     None => wallet::waiting_txns(&url, &page, &known, json)?,
                     Some(account) => {
@@ -117,8 +117,8 @@ impl Wallet {
 }
 
 impl Limit {
-    fn page(&self, after: Option<String>) -> Page {
+    fn page(&self, next: Option<String>) -> Page {
         let limit = self.limit;
-        Page { limit, after }
+        Page { limit, next }
     }
 }

@@ -12,13 +12,16 @@ use crate::files::json;
 use crate::words::count;
 use crate::{NodeUrl, http};
 
+/// Pages without rows that are skipped: a node reads a hundred blocks for each.
+const MAX_SKIPPED: usize = 50;
+
 /// What a list shows.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// Most rows: 1 to 100.
     pub limit: u8,
     /// Where it goes on: `next` of the page before.
-    pub after: Option<String>,
+    pub next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +40,7 @@ struct BlockRow {
     is_final: bool,
 }
 
-/// The newest blocks, or those before the number in `page.after`.
+/// The newest blocks, or those before the number in `page.next`.
 ///
 /// # Errors
 /// [`Failure`] of the request.
@@ -93,7 +96,7 @@ pub fn waiting(
     lines.extend(rows.items.iter().map(|txn| txn.line(known)));
     lines.extend(
         rows.next
-            .map(|next| format!("more: ccoin txns --after {next}")),
+            .map(|next| format!("more: ccoin txns --next {next}")),
     );
     Ok(lines.join("\n"))
 }
@@ -110,30 +113,39 @@ pub fn history(
     as_json: bool,
 ) -> Result<String, Failure> {
     let list = format!("/v1/accounts/{}/txns", account.address);
-    let path = path(&list, page, "after");
-    let value = get(url, &path)?;
-    if as_json {
-        return Ok(json(&value));
+    let mut page = page.clone();
+    let mut skipped = 0;
+    loop {
+        let path = path(&list, &page, "before");
+        let value = get(url, &path)?;
+        if as_json {
+            return Ok(json(&value));
+        }
+        let rows: Rows<TxnView> = rows(&path, &value)?;
+        if rows.items.is_empty() && rows.next.is_some() && skipped < MAX_SKIPPED {
+            // None of these blocks held a transaction of the account, as those that it mined.
+            (page.next, skipped) = (rows.next, skipped + 1);
+            continue;
+        }
+        return Ok(history_lines(&rows, &known.label(&account.address), known));
     }
-    let rows: Rows<TxnView> = rows(&path, &value)?;
-    Ok(history_lines(&rows, &known.label(&account.address), known))
 }
 
 fn history_lines(rows: &Rows<TxnView>, label: &str, known: &KnownAccounts) -> String {
     let row = |txn: &TxnView| format!("{:<20}  {}", txn.fate(), txn.line(known));
     let mut lines: Vec<_> = rows.items.iter().map(row).collect();
-    if lines.is_empty() {
-        lines.push(format!("{label} has no transactions"));
+    match &rows.next {
+        Some(next) => lines.push(format!("older: ccoin txns {label} --next {next}")),
+        None if lines.is_empty() => lines.push(format!("{label} has no transactions in blocks")),
+        None => {}
     }
-    let next = rows.next.iter();
-    lines.extend(next.map(|next| format!("older: ccoin txns {label} --after {next}")));
     lines.join("\n")
 }
 
 fn path(list: &str, page: &Page, cursor: &str) -> String {
-    let after = page.after.as_ref();
-    let after = after.map_or_else(String::new, |after| format!("&{cursor}={after}"));
-    format!("{list}?limit={}{after}", page.limit)
+    let next = page.next.as_ref();
+    let next = next.map_or_else(String::new, |next| format!("&{cursor}={next}"));
+    format!("{list}?limit={}{next}", page.limit)
 }
 
 fn rows<'a, T: Deserialize<'a>>(path: &str, value: &'a Value) -> Result<Rows<T>, Failure> {
@@ -151,10 +163,10 @@ mod tests {
     fn a_page_names_its_limit_and_where_it_goes_on() {
         let mut page = Page {
             limit: 5,
-            after: None,
+            next: None,
         };
         assert_eq!(path("/v1/queue", &page, "after"), "/v1/queue?limit=5");
-        page.after = Some("12".to_owned());
+        page.next = Some("12".to_owned());
         assert_eq!(
             path("/v1/blocks", &page, "before"),
             "/v1/blocks?limit=5&before=12"
@@ -172,11 +184,11 @@ mod tests {
         assert_eq!(
             history_lines(&rows, "alice", &KnownAccounts::default()),
             "final in block 3      5 coins  ...11111111 -> ...22222222  ab\n\
-             older: ccoin txns alice --after 3-0"
+             older: ccoin txns alice --next 3-0"
         );
         let none = serde_json::json!({"items": [], "next": null});
         let none = super::rows("/v1", &none).unwrap();
         let said = history_lines(&none, "alice", &KnownAccounts::default());
-        assert_eq!(said, "alice has no transactions");
+        assert_eq!(said, "alice has no transactions in blocks");
     }
 }

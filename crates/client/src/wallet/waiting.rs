@@ -32,16 +32,16 @@ pub struct Wait {
 
 /// What is known of a transaction: `GET /v1/txns/{id}`.
 #[derive(Debug, Deserialize)]
-pub(super) struct TxnAnswer {
-    pub(super) id: TxId,
-    pub(super) status: String,
-    pub(super) block_number: Option<u64>,
+pub(crate) struct TxnAnswer {
+    pub(crate) id: TxId,
+    pub(crate) status: String,
+    pub(crate) block_number: Option<u64>,
     reason: Option<String>,
 }
 
 impl TxnAnswer {
     /// One that was just accepted.
-    pub(super) fn new(id: TxId, status: String) -> Self {
+    pub(crate) fn new(id: TxId, status: String) -> Self {
         Self {
             id,
             status,
@@ -65,7 +65,7 @@ impl Wait {
     ///
     /// # Errors
     /// [`Failure`] 6 if the transaction is dropped, 5 if the time is over.
-    pub(super) async fn end(
+    pub(crate) async fn end(
         self,
         node: &mut Connection,
         mut answer: TxnAnswer,

@@ -99,14 +99,11 @@ impl core::fmt::Display for Why {
             Self::NothingWaits { number } => {
                 write!(f, "no transaction waits, and block {number} is final")
             }
-            Self::Batch { more, wait_ms } => {
-                let plural = if *more == 1 { "" } else { "s" };
-                let seconds = wait_ms.div_ceil(1_000);
-                write!(
-                    f,
-                    "waiting for {more} more transaction{plural} or {seconds} s"
-                )
-            }
+            Self::Batch { more, wait_ms } => write!(
+                f,
+                "waiting for {more} more transactions or {} s",
+                wait_ms.div_ceil(1_000)
+            ),
             Self::Turn {
                 leader,
                 here,
