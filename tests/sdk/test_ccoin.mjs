@@ -55,6 +55,19 @@ try {
   assert.deepEqual([txn.status, txn.data], ["final", "żółw 🐢"]);
   assert.equal(await net.node.balance(bob), 1_000_005);
   assert.equal((await net.node.block(txn.block_number)).body[0].id, txn.id);
+  const unknown = await judged(() => net.node.events({ types: ["gossip"] }).next());
+  if (unknown[1] === "not-found") {
+    console.log("SKIPPED: events, this node serves none");
+  } else {
+    assert.equal(unknown[1], "bad-field");
+    const blocks = net.node.events({ types: ["block"] });
+    const [first, second] = [(await blocks.next()).value, (await blocks.next()).value];
+    assert.equal(second.data.number, first.data.number + 1);
+    await blocks.return(undefined);
+    const again = net.node.events({ types: ["block"], lastId: first.id });
+    assert.equal((await again.next()).value.data.id, second.data.id);
+    await again.return(undefined);
+  }
   const poor = await judged(() => net.node.send(alice, bob, 10_000_000));
   assert.deepEqual(poor, [null, "insufficient-funds"]);
   assert.deepEqual(await judged(() => net.node.txn("0".repeat(64))), [null, "txn-not-found"]);

@@ -75,6 +75,25 @@ class Network(unittest.TestCase):
         _, code = judged(lambda: ccoin.Node(url).status())
         self.assertEqual(code, "connect")
 
+    @unittest.skipUnless(SIGNS, "no package cryptography")
+    def test_events_go_on_behind_the_last_one(self):
+        with ccoin.Devnet(validators=1, basics=0, block_time="200ms") as net:
+            _, code = judged(lambda: next(net.node.events(types=["gossip"])))
+            if code == "not-found":
+                self.skipTest("this node serves no events")
+            self.assertEqual(code, "bad-field")
+            blocks = net.node.events(types=["block"])
+            first, second = next(blocks), next(blocks)
+            self.assertEqual(second["data"]["number"], first["data"]["number"] + 1)
+            again = next(net.node.events(types=["block"], last_id=first["id"]))
+            self.assertEqual(again["data"]["id"], second["data"]["id"])
+            alice, carol = net.key("alice"), net.address("carol")
+            net.node.send(alice, net.address("bob"), 5)
+            sent = net.node.send(alice, carol, 5)
+            of_carol = net.node.events(types=["txn"], address=carol, last_id=first["id"])
+            seen = next(of_carol)
+            self.assertEqual((seen["type"], seen["data"]["id"]), ("txn", sent["id"]))
+
     def test_a_network_that_does_not_start_says_so(self):
         with self.assertRaisesRegex(ccoin.CcoinError, "ended with 2"):
             ccoin.Devnet(validators=0).__enter__()

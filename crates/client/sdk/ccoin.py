@@ -14,6 +14,7 @@ Keys are opened and used in this process and never sent. Signing needs the packa
 import atexit
 import base64
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -22,6 +23,7 @@ import signal
 import subprocess
 import time as clock
 import urllib.error
+import urllib.parse
 import urllib.request
 from datetime import datetime, timedelta, timezone
 
@@ -244,6 +246,36 @@ class Node:
         """Hands a signed transaction in; the same one again does no harm."""
         return self.ask("/v1/txns", txn)
 
+    def events(self, types=None, address=None, last_id=None):
+        """What happens from now on, or from behind `last_id` on: dicts of id, type and data.
+
+        It goes on after a break, also with another node: each event comes at least once. `types`
+        are some of block, txn, final, leader, peer, dropped; `address` chooses transactions.
+        """
+        query = {"types": ",".join(types or []), "address": address or ""}
+        query = urllib.parse.urlencode({name: value for name, value in query.items() if value})
+        heard = False
+        while True:
+            headers = {"Last-Event-ID": last_id} if last_id else {}
+            request = urllib.request.Request(f"{self.url}/v1/events?{query}", headers=headers)
+            try:
+                # The node sends a line every 15 s.
+                with self._open(request, timeout=40) as lines:
+                    heard = True
+                    for event in _events(lines):
+                        last_id = event["id"] or last_id
+                        if event["type"]:
+                            yield event
+            except urllib.error.HTTPError as error:
+                with error:
+                    problem = _problem(error.code, error.read(1 << 16))
+                if not heard or error.code not in (429, 503):
+                    raise problem from None
+            except (OSError, http.client.HTTPException) as error:
+                if not heard:
+                    raise CcoinError("connect", f"no events from {self.url}: {error}") from None
+            clock.sleep(1)
+
     def send(self, key, to, amount, data="", wait="included", timeout=60):
         """Pays, and waits until a block holds it or is final; `wait=None` does not."""
         genesis_id = self.status()["genesis_id"]
@@ -267,6 +299,28 @@ class Node:
             if clock.monotonic() > deadline:
                 raise CcoinError("timeout", f"{id} is {txn['status']} after {timeout} s: {self.why()}")
             clock.sleep(0.1)
+
+
+def _events(lines):
+    """The events of a stream; one without data only moves the place."""
+    event, data = {"id": None, "type": None, "data": None}, []
+    while True:
+        line = lines.readline(MAX_ANSWER)
+        if not line.endswith(b"\n"):
+            return
+        name, _, value = line.decode("utf-8", "replace").rstrip("\r\n").partition(":")
+        value = value[1:] if value.startswith(" ") else value
+        if name == "id":
+            event["id"] = value
+        elif name == "event":
+            event["type"] = value
+        elif name == "data":
+            data.append(value)
+        elif not name and not value and (data or event["id"]):
+            text = "\n".join(data)
+            event["data"] = json.loads(text) if text else None
+            yield event
+            event, data = {"id": None, "type": None, "data": None}, []
 
 
 def _problem(status, raw):

@@ -61,6 +61,11 @@ export type Account = {
   block_number: number;
 };
 
+/** What happened; an `id` is a place in the chain to go on from. */
+export type LedgerEvent = { id: string | null; type: string; data: any };
+
+type EventOptions = { types?: string[]; address?: string; lastId?: string; signal?: AbortSignal };
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 // Bytes: MessagePack in its shortest form, hex, base64, DER.
@@ -373,6 +378,31 @@ export class Node {
     return this.ask("/v1/txns", txn);
   }
 
+  /**
+   * What happens from now on, or from behind `lastId` on. It goes on after a break, also with
+   * another node: each event comes at least once. `types` are some of block, txn, final, leader,
+   * peer, dropped; `address` chooses transactions.
+   */
+  async *events(options: EventOptions = {}): AsyncGenerator<LedgerEvent> {
+    let { lastId } = options;
+    let heard = false;
+    while (options.signal?.aborted !== true) {
+      try {
+        for await (const event of stream(this.url, options, lastId)) {
+          heard = true;
+          lastId = event.id ?? lastId;
+          if (event.type !== "") yield event;
+        }
+      } catch (error) {
+        if (options.signal?.aborted) return;
+        const busy = error instanceof CcoinError && (error.status === 429 || error.status === 503);
+        const refused = error instanceof CcoinError && error.status !== undefined && !busy;
+        if (!heard || refused) throw error;
+      }
+      await pause(1000);
+    }
+  }
+
   /** Pays, and waits until a block holds it or is final; `wait: null` does not. */
   async send(key: Key, to: string, amount: number, options: Patience = {}): Promise<Txn> {
     const { data = "", wait = "included", timeout = 60_000 } = options;
@@ -399,6 +429,66 @@ export class Node {
       await pause(100);
     }
   }
+}
+
+/** The events of one connection; one without type only moves the place. */
+async function* stream(url: string, options: EventOptions, lastId?: string): AsyncGenerator<LedgerEvent> {
+  const query = new URLSearchParams();
+  if (options.types !== undefined) query.set("types", options.types.join(","));
+  if (options.address !== undefined) query.set("address", options.address);
+  const silence = new AbortController();
+  const ended = () => silence.abort();
+  options.signal?.addEventListener("abort", ended);
+  let timer = setTimeout(ended, 40_000);
+  try {
+    const headers: Record<string, string> = lastId === undefined ? {} : { "Last-Event-ID": lastId };
+    const answer = await fetch(`${url}/v1/events?${query}`, { headers, signal: silence.signal });
+    if (!answer.ok) {
+      const problem = JSON.parse(await bounded(answer));
+      throw new CcoinError(problem.code, problem.detail, answer.status, problem.hint);
+    }
+    const reader = answer.body!.getReader();
+    try {
+      const decoder = new TextDecoder();
+      let said = "";
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        // The node sends a line every 15 s.
+        clearTimeout(timer);
+        timer = setTimeout(ended, 40_000);
+        said += decoder.decode(part.value, { stream: true });
+        if (said.length > MAX_ANSWER) throw new Error(`more than ${MAX_ANSWER} characters`);
+        const blocks = said.split(/\r?\n\r?\n/);
+        said = blocks.pop()!;
+        for (const block of blocks) {
+          const event = parseEvent(block);
+          if (event.id !== null || event.type !== "") yield event;
+        }
+      }
+    } finally {
+      await reader.cancel().catch(() => {});
+    }
+  } catch (error) {
+    if (error instanceof CcoinError) throw error;
+    throw new CcoinError("connect", `no events from ${url}: ${(error as Error).message}`);
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", ended);
+  }
+}
+
+function parseEvent(block: string): LedgerEvent {
+  const event: LedgerEvent = { id: null, type: "", data: null };
+  const data: string[] = [];
+  for (const line of block.split(/\r?\n/)) {
+    const at = line.indexOf(":");
+    const name = at < 0 ? line : line.slice(0, at);
+    const value = at < 0 ? "" : line.slice(at + 1).replace(/^ /, "");
+    if (name === "id") event.id = value;
+    if (name === "event") event.type = value;
+    if (name === "data") data.push(value);
+  }
+  if (data.length > 0) event.data = JSON.parse(data.join("\n"));
+  return event;
 }
 
 async function bounded(answer: Response): Promise<string> {
