@@ -254,3 +254,41 @@ fn completions_and_manual_pages_name_every_command() {
     let page = fs::read_to_string(place.path("man/ccoin-send.1")).unwrap();
     assert!(page.contains("no\\-wait"), "{page}");
 }
+
+#[test]
+fn a_node_without_a_chain_says_so() {
+    let mut place = Place::new(&genesis(&json!({}), 500, &[]));
+    place.make_account_only();
+    let mut node = place.spawn(&[]);
+    node.http_port();
+    let status = place.ok("ccoin", &["status"]);
+    assert!(
+        status.contains("state    not ready: no chain here"),
+        "{status}"
+    );
+    let send = ["send", &place.address, &place.address, "1"];
+    for options in [&send[..], &["watch"]] {
+        let output = place.run("ccoin", options);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(6), "{said}");
+        assert!(said.contains("the node has no chain yet"), "{said}");
+    }
+}
+
+#[test]
+fn a_payment_that_no_block_takes_stays_queued_and_its_wait_ends() {
+    let place = Place::new(&genesis(&json!({}), 500, &[]));
+    let options = ["devnet", "--json", "--validators", "1", "--basics", "1"];
+    let _devnet = Devnet::start(&mut place.command("ccoin", &options));
+    place.ok("ccoin", &["devnet", "kill", "validator-1"]);
+    let output = place.run("ccoin", &["send", "alice", "bob", "1", "--timeout", "1"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("is in no block after 1 s"), "{said}");
+    assert!(said.contains("it stays queued: "), "{said}");
+    let waiting = place.ok("ccoin", &["txns"]);
+    assert!(
+        waiting.starts_with("1 transaction waiting\n1 coin  alice -> bob"),
+        "{waiting}"
+    );
+}
