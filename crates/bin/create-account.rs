@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use ccoin_home::{NewAccount, PassphraseSource, create_account, environment, run};
-use clap::{ArgAction, Parser};
+use clap::Parser;
 
 /// Make a key for an account or a miner
 #[derive(Debug, Parser)]
-#[command(name = "create-account", version, disable_help_flag = true)]
+#[command(name = "create-account", version)]
 struct Options {
     /// Configuration whose app.base_path holds the data directories
     #[arg(
@@ -45,9 +45,6 @@ struct Options {
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
 }
 
 fn main() -> ExitCode {

@@ -14,7 +14,7 @@ use ccoin_node::{
     genesis_mining::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
 };
 use ccoin_storage::ChainLock;
-use clap::{ArgAction, Parser};
+use clap::Parser;
 use std::{
     fs::{self, File},
     io::Read as _,
@@ -31,7 +31,7 @@ const BLOCK_START: u8 = 0x92;
 
 /// Make the chain of a new network, or install a genesis block
 #[derive(Debug, Parser)]
-#[command(name = "initc", version, disable_help_flag = true)]
+#[command(name = "initc", version)]
 struct Options {
     /// Configuration that names the account and its data directory
     #[arg(
@@ -66,9 +66,6 @@ struct Options {
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
 }
 
 /// The content of `--genesis`.

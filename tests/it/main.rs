@@ -1,10 +1,12 @@
 //! The binaries as users start them: real processes, sockets and files.
 
+mod account;
 mod audit;
 mod crash;
 mod create_account;
 mod damage;
 mod devnet;
+mod devnet_changes;
 mod devnet_failures;
 mod discovery;
 mod events;
@@ -17,7 +19,10 @@ mod layers;
 mod lessons;
 mod manners;
 mod network;
+mod readme;
 mod receipts;
+mod reverse_proxy;
+mod sdk;
 mod servers;
 mod strangers;
 #[path = "../support/mod.rs"]

@@ -8,7 +8,6 @@ mod json;
 mod legacy;
 mod metrics;
 mod no_chain;
-mod notarize;
 mod openapi;
 mod problem;
 mod request;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use ccoin_client::bench::{self, BenchRun, NewBench};
 use clap::{ArgGroup, Args};
 
-use crate::{Options, local_node, node_url};
+use crate::Options;
+use crate::place::{local_node, node_url};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("mode").required(true))]
@@ -60,7 +61,7 @@ struct Load {
     #[arg(long, value_name = "S", default_value_t = 30, conflicts_with = "init",
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
-    /// Sign this many transfers [default: what --seconds needs, found by a warm-up, at least 100000]
+    /// Sign this many transfers [default: what --seconds needs, found by a warm-up]
     #[arg(long, value_name = "N", conflicts_with = "init",
           value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
     transfers: Option<u32>,
@@ -131,8 +132,8 @@ fn make_network(options: &Options, dir: &Path, network: &Network) -> anyhow::Res
 }
 
 fn measure(options: &Options, keys: &Path, load: &Load) -> anyhow::Result<()> {
-    let local = local_node(options.config.as_deref())?;
-    let url = node_url(options.url.as_deref(), local.as_ref())?;
+    let local = local_node(options)?;
+    let url = node_url(options, local.as_ref())?;
     let report = bench::run(&BenchRun {
         keys: keys.to_owned(),
         url,

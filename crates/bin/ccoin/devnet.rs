@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ccoin_client::devnet::{self, NewDevnet, NodeCommand, RunningDevnet, Verb, block_time};
+use ccoin_client::devnet::{self, DevnetCommand, NewDevnet, RunningDevnet, block_time};
 use ccoin_home::{ExitCode, Failure, environment};
 use clap::{Args, Subcommand};
 
-use crate::Options;
+use crate::{Options, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Devnet {
@@ -33,12 +33,17 @@ pub(crate) struct Devnet {
     /// Write the line of --json to FILE when ready
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// End when standard input closes: a test holds the other end
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
     #[command(subcommand)]
     change: Option<Change>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Change {
+    /// Show the networks that run on this host
+    List,
     /// End a node in order
     Stop {
         /// Its name: validator-1, basic-1 ...
@@ -54,6 +59,42 @@ enum Change {
         /// Its name: validator-1, basic-1 ...
         node: String,
     },
+    /// Cut nodes off from all others; both sides go on
+    Partition {
+        /// Their names
+        #[arg(required = true, value_name = "NODE")]
+        nodes: Vec<String>,
+    },
+    /// Let all nodes meet again
+    Heal,
+    /// Keep the chains of all nodes under a name; they stand still meanwhile
+    Snapshot {
+        /// Letters, digits, - _ and .
+        name: String,
+    },
+    /// Put all nodes back to a snapshot
+    Revert {
+        /// Its name
+        name: String,
+    },
+}
+
+impl Change {
+    /// What a running network is told; `None`: it is only looked at.
+    fn command(&self) -> Option<DevnetCommand> {
+        Some(match self {
+            Self::List => return None,
+            Self::Stop { node } => DevnetCommand::Stop { node: node.clone() },
+            Self::Start { node } => DevnetCommand::Start { node: node.clone() },
+            Self::Kill { node } => DevnetCommand::Kill { node: node.clone() },
+            Self::Partition { nodes } => DevnetCommand::Partition {
+                nodes: nodes.clone(),
+            },
+            Self::Heal => DevnetCommand::Heal,
+            Self::Snapshot { name } => DevnetCommand::Snapshot { name: name.clone() },
+            Self::Revert { name } => DevnetCommand::Revert { name: name.clone() },
+        })
+    }
 }
 
 impl Devnet {
@@ -69,21 +110,19 @@ impl Devnet {
                 data_dir: self.data_dir.clone(),
                 json: options.json,
                 ready_file: self.ready_file.clone(),
+                until_stdin_closes: self.until_stdin_closes,
             })?);
         };
         self.refuse_settings()?;
-        let (verb, node) = match change {
-            Change::Stop { node } => (Verb::Stop, node),
-            Change::Start { node } => (Verb::Start, node),
-            Change::Kill { node } => (Verb::Kill, node),
+        let Some(command) = change.command() else {
+            list(options.json);
+            return Ok(());
         };
-        let node = node.clone();
-        let done = RunningDevnet::newest(&environment)?.send(&NodeCommand { verb, node })?;
-        if options.json {
-            println!("{}", serde_json::json!({"done": done}));
-        } else {
-            println!("{done}");
-        }
+        let done = RunningDevnet::newest(&environment)?.send(&command)?;
+        match options.json {
+            true => print(&serde_json::json!({"done": done}).to_string()),
+            false => print(&done),
+        };
         Ok(())
     }
 
@@ -104,7 +143,26 @@ impl Devnet {
         };
         let message = format!("{option} is for a new network");
         Err(Failure::new(ExitCode::Usage, message)
-            .hint("stop, start and kill take the name of a node and nothing else")
-            .hint("try: ccoin devnet stop basic-1"))
+            .hint("commands are for a network that runs")
+            .hint("try: ccoin devnet --help"))
+    }
+}
+
+/// The newest one last, as it is the one that commands find.
+fn list(json: bool) {
+    let running = RunningDevnet::all(&environment);
+    if json {
+        print(&serde_json::json!(running).to_string());
+        return;
+    }
+    if running.is_empty() {
+        print("no devnet runs; ccoin devnet   starts one");
+    }
+    for (position, network) in running.iter().enumerate() {
+        let gap = if position == 0 { "" } else { "\n" };
+        print(&format!(
+            "{gap}process    {}\n{}",
+            network.pid, network.report
+        ));
     }
 }

@@ -1,7 +1,7 @@
 //! `ccoin notarize`, `proof`, `verify`: record documents, fetch receipts, check one offline.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ccoin_client::{
@@ -9,10 +9,13 @@ use ccoin_client::{
     receipts::{self, Check, Inputs, Names, Notarization, ProofRequest},
 };
 use ccoin_core::{BlockId, Hash, Height};
-use ccoin_home::{Config, ExitCode, Failure, PassphraseSource, environment, unlock_key};
+use ccoin_home::{ExitCode, Failure, PassphraseSource, unlock_key};
 use clap::{Args, Subcommand};
 
-use crate::{CONFIG, Options, local_node, node_url, wallet::known_accounts};
+use crate::{
+    Options,
+    place::{config, known_accounts, node},
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Receipts {
@@ -105,20 +108,6 @@ impl Receipts {
             }
         }
     }
-}
-
-fn node(options: &Options) -> Result<NodeUrl, Failure> {
-    let local = local_node(options.config.as_deref())?;
-    node_url(options.url.as_deref(), local.as_ref())
-}
-
-/// The configuration, if it is named or there.
-fn config(options: &Options) -> Result<Option<Config>, Failure> {
-    let path = options.config.as_deref().unwrap_or(Path::new(CONFIG));
-    if options.config.is_none() && !path.exists() {
-        return Ok(None);
-    }
-    Ok(Some(Config::load(path, &environment)?))
 }
 
 impl Notarize {

@@ -15,6 +15,18 @@ pub struct StatusAnswer {
     pub height: Height,
     /// Version of the node's program.
     pub version: String,
+    /// The newest final block.
+    #[serde(rename = "final")]
+    pub last_final: FinalAnswer,
+}
+
+/// The final block in `GET /v1/status`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FinalAnswer {
+    /// Its number.
+    pub number: Height,
+    /// Its id.
+    pub id: BlockId,
 }
 
 /// `GET /v1/accounts/{address}`.

@@ -15,8 +15,8 @@ const MAX_REORG: usize = 20_000;
 pub(crate) enum Change {
     /// The block on top of the last one.
     Applied(BlockIds),
-    /// The last block was reverted.
-    Reverted,
+    /// The block with this number was reverted: it was the last one.
+    Reverted(u64),
 }
 
 /// The chain of a node, as far as it was read.
@@ -49,18 +49,24 @@ impl BlockFollower {
     }
 
     /// Reads up to the node's head; `heard` gets each change, and the time at which the node
-    /// had answered with that head.
+    /// had answered with that head. Returns that answer.
     ///
     /// # Errors
     /// [`HttpError`] if the node does not answer.
     pub(crate) async fn poll(
         &mut self,
         mut heard: impl FnMut(Change, Instant),
-    ) -> Result<(), HttpError> {
-        let status: StatusAnswer = self.connection.get("/v1/status").await?;
+    ) -> Result<StatusAnswer, HttpError> {
+        let status = self.connection.status().await?;
         let answered = Instant::now();
         let newest = status.height.get();
         let mut height = self.height.unwrap_or(newest);
+        // A whole network can be set back, as by `devnet revert`.
+        while height > newest {
+            heard(Change::Reverted(height), answered);
+            height -= 1;
+            self.ids.pop();
+        }
         self.height = Some(height);
         while height < newest {
             let path = format!("/v1/blocks/{}?body=ids", height + 1);
@@ -75,15 +81,15 @@ impl BlockFollower {
                 self.ids.push(block.id);
                 heard(Change::Applied(block), answered);
             } else {
+                heard(Change::Reverted(height), answered);
                 height -= 1;
                 self.ids.pop();
-                heard(Change::Reverted, answered);
             }
             self.height = Some(height);
         }
         if self.ids.len() > 2 * MAX_REORG {
             self.ids.drain(..MAX_REORG);
         }
-        Ok(())
+        Ok(status)
     }
 }

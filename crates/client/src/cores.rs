@@ -7,6 +7,11 @@ use std::thread;
 
 use crate::progress::Progress;
 
+/// The cores of this process.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
 /// Does `work` for each job, and shows the progress in steps of `size`.
 ///
 /// # Errors
@@ -17,7 +22,7 @@ pub(crate) fn on_all_cores<J: Sync, R: Send, E: Send>(
     size: impl Fn(&J) -> usize,
     work: impl Fn(&J) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let cores = cores();
     let mut progress = Progress::new(what, jobs.iter().map(&size).sum());
     let next = AtomicUsize::new(0);
     let mut results: Vec<Option<R>> = jobs.iter().map(|_| None).collect();

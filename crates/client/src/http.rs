@@ -1,6 +1,7 @@
 //! Requests to a node: parsed answers or problems out. The crate `http` bounds the time
 //! of a request and the size of an answer.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use ccoin_home::{ExitCode, Failure};
@@ -8,8 +9,9 @@ pub use ccoin_http::Refusal;
 use ccoin_http::{Answer, Bytes, ClientLimits, RequestError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::NodeUrl;
+use crate::{NodeUrl, StatusAnswer};
 
 const LIMITS: ClientLimits = ClientLimits {
     timeout: Duration::from_secs(20),
@@ -24,8 +26,15 @@ pub enum HttpError {
     #[error(transparent)]
     Request(#[from] RequestError),
     /// An answer from 400 on.
-    #[error("the node refused it: {} {} {}", .0.status, .0.code, .0.detail)]
+    #[error("{}", refused(.0))]
     Refused(Refusal),
+    /// The node looks for a chain.
+    #[error("the node has no chain yet: {0}")]
+    NoChain(String),
+    /// A redirect; `to` is empty if it names no place.
+    #[error("the server says that the node is elsewhere: {to}")]
+    #[allow(missing_docs, reason = "the message names the field")]
+    Moved { to: String },
     /// An answer that does not have the form of this path.
     #[error("the answer to {path} is not understood: {reason}")]
     #[allow(missing_docs, reason = "the message names the fields")]
@@ -36,12 +45,22 @@ impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
         let message = error.to_string();
         match error {
+            // The TLS library says so of a certificate.
+            HttpError::Request(RequestError::Connect { source, .. })
+                if source.kind() == ErrorKind::InvalidData =>
+            {
+                Self::new(ExitCode::Connect, message)
+                    .hint("this host does not trust the server for that name")
+                    .hint("SSL_CERT_FILE=FILE names the certificate of its authority")
+            }
             HttpError::Request(RequestError::Connect { .. }) => {
-                Self::new(ExitCode::Connect, message).hint(
-                    "is the node running? start it with cnode, or name another one with --url",
-                )
+                Self::new(ExitCode::Connect, message)
+                    .hint("is the node running? cnode starts one, ccoin devnet a whole network")
+                    .hint("another one: --url URL, CCOIN_URL, or -c FILE with its account")
             }
             HttpError::Request(_) => Self::new(ExitCode::Connect, message),
+            HttpError::Moved { .. } => Self::new(ExitCode::Connect, message)
+                .hint("name that place with --url, without /v1/..."),
             HttpError::Refused(refusal) => {
                 let missing = refusal.status == 404;
                 let code = if missing {
@@ -52,6 +71,8 @@ impl From<HttpError> for Failure {
                 let failure = Self::new(code, message);
                 refusal.hint.into_iter().fold(failure, Self::hint)
             }
+            HttpError::NoChain(_) => Self::new(ExitCode::Refused, message)
+                .hint("wait until it has found a peer, or name another node with --url"),
             HttpError::Answer { .. } => Self::new(ExitCode::Unexpected, message)
                 .hint("is it a node of this version? see GET /v1/status"),
         }
@@ -60,14 +81,23 @@ impl From<HttpError> for Failure {
 
 /// A connection to a node, opened when first used and again after a break.
 #[derive(Debug)]
-pub struct Connection(ccoin_http::Connection);
+pub struct Connection {
+    inner: ccoin_http::Connection,
+    prefix: String,
+}
 
 impl Connection {
     /// A connection that is not open yet.
     #[must_use]
     pub fn new(url: NodeUrl) -> Self {
         let (host, port) = (url.host(), url.port());
-        Self(ccoin_http::Connection::new(host, port, LIMITS))
+        Self {
+            inner: match url.tls() {
+                true => ccoin_http::Connection::over_tls(host, port, LIMITS),
+                false => ccoin_http::Connection::new(host, port, LIMITS),
+            },
+            prefix: url.prefix().to_owned(),
+        }
     }
 
     /// Asks for a path and parses the JSON of the answer.
@@ -75,7 +105,25 @@ impl Connection {
     /// # Errors
     /// [`HttpError`] for no answer, a refusal or another form.
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, HttpError> {
-        parse(path, &accepted(self.0.get(path).await?)?)
+        let whole = format!("{}{path}", self.prefix);
+        parse(path, &accepted(self.inner.get(&whole).await?)?)
+    }
+
+    /// Asks how the node is.
+    ///
+    /// # Errors
+    /// [`HttpError`] for no answer, a refusal, another form, or a node without a chain.
+    pub async fn status(&mut self) -> Result<StatusAnswer, HttpError> {
+        let path = "/v1/status";
+        let status: Value = self.get(path).await?;
+        if status["genesis_id"].is_null() && status["version"].is_string() {
+            let reason = status["not_ready"][0].as_str().unwrap_or("it starts");
+            return Err(HttpError::NoChain(reason.to_owned()));
+        }
+        StatusAnswer::deserialize(status).map_err(|error| HttpError::Answer {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
     }
 
     /// Sends JSON and returns the JSON of the answer. When a kept connection turns out to be
@@ -84,15 +132,34 @@ impl Connection {
     /// # Errors
     /// [`HttpError`] for no answer or a refusal.
     pub async fn post(&mut self, path: &str, json: &Bytes) -> Result<Bytes, HttpError> {
-        accepted(self.0.post(path, json).await?)
+        let whole = format!("{}{path}", self.prefix);
+        accepted(self.inner.post(&whole, json).await?)
+    }
+}
+
+/// The words of the node, with the code that documents name.
+fn refused(refusal: &Refusal) -> String {
+    let Refusal {
+        status,
+        code,
+        detail,
+        ..
+    } = refusal;
+    match (status, code.as_str()) {
+        (404, code) if !code.is_empty() => detail.clone(),
+        (_, "") => format!("the server answers {status}: {detail}"),
+        _ => format!("the node refused it: {detail} ({status} {code})"),
     }
 }
 
 fn accepted(answer: Answer) -> Result<Bytes, HttpError> {
-    if answer.status >= 400 {
-        return Err(HttpError::Refused(answer.refusal()));
+    match answer.status {
+        400.. => Err(HttpError::Refused(answer.refusal())),
+        300.. => Err(HttpError::Moved {
+            to: answer.location.unwrap_or_default(),
+        }),
+        _ => Ok(answer.body),
     }
-    Ok(answer.body)
 }
 
 /// Parses the JSON that `path` answered.
@@ -109,16 +176,29 @@ mod tests {
 
     #[test]
     fn a_refusal_keeps_its_code_and_advice() {
-        for (status, code) in [(503, ExitCode::Refused), (404, ExitCode::NotFound)] {
+        for (status, code, exit, message) in [
+            (
+                503,
+                "queue-full",
+                ExitCode::Refused,
+                "the node refused it: 100000 wait (503 queue-full)",
+            ),
+            (404, "not-found", ExitCode::NotFound, "100000 wait"),
+            (
+                502,
+                "",
+                ExitCode::Refused,
+                "the server answers 502: 100000 wait",
+            ),
+        ] {
             let failure = Failure::from(HttpError::Refused(Refusal {
                 status,
-                code: "queue-full".to_owned(),
+                code: code.to_owned(),
                 detail: "100000 wait".to_owned(),
                 hint: Some("wait for a block".to_owned()),
                 retry_after: None,
             }));
-            assert_eq!(failure.code, code);
-            let message = format!("the node refused it: {status} queue-full 100000 wait");
+            assert_eq!(failure.code, exit);
             assert_eq!(failure.message, message);
             assert_eq!(failure.hints, ["wait for a block"]);
         }

@@ -8,6 +8,7 @@
 
 mod answers;
 pub mod bench;
+mod block_line;
 mod blocks;
 mod cores;
 pub mod devnet;
@@ -17,12 +18,16 @@ mod http;
 mod node_url;
 mod progress;
 pub mod receipts;
+#[cfg(test)]
+mod sdk_vectors;
 mod signed_txn;
 pub mod wallet;
+mod words;
 
-pub use answers::{AccountAnswer, BlockIds, GenesisAnswer, StatusAnswer};
+pub use answers::{AccountAnswer, BlockIds, FinalAnswer, GenesisAnswer, StatusAnswer};
 pub use http::{Connection, HttpError, Refusal};
 pub use node_url::{LocalNode, NodeUrl, NodeUrlError};
+pub use words::plain;
 
 /// A runtime of one thread: the client nearly always waits, and a node on the same host needs
 /// the cores.

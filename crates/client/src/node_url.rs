@@ -12,11 +12,14 @@ use hyper::Uri;
 /// The default address of a node.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4002);
 
+/// The ports of `http` and `https`.
+const DEFAULT_PORTS: [u16; 2] = [80, 443];
+
 /// Why a text is not the URL of a node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeUrlError {
-    /// Not `http://HOST[:PORT]`.
-    #[error("{got:?} is not the URL of a node, expected http://HOST:PORT")]
+    /// Not `http://HOST[:PORT]`, or `https`, with or without a path.
+    #[error("{got:?} is not the URL of a node, expected http://HOST:PORT or https://HOST")]
     Form {
         /// The text.
         got: String,
@@ -29,11 +32,14 @@ impl From<NodeUrlError> for Failure {
     }
 }
 
-/// Host and port of a node's HTTP API.
+/// Host and port of a node's HTTP API, and its place behind a reverse proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeUrl {
+    tls: bool,
     host: String,
     port: u16,
+    /// Empty, or a path that begins with a slash and ends without.
+    prefix: String,
 }
 
 impl NodeUrl {
@@ -66,22 +72,26 @@ impl NodeUrl {
         self.port
     }
 
-    /// `HOST:PORT` as in the `Host` header.
+    /// Is it `https`?
     #[must_use]
-    pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+    pub fn tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The path below which the API lies: empty, or `/...` without a slash at the end.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 }
 
 impl From<SocketAddr> for NodeUrl {
     fn from(address: SocketAddr) -> Self {
         Self {
+            tls: false,
             host: address.ip().to_string(),
             port: address.port(),
+            prefix: String::new(),
         }
     }
 }
@@ -94,12 +104,17 @@ impl FromStr for NodeUrl {
             got: text.to_owned(),
         };
         let uri: Uri = text.parse().map_err(|_| wrong())?;
-        let plain = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
-        let authority = uri.authority().filter(|_| plain).ok_or_else(wrong)?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(wrong()),
+        };
+        let authority = uri.authority().filter(|_| uri.query().is_none());
+        let authority = authority.ok_or_else(wrong)?;
         let host = authority.host();
         // A user part or a port that is no number is in the authority, but not in its parts.
         let port = match authority.as_str().strip_prefix(host) {
-            Some("") => 80,
+            Some("") => DEFAULT_PORTS[usize::from(tls)],
             Some(rest) => rest
                 .strip_prefix(':')
                 .and_then(|port| port.parse().ok())
@@ -111,15 +126,26 @@ impl FromStr for NodeUrl {
             return Err(wrong());
         }
         Ok(Self {
+            tls,
             host: host.to_owned(),
             port,
+            prefix: uri.path().trim_end_matches('/').to_owned(),
         })
     }
 }
 
 impl fmt::Display for NodeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority())
+        let Self { host, port, .. } = self;
+        f.write_str(if self.tls { "https://" } else { "http://" })?;
+        match host.contains(':') {
+            true => write!(f, "[{host}]")?,
+            false => f.write_str(host)?,
+        }
+        if *port != DEFAULT_PORTS[usize::from(self.tls)] {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(&self.prefix)
     }
 }
 
@@ -166,24 +192,30 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_url_has_a_host_and_a_port_and_nothing_else() {
-        for (text, host, port) in [
-            ("http://127.0.0.1:4002", "127.0.0.1", 4002),
-            ("http://node.example/", "node.example", 80),
-            ("http://[::1]:9", "::1", 9),
+    fn a_url_has_a_host_a_port_and_perhaps_a_path() {
+        for (text, host, port, prefix, shown) in [
+            ("http://127.0.0.1:4002", "127.0.0.1", 4002, "", ""),
+            ("http://a.example/", "a.example", 80, "", "http://a.example"),
+            ("http://[::1]:9", "::1", 9, "", ""),
+            (
+                "https://a.example:443",
+                "a.example",
+                443,
+                "",
+                "https://a.example",
+            ),
+            ("https://a:1/x/y/", "a", 1, "/x/y", "https://a:1/x/y"),
         ] {
             let url: NodeUrl = text.parse().unwrap();
-            assert_eq!((url.host(), url.port()), (host, port));
+            assert_eq!((url.host(), url.port(), url.prefix()), (host, port, prefix));
+            assert_eq!(url.tls(), text.starts_with("https"));
+            let shown = if shown.is_empty() { text } else { shown };
+            assert_eq!(url.to_string(), shown);
         }
-        assert_eq!(
-            "http://[::1]:9".parse::<NodeUrl>().unwrap().to_string(),
-            "http://[::1]:9"
-        );
         for text in [
             "",
             "127.0.0.1:4002",
-            "https://a:1",
-            "http://a:1/v1",
+            "ftp://a:1",
             "http://a:1/?x",
             "http://a:x",
             "http://a:70000",

@@ -1,9 +1,9 @@
-//! Transfers of one coin, signed, in the form of `POST /v1/txns`.
+//! Signed payments in the form of `POST /v1/txns`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ccoin_core::transaction::{Payment, Transaction};
-use ccoin_core::{AccountNonce, Address, Amount, BlockId, Timestamp};
+use ccoin_core::{AccountNonce, Address, Amount, BlockId, Timestamp, TxId};
 use ccoin_crypto::{PublicKey, SecretKey, Signature};
 use ccoin_home::{ExitCode, Failure};
 use serde::Serialize;
@@ -11,6 +11,10 @@ use serde::Serialize;
 /// A transaction as `POST /v1/txns` takes it.
 #[derive(Serialize)]
 pub(crate) struct SignedTxn<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<TxId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Address>,
     number: AccountNonce,
     public_key: &'a PublicKey,
     to: Address,
@@ -25,6 +29,8 @@ impl<'a> SignedTxn<'a> {
     pub(crate) fn new(txn: &'a Transaction) -> Self {
         let time = UNIX_EPOCH + Duration::from_millis(txn.time.get());
         Self {
+            id: None,
+            from: None,
             number: txn.number,
             public_key: &txn.from,
             to: txn.to,
@@ -32,6 +38,15 @@ impl<'a> SignedTxn<'a> {
             data: &txn.data,
             time: humantime::format_rfc3339_millis(time).to_string(),
             signature: &txn.signature,
+        }
+    }
+
+    /// The same with what follows from them on this network, so that a reader can compare.
+    pub(crate) fn with_id(txn: &'a Transaction, genesis: &BlockId) -> Self {
+        Self {
+            id: Some(txn.id(genesis)),
+            from: Some(txn.from.address()),
+            ..Self::new(txn)
         }
     }
 }

@@ -75,8 +75,7 @@ fn create_in(config: &Config, request: &NewAccount) -> Result<CreatedAccount, Fa
         false => None,
     };
     let passphrase = request.passphrase.choose()?;
-    let key = SecretKey::generate(request.bits)
-        .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no key was made: {error}")))?;
+    let key = generate(request.bits)?;
     let address = key.public_key().address();
     let config_edit = config_file
         .map(|file| file.edit(set_account_address, &address))
@@ -88,14 +87,9 @@ fn create_in(config: &Config, request: &NewAccount) -> Result<CreatedAccount, Fa
         GenesisDocument::parse(&edit.text, &edit.name())?;
     }
 
+    let passphrase = passphrase.as_deref().map(String::as_str);
     let data_dir = DataDir::new(&config.app.base_path, address);
-    data_dir.create()?;
-    VoteFile::create(&data_dir.votes())?;
-    if let Some(name) = &request.name {
-        write_new(&data_dir.name(), format!("{name}\n").as_bytes(), 0o644)
-            .map_err(|error| cannot_write(&data_dir.name(), &error))?;
-    }
-    write_key(&data_dir, &key, passphrase.as_deref().map(String::as_str))?;
+    write_account(&data_dir, request.name.as_deref(), &key, passphrase)?;
     for edit in [config_edit, genesis_edit].into_iter().flatten() {
         edit.write().map_err(|failure| {
             failure.hint(format!("the account {address} was created all the same"))
@@ -107,6 +101,56 @@ fn create_in(config: &Config, request: &NewAccount) -> Result<CreatedAccount, Fa
         data_dir,
         remarks,
     })
+}
+
+/// Makes an account below `base_path` and changes no other file; `bits` as in [`NewAccount`].
+///
+/// # Errors
+/// [`Failure`] with its exit code; there is no account then.
+pub fn create_account_in(
+    base_path: &Path,
+    name: Option<&str>,
+    bits: usize,
+    passphrase: &PassphraseSource,
+) -> Result<DataDir, Failure> {
+    name.map_or(Ok(()), check_name)?;
+    let passphrase = passphrase.choose()?;
+    let key = generate(bits)?;
+    let data_dir = DataDir::new(base_path, key.public_key().address());
+    let passphrase = passphrase.as_deref().map(String::as_str);
+    write_account(&data_dir, name, &key, passphrase)?;
+    Ok(data_dir)
+}
+
+fn generate(bits: usize) -> Result<SecretKey, Failure> {
+    SecretKey::generate(bits)
+        .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no key was made: {error}")))
+}
+
+/// Writes the files of a key that has never signed.
+fn write_account(
+    data_dir: &DataDir,
+    name: Option<&str>,
+    key: &SecretKey,
+    passphrase: Option<&str>,
+) -> Result<(), Failure> {
+    data_dir.create()?;
+    VoteFile::create(&data_dir.votes())?;
+    write_named_key(data_dir, name, key, passphrase)
+}
+
+/// Writes the name and the key of an account.
+pub(crate) fn write_named_key(
+    data_dir: &DataDir,
+    name: Option<&str>,
+    key: &SecretKey,
+    passphrase: Option<&str>,
+) -> Result<(), Failure> {
+    if let Some(name) = name {
+        write_new(&data_dir.name(), format!("{name}\n").as_bytes(), 0o644)
+            .map_err(|error| cannot_write(&data_dir.name(), &error))?;
+    }
+    Ok(write_key(data_dir, key, passphrase)?)
 }
 
 fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {
@@ -124,13 +168,21 @@ fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {
     remarks
 }
 
-fn check_name(name: &str) -> Result<(), Failure> {
+pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
-    if fits && !name.chars().any(|c| c.is_control() || c == '/') && name.trim() == name {
+    // Users name accounts by either.
+    let is_address = name.parse::<Address>().is_ok();
+    if fits
+        && !is_address
+        && !name.chars().any(|c| c.is_control() || c == '/')
+        && name.trim() == name
+    {
         return Ok(());
     }
     let message = format!("{name:?} cannot be the name of an account");
-    let hint = format!("use 1 to {MAX_NAME_CHARS} characters without / and control characters");
+    let hint = format!(
+        "use 1 to {MAX_NAME_CHARS} characters without / and control characters, no address"
+    );
     Err(Failure::new(ExitCode::Usage, message).hint(hint))
 }
 

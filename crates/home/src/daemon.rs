@@ -51,6 +51,15 @@ pub struct DaemonOptions {
     pub log_format: LogFormat,
 }
 
+/// Calls `end` once when standard input has closed; what comes in before is thrown away.
+pub fn when_stdin_closes(end: impl FnOnce() + Send + 'static) {
+    // The thread is never joined: a read from a terminal or pipe cannot be cut short.
+    thread::spawn(move || {
+        until_end(io::stdin().lock());
+        end();
+    });
+}
+
 impl DaemonOptions {
     /// Enters the run directory: what other options name is meant to be in it.
     ///
@@ -89,11 +98,7 @@ impl DaemonOptions {
     /// comes in before is thrown away. Without it `end` is dropped.
     pub fn when_stdin_closes(&self, end: impl FnOnce() + Send + 'static) {
         if self.until_stdin_closes {
-            // The thread is never joined: a read from a terminal or pipe cannot be cut short.
-            thread::spawn(move || {
-                until_end(io::stdin().lock());
-                end();
-            });
+            when_stdin_closes(end);
         }
     }
 

@@ -132,11 +132,13 @@ pub fn run(work: impl FnOnce() -> anyhow::Result<()>) -> process::ExitCode {
     failure.code.into()
 }
 
+/// Parts of a message may come from a node: nothing in it may steer the terminal.
 fn one_line(text: &str) -> String {
     text.lines()
         .map(str::trim_end)
         .collect::<Vec<_>>()
         .join("; ")
+        .replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -156,6 +158,8 @@ mod tests {
              cnode wants p2p 4001 and HTTP 4002 (= p2p + 1)\n  \
              try: cnode -p 0 ...; or   cnode --http-port 5002 ...\n"
         );
+        let hostile = Failure::new(ExitCode::Refused, "a\u{1b}[2J").hint("b\tc");
+        assert_eq!(hostile.report(), "error: a [2J\n  b c\n");
         let long = (0..9).fold(failure, |failure, n| failure.hint(n.to_string()));
         assert_eq!(long.report().lines().count(), 5);
     }

@@ -155,20 +155,8 @@ pub fn ensure_key(dir: &DataDir) -> Result<(), KeyFileError> {
 /// # Errors
 /// [`KeyFileError`] with the path and the reason.
 pub fn load_key(dir: &DataDir, passphrase: Option<&str>) -> Result<SecretKey, KeyFileError> {
-    ensure_key(dir)?;
     let path = dir.private_key();
-    let pem = read_private(&path)?;
-    if pem.contains("-----BEGIN RSA PRIVATE KEY-----") {
-        return Err(KeyFileError::Pkcs1(path));
-    }
-    let key = SecretKey::from_pem(&pem, passphrase).map_err(|source| match source {
-        KeyError::Locked => KeyFileError::Locked(path.clone()),
-        KeyError::WrongPassphrase => KeyFileError::WrongPassphrase(path.clone()),
-        source => KeyFileError::Key {
-            path: path.clone(),
-            source,
-        },
-    })?;
+    let key = parse_key(&key_pem(dir)?, &path, passphrase)?;
     let (got, expected) = (key.public_key().address(), dir.address());
     if got != expected {
         return Err(KeyFileError::OtherAddress {
@@ -178,6 +166,32 @@ pub fn load_key(dir: &DataDir, passphrase: Option<&str>) -> Result<SecretKey, Ke
         });
     }
     Ok(key)
+}
+
+/// The text of the private key of an account, as it lies on disk.
+///
+/// # Errors
+/// [`KeyFileError`] with the path and the reason.
+pub fn key_pem(dir: &DataDir) -> Result<Zeroizing<String>, KeyFileError> {
+    ensure_key(dir)?;
+    read_private(&dir.private_key())
+}
+
+/// Parses the text of a private key; `path` stands in messages.
+pub(crate) fn parse_key(
+    pem: &str,
+    path: &Path,
+    passphrase: Option<&str>,
+) -> Result<SecretKey, KeyFileError> {
+    let path = path.to_owned();
+    if pem.contains("-----BEGIN RSA PRIVATE KEY-----") {
+        return Err(KeyFileError::Pkcs1(path));
+    }
+    SecretKey::from_pem(pem, passphrase).map_err(|source| match source {
+        KeyError::Locked => KeyFileError::Locked(path),
+        KeyError::WrongPassphrase => KeyFileError::WrongPassphrase(path),
+        source => KeyFileError::Key { path, source },
+    })
 }
 
 fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {

@@ -17,6 +17,7 @@ mod exit;
 mod genesis_file;
 mod jsonc;
 mod key_files;
+mod key_transfer;
 mod lock_file;
 mod logging;
 mod miners;
@@ -30,7 +31,7 @@ mod votes;
 
 pub use ccoin_storage::{LockFile, LockFileError};
 
-pub use account::{CreatedAccount, NewAccount, create_account};
+pub use account::{CreatedAccount, NewAccount, create_account, create_account_in};
 pub use args::options;
 pub use atomic_file::{read_text, replace as replace_file, write_new};
 pub use config::{
@@ -38,12 +39,13 @@ pub use config::{
     environment,
 };
 pub use config_edit::{STARTING_BALANCE, add_miner, set_account_address};
-pub use daemon::{DaemonOptions, announce_ready};
+pub use daemon::{DaemonOptions, announce_ready, when_stdin_closes};
 pub use data_dir::{DataDir, DataDirError};
 pub use exit::{ExitCode, Failure, run};
 pub use genesis_file::GenesisDocument;
 pub use jsonc::JsoncError;
-pub use key_files::{KeyFileError, ensure_key, load_key, write_key};
+pub use key_files::{KeyFileError, ensure_key, key_pem, load_key, write_key};
+pub use key_transfer::{KeyState, change_passphrase, export_key, import_key, key_state};
 pub use logging::{LogFormat, LogSink};
 pub use miners::miner_warnings;
 pub use node_file::NodeFile;

@@ -30,7 +30,7 @@ pub enum PassphraseError {
         source: io::Error,
     },
     /// The two answers differ.
-    #[error("the two passphrases differ; nothing was created")]
+    #[error("the two passphrases differ; nothing was changed")]
     Differ,
     /// The terminal does not answer.
     #[error("cannot ask for the passphrase: {0}")]
@@ -67,7 +67,7 @@ impl PassphraseSource {
         match self {
             Self::File(path) => read_first_line(path).map(Some),
             Self::Terminal if io::stdin().is_terminal() => {
-                let first = ask("passphrase for the new key (empty for none): ")?;
+                let first = ask("new passphrase (empty for none): ")?;
                 if first.is_empty() {
                     return Ok(None);
                 }
@@ -88,19 +88,29 @@ impl PassphraseSource {
 /// # Errors
 /// [`Failure`] with the exit code of the reason.
 pub fn unlock_key(dir: &DataDir, source: &PassphraseSource) -> Result<SecretKey, Failure> {
-    if let PassphraseSource::File(path) = source {
-        let passphrase = read_first_line(path)?;
-        return Ok(load_key(dir, Some(&passphrase))?);
-    }
-    match load_key(dir, None) {
-        Err(KeyFileError::Locked(_))
-            if *source == PassphraseSource::Terminal && io::stdin().is_terminal() =>
-        {
-            let passphrase = ask(&format!("passphrase of {}: ", dir.address()))?;
-            Ok(load_key(dir, Some(&passphrase))?)
-        }
-        loaded => Ok(loaded?),
-    }
+    let load = |passphrase: Option<&str>| load_key(dir, passphrase);
+    unlock(&dir.address().to_string(), source, load).map(|(key, _)| key)
+}
+
+/// Calls `load` without a passphrase, and with the one of `source` if that is needed; returns
+/// the passphrase that was used. `what` stands in the question.
+pub(crate) fn unlock<T>(
+    what: &str,
+    source: &PassphraseSource,
+    load: impl Fn(Option<&str>) -> Result<T, KeyFileError>,
+) -> Result<(T, Option<Zeroizing<String>>), Failure> {
+    let passphrase = match source {
+        PassphraseSource::File(path) => read_first_line(path)?,
+        _ => match load(None) {
+            Err(KeyFileError::Locked(_))
+                if *source == PassphraseSource::Terminal && io::stdin().is_terminal() =>
+            {
+                ask(&format!("passphrase of {what}: "))?
+            }
+            loaded => return Ok((loaded?, None)),
+        },
+    };
+    Ok((load(Some(&passphrase))?, Some(passphrase)))
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, PassphraseError> {

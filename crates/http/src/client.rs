@@ -1,17 +1,23 @@
-//! One HTTP/1.1 connection to a server: opened at the first request, kept for further
-//! ones. Each request is bounded in time, each answer in size.
+//! One HTTP/1.1 connection to a server, plain or over TLS: opened at the first request, kept
+//! for further ones. Each request is bounded in time, each answer in size. It follows no
+//! redirect and uses no proxy.
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     HeaderMap, Method, Request,
     body::Bytes,
     client::conn::http1::{self, SendRequest},
-    header::{CONTENT_TYPE, HOST, RETRY_AFTER},
+    header::{CONTENT_TYPE, HOST, LOCATION, RETRY_AFTER},
 };
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use std::{io, time::Duration};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use crate::tls;
 
 /// Longest `Retry-After` that is followed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -48,6 +54,8 @@ pub struct Answer {
     pub status: u16,
     /// At most 30 s.
     pub retry_after: Option<Duration>,
+    /// Where a redirect points to.
+    pub location: Option<String>,
     /// At most [`ClientLimits::answer_bytes`].
     pub body: Bytes,
 }
@@ -105,6 +113,7 @@ fn on_one_line(text: &str) -> String {
 pub struct Connection {
     host: String,
     port: u16,
+    tls: bool,
     limits: ClientLimits,
     open: Option<SendRequest<Full<Bytes>>>,
 }
@@ -116,8 +125,18 @@ impl Connection {
         Self {
             host: host.into(),
             port,
+            tls: false,
             limits,
             open: None,
+        }
+    }
+
+    /// The same over TLS, to a server whose certificate this host trusts.
+    #[must_use]
+    pub fn over_tls(host: impl Into<String>, port: u16, limits: ClientLimits) -> Self {
+        Self {
+            tls: true,
+            ..Self::new(host, port, limits)
         }
     }
 
@@ -199,20 +218,33 @@ impl Connection {
         Ok(Answer {
             status: head.status.as_u16(),
             retry_after: retry_after(&head.headers),
+            location: location(&head.headers),
             body,
         })
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, RequestError> {
+        let failed = |source| RequestError::Connect {
+            server: self.server(),
+            source,
+        };
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
         let stream = stream.and_then(|stream| {
             stream.set_nodelay(true)?;
             Ok(stream)
         });
-        let stream = stream.map_err(|source| RequestError::Connect {
-            server: self.server(),
-            source,
-        })?;
+        let stream = stream.map_err(failed)?;
+        if !self.tls {
+            return self.shake_hands(stream).await;
+        }
+        let stream = tls::connect(&self.host, stream).await.map_err(failed)?;
+        self.shake_hands(stream).await
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<SendRequest<Full<Bytes>>, RequestError> {
         let shaken = http1::handshake(TokioIo::new(stream)).await;
         let (open, driver) = shaken.map_err(|error| self.broken(&error))?;
         // It ends with the sender; its errors are seen by the request on its way.
@@ -232,4 +264,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let wait = Duration::from_secs(text.parse().ok()?);
     Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn location(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(LOCATION)?.to_str().ok()?;
+    Some(text.chars().take(EXCERPT).collect())
 }

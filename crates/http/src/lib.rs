@@ -14,6 +14,7 @@ mod limits;
 mod problem;
 mod server;
 mod timed_stream;
+mod tls;
 
 pub use axum::body::Bytes;
 pub use client::{Answer, ClientLimits, Connection, Refusal, RequestError};

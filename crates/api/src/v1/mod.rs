@@ -5,6 +5,7 @@ mod blocks;
 pub(crate) mod events;
 mod history;
 mod network;
+mod notarize;
 mod peers;
 mod proofs;
 pub(crate) mod status;
@@ -45,9 +46,9 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::one))
         .routes(routes!(history::txns))
         .routes(routes!(history::changes))
-        .route("/txns/{id}/proof", get(proofs::transaction))
-        .route("/accounts/{address}/proof", get(proofs::account))
-        .route("/notarize", post(crate::notarize::notarize))
+        .routes(routes!(proofs::transaction))
+        .routes(routes!(proofs::account))
+        .routes(routes!(notarize::notarize))
 }
 
 /// A query string whose every error is a problem.

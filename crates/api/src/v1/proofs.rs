@@ -5,6 +5,7 @@ use crate::{
     Api,
     problem::{DOCUMENT_NOT_NAMED, no_receipt},
     request::address,
+    schema::{AddressText, Id},
 };
 use axum::{
     Json,
@@ -17,20 +18,30 @@ use ccoin_http::Problem;
 use ccoin_node::ReceiptError;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::IntoParams;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
+    /// SHA-256 of the document that the transaction names.
+    #[param(pattern = "^[0-9a-f]{64}$")]
     document: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AtBlock {
+pub(super) struct AtFinalBlock {
+    /// As of this final block; the newest if absent.
+    #[param(pattern = "^[0-9]{1,15}$")]
     block: Option<String>,
 }
 
-/// `GET /v1/txns/{id}/proof?document=hex`.
+/// The receipt of a transaction in a final block.
+#[utoipa::path(get, path = "/txns/{id}/proof",
+    params(("id" = Id, Path, description = "The transaction"), About),
+    responses((status = 200, description = "The receipt", body = Object)))]
 pub(super) async fn transaction(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -47,11 +58,14 @@ pub(super) async fn transaction(
     Ok(Json(receipt.to_json()))
 }
 
-/// `GET /v1/accounts/{address}/proof?block=n`.
+/// The receipt of an account as of a final block.
+#[utoipa::path(get, path = "/accounts/{address}/proof",
+    params(("address" = AddressText, Path, description = "The account"), AtFinalBlock),
+    responses((status = 200, description = "The receipt", body = Object)))]
 pub(super) async fn account(
     State(api): State<Api>,
     Path(text): Path<String>,
-    Params(at): Params<AtBlock>,
+    Params(at): Params<AtFinalBlock>,
 ) -> Result<Json<Value>, Problem> {
     let address = address(&text)?;
     let number = at.block.as_deref().map(block_number).transpose()?;

@@ -53,7 +53,7 @@ pub(super) async fn follow(
                     let now = answered.saturating_duration_since(flight.start);
                     seen.apply(&block.body, &positions, now);
                 }
-                Change::Reverted => seen.revert(),
+                Change::Reverted(_) => seen.revert(),
             }
             if seen.included > most {
                 flight.places.add_permits(seen.included - most);

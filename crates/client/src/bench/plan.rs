@@ -3,14 +3,23 @@
 //! An account belongs to one lane, that is, one connection. A lane sends in order, so that the
 //! transactions of an account arrive in the order of their numbers.
 
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
 use ccoin_core::encoding::encode;
 use ccoin_core::{AccountNonce, BlockId, Timestamp, TxId};
 use ccoin_crypto::SecretKey;
 use ccoin_home::{ExitCode, Failure};
 use hyper::body::Bytes;
 
-use crate::cores::on_all_cores;
+use crate::cores::{cores, on_all_cores};
 use crate::signed_txn::{SignedTxn, now, transfer};
+
+/// Signatures that tell how long all take.
+const SAMPLE: u32 = 20;
+
+/// Seconds of signing that are announced.
+const WORTH_SAYING: f64 = 2.0;
 
 /// An account that sends, and the number of its next transaction.
 #[derive(Debug)]
@@ -75,6 +84,7 @@ impl Plan {
         let data = "x".repeat(size.data_bytes);
         let now = now();
         let senders = &*senders;
+        announce(senders, genesis, &data, size.transfers)?;
         let signed = on_all_cores(
             "signing transfers",
             &jobs,
@@ -93,6 +103,40 @@ impl Plan {
         }
         Ok(plan)
     }
+}
+
+/// Says before it begins how long signing takes, unless that is soon.
+fn announce(
+    senders: &[Sender],
+    genesis: &BlockId,
+    data: &str,
+    transfers: usize,
+) -> Result<(), Failure> {
+    let Some(Sender { key, next }) = senders.first() else {
+        return Ok(());
+    };
+    let to = key.public_key().address();
+    let sign_one = || transfer(key, *next, to, data, now(), genesis);
+    // The first one also sets up the library.
+    sign_one()?;
+    let begun = Instant::now();
+    for _ in 0..SAMPLE {
+        sign_one()?;
+    }
+    if let Some(line) = announcement(begun.elapsed(), transfers, cores()) {
+        // A closed stderr is no failure.
+        drop(writeln!(io::stderr(), "{line}"));
+    }
+    Ok(())
+}
+
+/// `sample`: the time of [`SAMPLE`] signatures on one core.
+fn announcement(sample: Duration, transfers: usize, cores: usize) -> Option<String> {
+    let each = sample.as_secs_f64() / f64::from(SAMPLE);
+    let seconds = each * transfers as f64 / cores as f64;
+    (seconds >= WORTH_SAYING).then(|| {
+        format!("signing {transfers} transfers takes about {seconds:.0} s before the measurement")
+    })
 }
 
 /// Array k goes to lane k mod lanes, whose accounts take turns.
@@ -200,6 +244,16 @@ mod tests {
                 next,
             })
             .collect()
+    }
+
+    #[test]
+    fn signing_is_announced_when_it_takes_a_while() {
+        let said = announcement(Duration::from_millis(8), 100_000, 2).unwrap();
+        assert!(
+            said.starts_with("signing 100000 transfers takes about 20 s"),
+            "{said}"
+        );
+        assert_eq!(announcement(Duration::from_millis(8), 9_000, 2), None);
     }
 
     #[test]

@@ -19,13 +19,17 @@ use super::process::{disk_use, usage};
 use super::report::{Conditions, Report};
 use super::senders::{Flight, Sent, send_lane};
 use crate::blocks::BlockFollower;
-use crate::{AccountAnswer, Connection, GenesisAnswer, NodeUrl, StatusAnswer};
+use crate::{AccountAnswer, Connection, GenesisAnswer, NodeUrl};
 
-/// Transfers of the warm-up that tells how many are needed.
-const WARM_UP: usize = 20_000;
+/// Transfers of the warm-up that tells how many are needed: the second number for a node
+/// that has done the first within [`SOON`], because that measures latency and no rate.
+const WARM_UPS: [usize; 2] = [2_000, 20_000];
+
+/// See [`WARM_UPS`].
+const SOON: f64 = 1.0;
 
 /// Fewest transfers of a closed loop.
-const LEAST: usize = 100_000;
+const LEAST: usize = WARM_UPS[0];
 
 /// Most transfers: about 1 KiB of memory each.
 pub(super) const MOST: usize = 4_000_000;
@@ -82,7 +86,7 @@ async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, Failure
     let array = bench.array.unwrap_or_else(|| pace.array());
     check(bench, array)?;
     let mut connection = Connection::new(bench.url.clone());
-    let status: StatusAnswer = connection.get("/v1/status").await?;
+    let status = connection.status().await?;
     let genesis: GenesisAnswer = connection.get("/v1/blocks/1").await?;
     let config = GenesisConfig::from_canonical_json(&genesis.data).map_err(|error| {
         let message = format!("block 1 of the node holds no configuration: {error}");
@@ -107,10 +111,16 @@ async fn measure(bench: &BenchRun, patience: Duration) -> Result<Report, Failure
             .saturating_mul(bench.seconds as usize)
             .min(MOST),
         (None, None) => {
-            size.transfers = WARM_UP;
-            let plan = Plan::sign(&mut senders, &status.genesis_id, size)?;
-            let warm = send(bench, pace, patience, plan).await?;
-            needed(warm.rate(), bench.seconds)
+            let mut rate = 0.0;
+            for transfers in WARM_UPS {
+                size.transfers = transfers;
+                let plan = Plan::sign(&mut senders, &status.genesis_id, size)?;
+                rate = send(bench, pace, patience, plan).await?.rate();
+                if transfers as f64 > rate * SOON {
+                    break;
+                }
+            }
+            needed(rate, bench.seconds)
         }
     };
     let accounts = senders.len();

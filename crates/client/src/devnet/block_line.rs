@@ -1,16 +1,25 @@
 //! Prints a line for each new block, read from any node that answers. A block that
 //! replaces another one of the same height is not printed again.
 
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
+use ccoin_core::Address;
+
+use super::DevnetReport;
+use crate::NodeUrl;
+use crate::block_line::{line, time};
 use crate::blocks::{BlockFollower, Change};
-use crate::{BlockIds, NodeUrl};
 
 /// Time between two requests for the height.
 const POLL: Duration = Duration::from_millis(100);
 
 /// Prints a line for each block from now on; goes on until it is dropped.
-pub(super) async fn print_blocks(urls: Vec<NodeUrl>, print: impl Fn(String)) {
+pub(super) async fn print_blocks(
+    urls: Vec<NodeUrl>,
+    miners: BTreeMap<Address, String>,
+    print: impl Fn(String),
+) {
     let mut urls = urls.into_iter().cycle();
     let Some(first) = urls.next() else { return };
     let mut follower = BlockFollower::new(first);
@@ -21,11 +30,12 @@ pub(super) async fn print_blocks(urls: Vec<NodeUrl>, print: impl Fn(String)) {
             Change::Applied(block) => {
                 number += 1;
                 if number > printed {
-                    print(line(number, &block, last));
+                    let miner = miners.get(&block.coinbase).map_or("?", String::as_str);
+                    print(line(number, &block, last, miner));
                     (printed, last) = (number, time(&block));
                 }
             }
-            Change::Reverted => number -= 1,
+            Change::Reverted(_) => number -= 1,
         });
         // A node that was stopped does not answer: the next one is asked.
         if polled.await.is_err()
@@ -37,41 +47,10 @@ pub(super) async fn print_blocks(urls: Vec<NodeUrl>, print: impl Fn(String)) {
     }
 }
 
-fn time(block: &BlockIds) -> Option<SystemTime> {
-    humantime::parse_rfc3339(&block.time).ok()
-}
-
-fn line(number: u64, block: &BlockIds, last: Option<SystemTime>) -> String {
-    let coinbase = block.coinbase.to_string();
-    let miner = &coinbase[coinbase.len() - 8..];
-    let since = time(block).zip(last);
-    let since = since.and_then(|(time, last)| time.duration_since(last).ok());
-    let since = since.map(|since| format!("   {:.1} s later", since.as_secs_f64()));
-    let (txns, since) = (block.body.len(), since.unwrap_or_default());
-    format!("block {number:<6} {txns:>5} transactions   by ...{miner}{since}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ccoin_core::{Address, BlockId, TxId};
-
-    #[test]
-    fn a_line_has_number_transactions_miner_and_the_time_since_the_last() {
-        let block = BlockIds {
-            id: BlockId::ZERO,
-            hash_parent: BlockId::ZERO,
-            coinbase: Address::new([0xab; 20]),
-            time: "2026-11-24T13:00:02.500Z".to_owned(),
-            body: vec![TxId::ZERO; 34],
-        };
-        let last = humantime::parse_rfc3339("2026-11-24T13:00:01.000Z").unwrap();
-        assert_eq!(
-            line(12, &block, Some(last)),
-            "block 12        34 transactions   by ...abababab   1.5 s later"
-        );
-        let first = "block 12        34 transactions   by ...abababab";
-        assert_eq!(line(12, &block, None), first);
-        assert_eq!(line(12, &block, Some(last + Duration::from_secs(9))), first);
-    }
+/// The names of the nodes.
+pub(super) fn miners(report: &DevnetReport) -> BTreeMap<Address, String> {
+    let nodes = report.nodes.iter();
+    nodes
+        .map(|node| (node.address, node.name.clone()))
+        .collect()
 }

@@ -30,25 +30,25 @@ const ANSWERING: Duration = Duration::from_secs(75);
 /// Longest path of a socket that every system takes, in bytes.
 const MAX_PATH: usize = 100;
 
-/// A change of one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verb {
-    /// Ends it in order.
-    Stop,
-    /// Starts it again.
-    Start,
-    /// Ends it at once, as a power cut would.
-    Kill,
-}
-
-/// A change of a node, by the name of the node.
+/// A change of a network that runs; nodes are named as in the report: `validator-1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeCommand {
-    /// The change.
-    pub verb: Verb,
-    /// As in the report: `validator-1`.
-    pub node: String,
+#[serde(tag = "verb", rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum DevnetCommand {
+    /// Ends a node in order.
+    Stop { node: String },
+    /// Starts it again.
+    Start { node: String },
+    /// Ends it at once, as a power cut would.
+    Kill { node: String },
+    /// Cuts these nodes off from all others.
+    Partition { nodes: Vec<String> },
+    /// Lets all nodes meet again.
+    Heal,
+    /// Keeps the chains and votes of all nodes under a name.
+    Snapshot { name: String },
+    /// Puts them back.
+    Revert { name: String },
 }
 
 /// Calls `act` with the path of a socket; a long path is given in a short form, as a name
@@ -85,7 +85,7 @@ pub(super) fn connect(path: &Path) -> io::Result<BlockingStream> {
 ///
 /// # Errors
 /// The [`Failure`] of the network, or 5 if it does not answer.
-pub(super) fn send(path: &Path, command: &NodeCommand) -> Result<String, Failure> {
+pub(super) fn send(path: &Path, command: &DevnetCommand) -> Result<String, Failure> {
     let exchange = || -> io::Result<Result<String, Failure>> {
         let mut stream = connect(path)?;
         stream.set_read_timeout(Some(ANSWERING))?;
@@ -102,7 +102,7 @@ pub(super) fn send(path: &Path, command: &NodeCommand) -> Result<String, Failure
 
 /// Reads a command. `None`: the caller sends none in time; it may only look whether the
 /// network runs.
-pub(super) async fn receive(stream: &mut UnixStream) -> Option<Result<NodeCommand, Failure>> {
+pub(super) async fn receive(stream: &mut UnixStream) -> Option<Result<DevnetCommand, Failure>> {
     let mut line = String::new();
     let mut input = tokio::io::BufReader::new(stream.take(MAX_COMMAND));
     let read = tokio::time::timeout(RECEIVING, input.read_line(&mut line)).await;
@@ -168,8 +168,7 @@ mod tests {
             let mut said = String::new();
             wrong.read_to_string(&mut said).unwrap();
             assert!(said.contains("not understood"), "{said}");
-            let stop = NodeCommand {
-                verb: Verb::Stop,
+            let stop = DevnetCommand::Stop {
                 node: "a".to_owned(),
             };
             let refused = Failure::new(ExitCode::Refused, "two\nlines").hint("\"a hint\"");

@@ -53,6 +53,11 @@ impl Layout {
         self.member(name).join("log")
     }
 
+    /// What `snapshot` keeps under a name.
+    pub(super) fn snapshot(&self, name: &str) -> PathBuf {
+        self.0.join("snapshots").join(name)
+    }
+
     pub(super) fn accounts(&self) -> PathBuf {
         self.0.join("accounts")
     }

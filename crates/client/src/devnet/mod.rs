@@ -3,26 +3,30 @@
 //!
 //! It makes files, starts processes and asks them over HTTP; it never reads a chain.
 
+mod apply;
 mod block_line;
 mod command;
 mod directory;
 mod discovery_process;
+mod end_signals;
 mod init;
 mod layout;
 mod manifest;
 mod network;
 mod node;
+mod partition;
 mod process;
 mod programs;
 pub(crate) mod report;
 mod run;
 mod running;
+mod snapshot;
 mod traffic;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use command::{NodeCommand, Verb};
+pub use command::DevnetCommand;
 pub use init::block_time;
 #[cfg(test)]
 pub(crate) use report::tests::example as report_example;
@@ -52,6 +56,8 @@ pub struct NewDevnet {
     pub json: bool,
     /// Write that line to this file, too; it exists while the network is ready.
     pub ready_file: Option<PathBuf>,
+    /// End when standard input closes: a test that holds the other end may be killed.
+    pub until_stdin_closes: bool,
 }
 
 impl NewDevnet {

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use ccoin_core::Amount;
 use ccoin_home::{DataDir, ExitCode, Failure};
 
-use super::command::{NodeCommand, Verb};
 use super::init::init;
 use super::layout::Layout;
 use super::manifest::{Manifest, NAMES};
@@ -26,9 +25,11 @@ pub(super) struct Network {
     /// A node without a process has no `pid`; balances and explorer are those of the start.
     pub(super) report: DevnetReport,
     programs: Programs,
-    layout: Layout,
+    pub(super) layout: Layout,
     /// All that run.
     processes: Vec<Process>,
+    /// The two sides of a partition, as places in the report.
+    pub(super) cut: Option<(Vec<usize>, Vec<usize>)>,
 }
 
 impl Network {
@@ -63,6 +64,7 @@ impl Network {
             programs,
             layout: layout.clone(),
             processes: vec![discovery],
+            cut: None,
         })
     }
 
@@ -73,7 +75,7 @@ impl Network {
     pub(super) async fn start(&mut self) -> Result<(), Failure> {
         let discovery = self.report.discovery.http.parse()?;
         for node in &self.report.nodes {
-            node::configure(node, &self.layout, &self.report.genesis_id, &discovery)?;
+            node::configure(node, &self.layout, &self.report.genesis_id, &discovery, &[])?;
             remove(&self.layout.log(&node.name))?;
         }
         for index in 0..self.report.nodes.len() {
@@ -98,7 +100,7 @@ impl Network {
     }
 
     /// Starts a node beside any other that runs.
-    async fn spawn(&mut self, index: usize) -> Result<(), Failure> {
+    pub(super) async fn spawn(&mut self, index: usize) -> Result<(), Failure> {
         let (nodes, cnode) = (&self.report.nodes, &self.programs.cnode);
         let peer = nodes.iter().find(|node| node.pid.is_some());
         let peer = peer.map(|node| node.p2p.as_str());
@@ -108,18 +110,18 @@ impl Network {
     }
 
     /// Waits until a node that was started listens.
-    async fn listen(&mut self, index: usize) -> Result<(), Failure> {
+    pub(super) async fn listen(&mut self, index: usize) -> Result<(), Failure> {
         let (node, process) = self.started(index);
         node::listen(node, process).await
     }
 
     /// Waits until a node that was started works.
-    async fn ready(&mut self, index: usize) -> Result<(), Failure> {
+    pub(super) async fn ready(&mut self, index: usize) -> Result<(), Failure> {
         self.listen(index).await?;
         self.started(index).1.ready().await
     }
 
-    fn started(&mut self, index: usize) -> (&mut NodeEntry, &mut Process) {
+    pub(super) fn started(&mut self, index: usize) -> (&mut NodeEntry, &mut Process) {
         let node = &mut self.report.nodes[index];
         let mut processes = self.processes.iter_mut();
         let process = processes.find(|process| process.name() == node.name);
@@ -127,46 +129,16 @@ impl Network {
     }
 
     /// Drops the process of a node.
-    fn forget(&mut self, index: usize) {
+    pub(super) fn forget(&mut self, index: usize) {
         let node = &mut self.report.nodes[index];
         node.pid = None;
         self.processes.retain(|process| process.name() != node.name);
     }
 
-    /// Executes a command of a user, and says what was done.
-    ///
-    /// # Errors
-    /// [`Failure`] 4 for an unknown node and 6 if the command does not fit; that of the node
-    /// if its start fails.
-    pub(super) async fn apply(&mut self, command: &NodeCommand) -> Result<String, Failure> {
-        let refuse = |reason| Err(Failure::new(ExitCode::Refused, reason));
-        let (name, nodes) = (&command.node, &self.report.nodes);
-        let Some(index) = nodes.iter().position(|node| node.name == *name) else {
-            let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
-            let message = format!("there is no {name}, only {}", names.join(", "));
-            return Err(Failure::new(ExitCode::NotFound, message));
-        };
-        match (command.verb, nodes[index].pid) {
-            (Verb::Start, Some(pid)) => refuse(format!("{name} runs already (process {pid})")),
-            (Verb::Start, None) => {
-                self.spawn(index).await?;
-                let ready = self.ready(index).await;
-                ready.inspect_err(|_| self.forget(index))?;
-                Ok(format!("{name} is ready"))
-            }
-            (_, None) => refuse(format!("{name} does not run")),
-            (Verb::Stop, Some(_)) => {
-                let process = self.started(index).1;
-                process.stop_by(Instant::now() + STOPPING).await;
-                self.forget(index);
-                Ok(format!("{name} is stopped"))
-            }
-            (Verb::Kill, Some(_)) => {
-                self.started(index).1.kill().await;
-                self.forget(index);
-                Ok(format!("{name} is killed"))
-            }
-        }
+    /// The processes of nodes that run.
+    pub(super) fn node_processes(&self) -> impl Iterator<Item = &Process> {
+        let processes = self.processes.iter();
+        processes.filter(|process| process.name() != discovery_process::NAME)
     }
 
     /// One line for each process that has ended without a command.
@@ -190,16 +162,21 @@ impl Network {
     /// Ends all nodes at once, then discovery, so that they can leave it; all of them by
     /// the same deadline.
     pub(super) async fn stop(&mut self) {
-        let is_discovery = |process: &Process| process.name() == discovery_process::NAME;
         let deadline = Instant::now() + STOPPING;
-        let nodes = self.processes.iter_mut();
-        let mut nodes: Vec<_> = nodes.filter(|process| !is_discovery(process)).collect();
-        nodes.iter_mut().for_each(|process| process.close());
-        for process in nodes {
-            process.stop_by(deadline).await;
-        }
+        self.stop_nodes(deadline).await;
         let deadline = deadline.min(Instant::now() + LAST);
         for process in &mut self.processes {
+            process.stop_by(deadline).await;
+        }
+    }
+
+    pub(super) async fn stop_nodes(&mut self, deadline: Instant) {
+        let nodes = self.processes.iter_mut();
+        let mut nodes: Vec<_> = nodes
+            .filter(|process| process.name() != discovery_process::NAME)
+            .collect();
+        nodes.iter_mut().for_each(|process| process.close());
+        for process in nodes {
             process.stop_by(deadline).await;
         }
     }

@@ -35,7 +35,8 @@ pub(super) fn entry(
     }
 }
 
-/// Writes the configuration of a node; `discovery` is a URL.
+/// Writes the configuration of a node; `discovery` is a URL, and only the accounts in `allow`
+/// may connect, unless it is empty.
 ///
 /// # Errors
 /// [`Failure`] 3 with the reason of the system.
@@ -44,6 +45,7 @@ pub(super) fn configure(
     layout: &Layout,
     genesis_id: &BlockId,
     discovery: &NodeUrl,
+    allow: &[Address],
 ) -> Result<(), Failure> {
     let dir = layout.member(&node.name);
     let document = json!({
@@ -53,6 +55,7 @@ pub(super) fn configure(
             "host": discovery.host(), "port": discovery.port(), "proto": "http",
         },
         "genesis_id": genesis_id,
+        "p2p": {"allow": allow},
     });
     write(&config_file(&dir), &format!("{document:#}\n"), 0o600)
 }

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ccoin_home::{ExitCode, Failure, LockFile, LockFileError};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tokio::process::{Child, Command};
 use tokio::time::timeout_at;
@@ -175,6 +176,14 @@ impl Process {
         let look = || Ok((read_json(&file)? == Some(pid)).then_some(()));
         let missing = format!("it has not written {}", file.display());
         self.wait_for(&missing, look).await
+    }
+
+    /// Tells it to read its allow-list again.
+    pub(super) fn reload(&self) {
+        if let Some(pid) = Pid::from_raw(self.pid.cast_signed()) {
+            // An error means that it has ended already.
+            let _ = kill_process(pid, Signal::HUP);
+        }
     }
 
     /// Asks it to end; does not wait.

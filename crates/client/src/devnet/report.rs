@@ -7,6 +7,7 @@ use ccoin_core::{Address, Amount, BlockId};
 use serde::{Deserialize, Serialize};
 
 use super::NodeType;
+use crate::NodeUrl;
 
 /// A network that is ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,15 @@ pub struct DevnetReport {
     /// Validators first.
     pub nodes: Vec<NodeEntry>,
     pub accounts: Vec<AccountEntry>,
+}
+
+impl DevnetReport {
+    /// Is this the HTTP API of one of its nodes?
+    #[must_use]
+    pub fn has(&self, url: &NodeUrl) -> bool {
+        let url = url.to_string();
+        self.nodes.iter().any(|node| node.http == url)
+    }
 }
 
 /// The discovery service.
@@ -63,18 +73,19 @@ pub struct AccountEntry {
 
 impl fmt::Display for DevnetReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<13} {:<40}  {:<23} PEERS", "NODE", "ADDRESS", "HTTP")?;
+        writeln!(f, "{:<13} {:<22}  PEERS", "NODE", "HTTP")?;
         for node in &self.nodes {
             let (name, http, p2p) = (&node.name, &node.http, &node.p2p);
-            writeln!(f, "{name:<13} {}  {http:<23} {p2p}", node.address)?;
+            let stopped = if node.pid.is_none() { "  stopped" } else { "" };
+            writeln!(f, "{name:<13} {http:<22}  {p2p}{stopped}")?;
         }
-        writeln!(f, "{:<13} {:<40}  {}", "discovery", "", self.discovery.http)?;
+        writeln!(f, "{:<13} {}", "discovery", self.discovery.http)?;
         if !self.accounts.is_empty() {
-            writeln!(f, "\n{:<13} {:<40}  COINS", "ACCOUNT", "ADDRESS")?;
+            writeln!(f, "\n{:<8} {:<40}  COINS", "ACCOUNT", "ADDRESS")?;
         }
         for account in &self.accounts {
             let AccountEntry { name, address, .. } = account;
-            writeln!(f, "{name:<13} {address}  {}", account.balance.get())?;
+            writeln!(f, "{name:<8} {address}  {}", account.balance.get())?;
         }
         writeln!(f, "\nexplorer   {}", self.explorer)?;
         write!(f, "files      {}", self.data_dir.display())
@@ -125,10 +136,22 @@ pub(crate) mod tests {
 
     #[test]
     fn people_see_every_address_and_url() {
+        assert!(example().has(&"http://127.0.0.1:2".parse().unwrap()));
+        assert!(!example().has(&"http://127.0.0.1:9".parse().unwrap()));
         let table = example().to_string();
         for word in ["validator-1", "127.0.0.1:1", "alice", "1000000", "explorer"] {
             assert!(table.contains(word), "{table}");
         }
-        assert!(table.lines().all(|line| line.len() < 100), "{table}");
+    }
+
+    #[test]
+    fn the_table_fits_sixty_columns() {
+        let mut report = example();
+        report.nodes[0].name = "validator-20".to_owned();
+        report.nodes[0].http = "http://127.0.0.1:65535".to_owned();
+        report.nodes[0].p2p = "127.0.0.1:65534".to_owned();
+        report.accounts[0].name = "mallory".to_owned();
+        let table = report.to_string();
+        assert!(table.lines().all(|line| line.len() <= 60), "{table}");
     }
 }

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use ccoin_home::{ExitCode, Failure, environment, load_key};
 use tokio::net::UnixStream;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::directory::{Directory, remove_all_abandoned};
+use super::end_signals::end_signals;
 use super::network::Network;
 use super::programs::Programs;
 use super::report::DevnetReport;
 use super::running::{RunningDevnet, announcement};
-use super::{NewDevnet, block_line, command, traffic};
+use super::{DevnetCommand, NewDevnet, block_line, command, traffic};
 use crate::files::{OwnedFile, json};
 use crate::signed_txn::now;
 
@@ -50,7 +51,7 @@ async fn live(
     ready: Option<OwnedFile>,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
-    let mut signals = end_signals()?;
+    let mut signals = end_signals(new.until_stdin_closes)?;
     let interrupted = || {
         let message = "interrupted before the network was ready";
         Err(Failure::new(ExitCode::Interrupted, message))
@@ -103,14 +104,13 @@ async fn stay(
         let removed = directory.is_temporary().then_some(" (removed at the end)");
         let removed = removed.unwrap_or_default();
         print(format!(
-            "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it\n\
-             in another terminal:\n{}",
+            "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it; in another terminal:\n{}",
             running.report,
             begun.elapsed().as_secs_f64(),
             examples(&running.report)
         ));
-        tokio::spawn(block_line::print_blocks(network.urls(), print));
     }
+    let mut printing = print_blocks(network, new);
     start_traffic(network, new)?;
     let mut look = tokio::time::interval(LOOK);
     loop {
@@ -119,7 +119,14 @@ async fn stay(
             _ = signals.recv() => return Ok(()),
             Ok((stream, _)) = control.accept() => tokio::select! {
                 _ = signals.recv() => return Ok(()),
-                done = execute(network, stream) => done.into_iter().collect(),
+                done = execute(network, stream) => {
+                    if let Some((DevnetCommand::Revert { .. }, _)) = done {
+                        // The numbers of blocks begin again.
+                        printing.abort();
+                        printing = print_blocks(network, new);
+                    }
+                    done.into_iter().map(|(_, line)| line).collect()
+                }
             },
             _ = look.tick() => network.take_ended(),
         };
@@ -135,14 +142,28 @@ async fn stay(
     }
 }
 
-/// Executes the command of one caller; returns what was done.
-async fn execute(network: &mut Network, mut stream: UnixStream) -> Option<String> {
-    let outcome = match command::receive(&mut stream).await? {
-        Ok(command) => network.apply(&command).await,
-        Err(failure) => Err(failure),
+/// Prints a line for each block from now on, for people only.
+fn print_blocks(network: &Network, new: &NewDevnet) -> JoinHandle<()> {
+    let (urls, miners) = (network.urls(), block_line::miners(&network.report));
+    let json = new.json;
+    tokio::spawn(async move {
+        if !json {
+            block_line::print_blocks(urls, miners, print).await;
+        }
+    })
+}
+
+/// Executes the command of one caller; returns it and what was done.
+async fn execute(network: &mut Network, mut stream: UnixStream) -> Option<(DevnetCommand, String)> {
+    let (command, outcome) = match command::receive(&mut stream).await? {
+        Ok(command) => {
+            let outcome = network.apply(&command).await;
+            (Some(command), outcome)
+        }
+        Err(failure) => (None, Err(failure)),
     };
     command::answer(&mut stream, &outcome).await;
-    outcome.ok()
+    command.zip(outcome.ok())
 }
 
 /// Writes the file of this network; after a failure there is none any more.
@@ -171,7 +192,7 @@ fn examples(report: &DevnetReport) -> String {
         lines += &format!("  {program} send {} {} 5\n", from.name, to.name);
         lines += &format!("  {program} balance {}\n", to.name);
     }
-    lines += &format!("  {program} status\n  {program} devnet stop|start|kill NODE\n");
+    lines += &format!("  {program} watch\n  {program} devnet stop validator-1\n");
     lines
 }
 
@@ -194,21 +215,4 @@ fn print(line: String) {
 /// The network goes on when stderr is closed.
 fn print_error(line: String) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Receives each signal that ends a network.
-fn end_signals() -> Result<mpsc::Receiver<()>, Failure> {
-    let (heard, signals) = mpsc::channel(1);
-    for kind in [
-        SignalKind::terminate(),
-        SignalKind::interrupt(),
-        SignalKind::hangup(),
-    ] {
-        let failed = |error| Failure::new(ExitCode::Unexpected, format!("no signals: {error}"));
-        let (mut signal, heard) = (signal(kind).map_err(failed)?, heard.clone());
-        tokio::spawn(async move {
-            while signal.recv().await.is_some() && heard.send(()).await.is_ok() {}
-        });
-    }
-    Ok(signals)
 }

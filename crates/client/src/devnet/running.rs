@@ -9,7 +9,7 @@ use ccoin_core::Timestamp;
 use ccoin_home::{ExitCode, Failure};
 use serde::{Deserialize, Serialize};
 
-use super::command::{self, NodeCommand};
+use super::command::{self, DevnetCommand};
 use super::directory::{private, remove_abandoned};
 use super::report::DevnetReport;
 use crate::NodeUrl;
@@ -39,19 +39,33 @@ impl RunningDevnet {
     /// # Errors
     /// [`Failure`] 4 if none runs.
     pub fn newest(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let files = directory(variable).map_or_else(Vec::new, |dir| files(&dir));
-        let running = files.into_iter().filter(|(_, found)| found.is_running());
-        let newest = running.max_by_key(|(_, found)| (found.started, found.pid));
-        newest.map(|(_, found)| found).ok_or_else(|| {
+        Self::all(variable).pop().ok_or_else(|| {
             Failure::new(ExitCode::NotFound, "no devnet runs").hint("ccoin devnet   starts one")
         })
     }
 
-    /// Executes a command on one of its nodes, and says what was done.
+    /// All that run, the newest one last.
+    #[must_use]
+    pub fn all(variable: &dyn Fn(&str) -> Option<String>) -> Vec<Self> {
+        let mut found = announced(variable);
+        found.retain(Self::is_running);
+        found
+    }
+
+    /// The newest one that has not removed its files, found without a socket; it may have been
+    /// killed.
+    #[must_use]
+    pub fn newest_on_disk(variable: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
+        let mut found = announced(variable);
+        found.retain(|network| network.report.data_dir.exists());
+        found.pop()
+    }
+
+    /// Executes a command, and says what was done.
     ///
     /// # Errors
     /// The [`Failure`] of the network, or 5 if it does not answer.
-    pub fn send(&self, command: &NodeCommand) -> Result<String, Failure> {
+    pub fn send(&self, command: &DevnetCommand) -> Result<String, Failure> {
         command::send(&self.control, command)
     }
 
@@ -88,6 +102,14 @@ pub(super) fn announcement(
     }
     let own = dir.join(format!("{}.json", process::id()));
     Ok(Some(OwnedFile::new(own)))
+}
+
+/// What the files say, the newest one last.
+fn announced(variable: &dyn Fn(&str) -> Option<String>) -> Vec<RunningDevnet> {
+    let files = directory(variable).map_or_else(Vec::new, |dir| files(&dir));
+    let mut found: Vec<_> = files.into_iter().map(|(_, found)| found).collect();
+    found.sort_by_key(|network| (network.started, network.pid));
+    found
 }
 
 fn directory(variable: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
@@ -141,6 +163,10 @@ mod tests {
         fs::write(dir.join("damaged.json"), "{").unwrap();
         let newest = RunningDevnet::newest(&variable).unwrap();
         assert_eq!(newest, network(5, &control));
+        assert_eq!(
+            RunningDevnet::all(&variable),
+            [network(4, &control), network(5, &control)]
+        );
         assert_eq!(newest.url().unwrap().to_string(), "http://127.0.0.1:2");
 
         drop(announcement(&variable).unwrap());

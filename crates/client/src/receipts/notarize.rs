@@ -13,12 +13,12 @@ use ccoin_home::{ExitCode, Failure, replace_file};
 
 use super::{inputs::Inputs, pending::PendingFile, proof::fetch};
 use crate::{
-    AccountAnswer, Connection, HttpError, NodeUrl, StatusAnswer,
+    AccountAnswer, Connection, HttpError, NodeUrl,
     files::{json, unusable},
     http::parse,
     runtime,
     signed_txn::{SignedTxn, now, sign},
-    wallet::{Goal, TxnAnswer, wait},
+    wallet::{Goal, TxnAnswer, Wait},
 };
 
 /// Documents to record.
@@ -49,7 +49,7 @@ pub fn notarize(
     let root = root.ok_or_else(|| Failure::new(ExitCode::Usage, "no document"))?;
     runtime()?.block_on(async {
         let mut node = Connection::new(notarization.url.clone());
-        let status: StatusAnswer = node.get("/v1/status").await?;
+        let status = node.status().await?;
         let genesis = status.genesis_id;
         let pending = PendingFile::new(&inputs.receipts, &root, genesis);
         let signed = match pending.read(&root)? {
@@ -62,8 +62,12 @@ pub fn notarize(
             }
         };
         let answer = submit(&mut node, &signed, &pending).await?;
-        let goal = (Goal::Final, notarization.timeout);
-        let id = wait(&mut node, answer, goal, tell)
+        let wait = Wait {
+            goal: Goal::Final,
+            timeout: notarization.timeout,
+        };
+        let id = wait
+            .end(&mut node, answer, tell)
             .await
             .map_err(|failure| continued(failure, &pending))?
             .id;

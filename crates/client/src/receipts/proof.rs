@@ -7,7 +7,7 @@ use ccoin_crypto::Verifier;
 use ccoin_home::{ExitCode, Failure, replace_file};
 use serde_json::value::RawValue;
 
-use crate::{Connection, NodeUrl, StatusAnswer, files::unusable, runtime};
+use crate::{Connection, NodeUrl, files::unusable, runtime};
 
 /// What a receipt is wanted of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn proof(
     let path = out.map_or_else(|| request.file(), Path::to_owned);
     let number = runtime()?.block_on(async {
         let mut node = Connection::new(url.clone());
-        let status: StatusAnswer = node.get("/v1/status").await?;
+        let status = node.status().await?;
         let receipt = fetch(&mut node, &request.path()).await?;
         let verified = receipt.verify(&status.genesis_id, None, &mut Verifier::new(16));
         let verified = verified.map_err(|refused| {

@@ -1,12 +1,12 @@
-//! The accounts that have a name here: those of the newest devnet, if its node is asked, and
-//! those with a data directory below `app.base_path`.
+//! The accounts that have a name here: those of a devnet, and those with a data directory
+//! below `app.base_path`.
 
 use std::{fs, path::Path};
 
 use ccoin_core::Address;
-use ccoin_home::{DataDir, ExitCode, Failure};
+use ccoin_home::{DataDir, ExitCode, Failure, read_text};
 
-use crate::{NodeUrl, devnet::DevnetReport};
+use crate::devnet::DevnetReport;
 
 /// Names that an error lists, at most.
 const MAX_LISTED: usize = 8;
@@ -30,12 +30,8 @@ pub struct Account {
 pub struct KnownAccounts(Vec<Account>);
 
 impl KnownAccounts {
-    /// Adds the accounts and nodes of a devnet, if `url` is one of its nodes.
-    pub fn add_devnet(&mut self, report: &DevnetReport, url: &NodeUrl) {
-        let url = url.to_string();
-        if !report.nodes.iter().any(|node| node.http == url) {
-            return;
-        }
+    /// Adds the accounts and nodes of a devnet.
+    pub fn add_devnet(&mut self, report: &DevnetReport) {
         let accounts = report.accounts.iter();
         let accounts = accounts.map(|account| (&account.name, account.address, &account.key_file));
         let nodes = report.nodes.iter();
@@ -58,14 +54,65 @@ impl KnownAccounts {
             let Ok(data_dir) = DataDir::at(&entry.path()) else {
                 continue;
             };
-            let name = fs::read_to_string(data_dir.name()).ok();
-            let name = name.filter(|name| name.len() <= MAX_NAME);
+            let name = fs::File::open(data_dir.name()).and_then(|file| read_text(file, MAX_NAME));
+            let plain = |name: &String| !name.trim().chars().any(char::is_control);
             self.0.push(Account {
-                name: name.map(|name| name.trim().to_owned()),
+                name: name.ok().filter(plain).map(|name| name.trim().to_owned()),
                 address: data_dir.address(),
                 data_dir: Some(data_dir),
             });
         }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.0.iter()
+    }
+
+    /// Checks that no account has this name yet.
+    ///
+    /// # Errors
+    /// [`Failure`] 8 with the address of the one that has it.
+    pub fn is_free(&self, name: &str) -> Result<(), Failure> {
+        let taken = self
+            .0
+            .iter()
+            .find(|known| known.name.as_deref() == Some(name));
+        taken.map_or(Ok(()), |known| {
+            let message = format!("{} is already named {name:?}", known.address);
+            Err(Failure::new(ExitCode::Busy, message).hint("choose another name"))
+        })
+    }
+
+    /// The name of an account, or its address.
+    #[must_use]
+    pub fn label(&self, address: &Address) -> String {
+        let name = self.name(address);
+        name.map_or_else(|| address.to_string(), str::to_owned)
+    }
+
+    /// The name of an account, or the end of its address.
+    #[must_use]
+    pub fn short(&self, address: &Address) -> String {
+        let text = address.to_string();
+        // The miner of block 1.
+        if *address == Address::ZERO && self.name(address).is_none() {
+            return "-".to_owned();
+        }
+        let end = || format!("...{}", &text[text.len() - 8..]);
+        self.name(address).map_or_else(end, str::to_owned)
+    }
+
+    /// The name of an account, if it has one, and its address.
+    #[must_use]
+    pub fn long(&self, address: &Address) -> String {
+        let name = self.name(address);
+        name.map_or_else(|| address.to_string(), |name| format!("{name}  {address}"))
+    }
+
+    fn name(&self, address: &Address) -> Option<&str> {
+        let mut known = self.0.iter().filter(|known| known.address == *address);
+        known.find_map(|known| known.name.as_deref())
     }
 
     /// The account with this address or name.
@@ -104,7 +151,9 @@ impl KnownAccounts {
         };
         let message =
             format!("no account is named {text:?}, and it is no address of 40 hex digits");
-        Failure::new(ExitCode::NotFound, message).hint(known)
+        Failure::new(ExitCode::NotFound, message)
+            .hint(known)
+            .hint("ccoin account list   shows all here; those of a devnet only while it runs")
     }
 }
 
@@ -123,21 +172,20 @@ mod tests {
 
         let mut known = KnownAccounts::default();
         known.add_base_path(dir.path());
-        known.add_devnet(&report_example(), &"http://127.0.0.1:2".parse().unwrap());
+        known.add_devnet(&report_example());
         assert_eq!(known.find("alice").unwrap().address, Address::ZERO);
         assert_eq!(known.find("dora").unwrap().data_dir, Some(own));
         let text = Address::new([9; 20]).to_string();
         assert_eq!(known.find(&text).unwrap().data_dir, None);
+        assert_eq!(known.label(&Address::ZERO), "alice");
+        assert_eq!(known.short(&Address::new([9; 20])), "...09090909");
+        assert_eq!(known.is_free("dora").unwrap_err().code, ExitCode::Busy);
+        known.is_free("dorothy").unwrap();
         let unknown = known.find("alicia").unwrap_err();
         assert_eq!(unknown.code, ExitCode::NotFound);
-        assert_eq!(unknown.hints, ["known names: dora, alice, validator-1"]);
-
-        let mut other = KnownAccounts::default();
-        other.add_devnet(&report_example(), &"http://127.0.0.1:9".parse().unwrap());
-        assert_eq!(
-            other.find("alice").unwrap_err().hints,
-            ["no account has a name here"]
-        );
+        assert_eq!(unknown.hints[0], "known names: dora, alice, validator-1");
+        let nobody = KnownAccounts::default().find("alice").unwrap_err();
+        assert_eq!(nobody.hints[0], "no account has a name here");
     }
 
     #[test]

@@ -1,16 +1,19 @@
-//! The answers of a node for people: status, accounts, blocks, transactions.
+//! How a node and an account are, for people or programs.
 
+use ccoin_core::Address;
 use ccoin_home::Failure;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Account;
-use crate::{AccountAnswer, Connection, NodeUrl, files::json, runtime};
+use super::{Account, KnownAccounts};
+use crate::files::json;
+use crate::words::count;
+use crate::{AccountAnswer, Connection, NodeUrl, runtime};
 
 /// What `status` shows of `GET /v1/status`.
 #[derive(Deserialize)]
 struct Shown {
-    address: String,
+    address: Address,
     node_type: String,
     version: String,
     network_id: u32,
@@ -29,7 +32,7 @@ struct Shown {
 #[derive(Deserialize)]
 struct Head {
     time: String,
-    coinbase: String,
+    coinbase: Address,
 }
 
 #[derive(Deserialize)]
@@ -39,35 +42,39 @@ struct Final {
 
 #[derive(Deserialize)]
 struct Queue {
-    txns: usize,
+    txns: u64,
 }
 
 /// How a node is.
 ///
 /// # Errors
 /// [`Failure`] of the request.
-pub fn status(url: &NodeUrl, as_json: bool) -> Result<String, Failure> {
+pub fn status(url: &NodeUrl, known: &KnownAccounts, as_json: bool) -> Result<String, Failure> {
     let value = get(url, "/v1/status")?;
     if as_json {
         return Ok(json(&value));
     }
     let Ok(shown) = Shown::deserialize(&value) else {
         // A node without a chain has no head to show.
-        return Ok(indented(&value));
+        let field = |name: &str| value[name].as_str().unwrap_or("?").to_owned();
+        let reason = value["not_ready"][0].as_str().unwrap_or("no chain here");
+        let (kind, version) = (field("node_type"), field("version"));
+        return Ok(format!(
+            "node     {kind} {} at {url}, ccoin {version}\nstate    not ready: {reason}",
+            field("address")
+        ));
     };
     let state = match shown.not_ready.as_slice() {
         [] => shown.state_word,
         reasons => format!("not ready: {}", reasons.join("; ")),
     };
-    let txns = if shown.queue.txns == 1 {
-        "transaction"
-    } else {
-        "transactions"
-    };
+    let miner = known.long(&shown.head.coinbase);
     Ok([
         format!(
             "node     {} {} at {url}, ccoin {}",
-            shown.node_type, shown.address, shown.version
+            shown.node_type,
+            known.long(&shown.address),
+            shown.version
         ),
         format!("state    {state}"),
         format!(
@@ -75,14 +82,17 @@ pub fn status(url: &NodeUrl, as_json: bool) -> Result<String, Failure> {
             shown.network_id, shown.genesis_id
         ),
         format!(
-            "head     block {} of {}, by {}",
-            shown.height, shown.head.time, shown.head.coinbase
+            "head     block {} of {}, by {miner}",
+            shown.height, shown.head.time
         ),
         format!(
             "final    block {}, since {} s",
             shown.last_final.number, shown.seconds_since_final
         ),
-        format!("queue    {} {txns} waiting", shown.queue.txns),
+        format!(
+            "queue    {} waiting",
+            count(shown.queue.txns, "transaction")
+        ),
         format!("peers    {}", shown.peers),
     ]
     .join("\n"))
@@ -129,36 +139,11 @@ fn show_account(
     Ok(shown(answer).to_string())
 }
 
-/// A block by number, id, or `head`.
-///
-/// # Errors
-/// [`Failure`] of the request.
-pub fn block(url: &NodeUrl, which: &str, as_json: bool) -> Result<String, Failure> {
-    show(url, &format!("/v1/blocks/{which}"), as_json)
-}
-
-/// A transaction by id.
-///
-/// # Errors
-/// [`Failure`] of the request.
-pub fn txn(url: &NodeUrl, id: &str, as_json: bool) -> Result<String, Failure> {
-    show(url, &format!("/v1/txns/{id}"), as_json)
-}
-
-fn show(url: &NodeUrl, path: &str, as_json: bool) -> Result<String, Failure> {
-    let value = get(url, path)?;
-    Ok(if as_json {
-        json(&value)
-    } else {
-        indented(&value)
-    })
-}
-
-fn get(url: &NodeUrl, path: &str) -> Result<Value, Failure> {
+pub(super) fn get(url: &NodeUrl, path: &str) -> Result<Value, Failure> {
     let mut node = Connection::new(url.clone());
     Ok(runtime()?.block_on(node.get(path))?)
 }
 
-fn indented(value: &Value) -> String {
+pub(super) fn indented(value: &Value) -> String {
     serde_json::to_string_pretty(value).expect("JSON that was read can be written")
 }

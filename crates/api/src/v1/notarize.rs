@@ -5,6 +5,7 @@ use crate::{
     Api,
     problem::refused,
     request::{BODY_LIMIT, json_body},
+    schema::{Id, Whole},
 };
 use axum::{
     Json,
@@ -19,29 +20,38 @@ use ccoin_core::{
 use ccoin_crypto::Hash;
 use ccoin_http::{Problem, json::parse_object};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Most hashes of one request.
 const MAX_HASHES: usize = 10_000;
 
-#[derive(Debug, Deserialize)]
+/// SHA-256 of documents, up to 10,000.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Documents {
+    #[schema(value_type = Vec<Id>, min_items = 1, max_items = 10_000)]
     hashes: Vec<Hash>,
 }
 
-#[derive(Serialize)]
+/// The transaction that records them.
+#[derive(Serialize, ToSchema)]
 struct Recorded {
+    #[schema(value_type = Id)]
     id: TxId,
     data: String,
     documents: Vec<Place>,
 }
 
 /// The member `document` of a receipt.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Place {
+    #[schema(value_type = Id)]
     sha256: Hash,
+    #[schema(value_type = Whole)]
     index: u64,
+    #[schema(value_type = Whole)]
     size: u64,
+    #[schema(value_type = Vec<Id>)]
     path: Vec<Hash>,
 }
 
@@ -62,8 +72,11 @@ impl From<DocumentPath> for Place {
     }
 }
 
-/// `POST /v1/notarize`: a transaction of the node's account, without coins, to itself.
-pub(crate) async fn notarize(
+/// Records documents in a transaction of the node's account, without coins, to itself.
+#[utoipa::path(post, path = "/notarize", security(("token" = [])),
+    request_body(content = Documents, description = "The documents"),
+    responses((status = 202, description = "Queued", body = Recorded)))]
+pub(super) async fn notarize(
     State(api): State<Api>,
     request: Request,
 ) -> Result<Response, Problem> {
