@@ -64,6 +64,14 @@ impl BlockFetcher {
         }
     }
 
+    /// A peer has handed on the name of a block that is not here. It may lack the block itself,
+    /// and the number is the word of another: it is asked, and claims nothing.
+    pub fn on_named(&mut self, peer: PeerId) {
+        if let Some(progress) = self.peers.get_mut(&peer) {
+            progress.probe = true;
+        }
+    }
+
     /// An announced block of a peer is new and fits.
     pub fn on_new_block(&mut self, peer: PeerId) {
         if let Some(progress) = self.peers.get_mut(&peer) {
