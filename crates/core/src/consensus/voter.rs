@@ -110,7 +110,8 @@ impl VotingRules {
     }
 
     /// Votes 1 of one slot, at most (V8).
-    fn most_votes(&self) -> u64 {
+    #[must_use]
+    pub fn most_votes(&self) -> u64 {
         let regular = self.slot_ms.checked_div(self.rho_ms()).unwrap_or(0);
         regular.saturating_add(EXTRA_VOTES)
     }

@@ -74,14 +74,15 @@ impl Finality {
         let consensus = &genesis.config.consensus;
         let certificate = |phase| VerifiedCertificate::genesis(phase, genesis.id);
         let schedule = genesis.schedule.clone();
+        let rules = VotingRules::new(schedule, consensus.slot_ms, consensus.max_skew_ms);
         Self {
-            rules: VotingRules::new(schedule, consensus.slot_ms, consensus.max_skew_ms),
             last_final: certificate(Phase::Two),
             high: certificate(Phase::One),
             lock: certificate(Phase::One),
             alarm: None,
             voter: voter.map(|(index, record)| Voter::new(index, record)),
-            tally: Tally::new(consensus.quorum),
+            tally: Tally::new(consensus.quorum, rules.most_votes()),
+            rules,
             certified: BTreeMap::new(),
             logged: BTreeSet::new(),
             awaited: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! Votes and final blocks in the machine.
 
+mod hostile;
 mod records;
 mod votes;
 
@@ -14,7 +15,10 @@ use ccoin_core::{
         voter::Standing,
     },
     genesis::Genesis,
-    machine::{Ask, Input, NodeState, Publish, VerifiedStatus, Voting, Why},
+    machine::{
+        Ask, Hindrance, Input, Machine, NodeState, PeerId, PlaceholderText, Publish, SealMark,
+        Start, VerifiedStatus, Voting, Why,
+    },
     message::{Message, VoterState, Yours},
 };
 use ccoin_crypto::Signature;

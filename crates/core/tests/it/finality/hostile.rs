@@ -1,0 +1,121 @@
+//! One liar, or one stranger, with everything that it may have signed or recorded.
+
+use super::*;
+
+/// The first node of four, ready and linked with the three others, and a block of the second.
+fn four() -> (Shell, Arc<Genesis>, Arc<Applied>) {
+    let genesis = Network::ready(4).found();
+    let mut shell = Shell::unsigned(&genesis, Some(0));
+    shell.tick(10);
+    for index in 1..4 {
+        let peer = PeerId::from(index);
+        let (validator, height) = (Some(index), height(1));
+        shell.input(
+            20,
+            Input::PeerJoined {
+                peer,
+                validator,
+                height,
+            },
+        );
+        shell.input(20, Input::ClockOffset { peer, offset_ms: 3 });
+    }
+    let txns = [pay(&genesis, 2, 1)];
+    let block = child(&genesis, &genesis.applied(), miner(1), 2_100, &txns);
+    shell.block(2_150, &block.block);
+    (shell, genesis, block)
+}
+
+/// A proposal of the second validator, handed on by the third.
+fn hear(shell: &mut Shell, after: u64, block: Proposed, justify: &VerifiedCertificate) {
+    let proposal = Input::Proposal {
+        peer: 2,
+        vote: vote(Phase::One, 1, block),
+        justify: justify.clone(),
+    };
+    shell.input(after, proposal);
+}
+
+/// How often the node has handed a proposal on, and forgets it.
+fn handed_on(shell: &mut Shell, of: Proposed) -> usize {
+    let asks = core::mem::take(&mut shell.asks);
+    let told = asks.iter().filter(|ask| match ask {
+        Ask::Tell { message, .. } => {
+            matches!(&**message, Message::Proposal(told) if told.vote.vote.block == of)
+        }
+        _ => false,
+    });
+    told.count()
+}
+
+/// M3 and M4: a proposal older than those that are remembered would go round for ever.
+#[test]
+fn an_old_proposal_is_handed_on_once_at_most() {
+    let (mut shell, genesis, block) = four();
+    let justify = VerifiedCertificate::genesis(Phase::One, genesis.id);
+    let old = proposed(ballot(&shell, 2_200, 0), &block);
+    for count in 1..=64 {
+        let next = proposed(ballot(&shell, 2_200, count), &block);
+        hear(&mut shell, 2_200 + count, next, &justify);
+    }
+    shell.asks.clear();
+    let mut times = 0;
+    for repeat in 0..5 {
+        hear(&mut shell, 2_400 + repeat * 100, old, &justify);
+        times += handed_on(&mut shell, old);
+    }
+    assert!(times <= 1, "handed on {times} times");
+}
+
+/// M4: a proposal is handed on again only with a stronger justification than ever before.
+#[test]
+fn a_weak_justification_does_not_make_the_stronger_one_news_again() {
+    let (mut shell, genesis, block) = four();
+    let certified = proposed(ballot(&shell, 2_200, 0), &block);
+    let (weak, strong) = (
+        VerifiedCertificate::genesis(Phase::One, genesis.id),
+        certificate(Phase::One, certified),
+    );
+    let proposal = proposed(ballot(&shell, 2_200, 1), &block);
+    hear(&mut shell, 2_300, proposal, &strong);
+    let mut times = handed_on(&mut shell, proposal);
+    for repeat in 0..5 {
+        hear(&mut shell, 2_400 + repeat * 100, proposal, &weak);
+        hear(&mut shell, 2_410 + repeat * 100, proposal, &strong);
+        times += handed_on(&mut shell, proposal);
+    }
+    assert!(times <= 1, "handed on {times} times");
+}
+
+/// M4 and V8: no honest key gives more votes in a slot, so more are neither counted nor handed on.
+#[test]
+fn a_flood_of_votes_of_one_key_is_not_handed_on_without_end() {
+    let (mut shell, _, block) = four();
+    for count in 0..2_000 {
+        let block = proposed(ballot(&shell, 2_200, count), &block);
+        let vote = vote(Phase::One, 3, block);
+        shell.input(2_200 + count / 4, Input::Vote { peer: 3, vote });
+    }
+    let told = |ask: &&Ask| matches!(ask, Ask::Tell { message, .. } if matches!(**message, Message::Vote(_)));
+    let told = shell.asks.iter().filter(told).count();
+    assert!(told <= 2 * 104, "{told} votes of one liar were handed on");
+}
+
+/// A proposal of a block that no node has says nothing about who hands it on.
+#[test]
+fn a_proposal_of_no_block_does_not_make_its_bearer_a_liar() {
+    let (mut shell, genesis, _) = four();
+    let justify = VerifiedCertificate::genesis(Phase::One, genesis.id);
+    let nowhere = Proposed {
+        ballot: ballot(&shell, 2_200, 0),
+        number: height(1 << 40),
+        id: BlockId::new([9; 32]),
+    };
+    hear(&mut shell, 2_200, nowhere, &justify);
+    (2_300..2_900)
+        .step_by(100)
+        .for_each(|after| shell.tick(after));
+    let hindrances = shell.machine.hindrances(shell.now(2_900));
+    let behind = |found: &Hindrance| matches!(found, Hindrance::Behind { .. });
+    assert!(!hindrances.iter().any(behind), "{hindrances:?}");
+}
