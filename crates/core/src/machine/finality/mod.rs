@@ -147,18 +147,22 @@ impl Machine {
     }
 
     /// What a checkpoint must hold of certificates, because a restart does not read the log
-    /// before it: final, high, lock, and the conflicting one.
+    /// before it: final, high, lock.
     #[must_use]
-    pub fn certificates(&self) -> Vec<VerifiedCertificate> {
+    pub fn certificates(&self) -> [&VerifiedCertificate; 3] {
         let Finality {
             last_final,
             high,
             lock,
-            alarm,
             ..
         } = &self.finality;
-        let always = [last_final, high, lock].into_iter().cloned();
-        always.chain(alarm.clone()).collect()
+        [last_final, high, lock]
+    }
+
+    /// The certificate that conflicts with the final block; a checkpoint must hold it too.
+    #[must_use]
+    pub fn alarm(&self) -> Option<&VerifiedCertificate> {
+        self.finality.alarm.as_ref()
     }
 
     /// Proofs of validators' faults.
