@@ -329,13 +329,26 @@ impl Voter {
         self.index
     }
 
-    /// The record proved older than what the key has signed (A1). Whether that is news.
-    pub fn lose_record(&mut self) -> bool {
-        let news = self.may_vote();
+    /// The record proved older than what the key has signed (A1), up to the ballot `shown` at
+    /// least (A2). Whether the record has changed.
+    pub fn lose_record(&mut self, shown: Ballot) -> bool {
+        let news = self.may_vote() || shown > self.record.max_vote1;
         if news {
             self.record.standing = Standing::Abstains(None);
+            self.record.max_vote1 = shown.max(self.record.max_vote1);
         }
         news
+    }
+
+    /// Whether a vote 2 of this key is newer than its record (A1). What lies below the floor of
+    /// a loss was reckoned with.
+    #[must_use]
+    pub fn forgot_vote2(&self, ballot: Ballot) -> bool {
+        let known = match self.record.standing {
+            Standing::Abstains(Some(floor)) | Standing::Recovering(floor) => floor,
+            Standing::Intact | Standing::Abstains(None) => Ballot::GENESIS,
+        };
+        ballot > self.record.lock.ballot.max(known)
     }
 
     /// All others have shown that their records are whole: the key votes again, locked on the

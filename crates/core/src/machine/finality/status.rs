@@ -154,16 +154,17 @@ impl Machine {
         let ballot = |vote: &Option<crate::consensus::vote::SignedVote>| {
             vote.as_ref().map(|vote| vote.vote.block.ballot)
         };
-        let record = &voter.record;
+        let shown = ballot(&yours.vote1).max(ballot(&yours.vote2));
         let header = yours.header.as_ref().map(|signed| SealMark {
             slot: self.schedule().slot(signed.header.time),
             number: signed.header.number,
         });
-        if ballot(&yours.vote1) > Some(record.max_vote1)
-            || ballot(&yours.vote2) > Some(record.lock.ballot)
+        if shown > Some(voter.record.max_vote1)
+            || ballot(&yours.vote2).is_some_and(|ballot| voter.forgot_vote2(ballot))
             || header > Some(self.last_sealed)
         {
-            self.lose_record(step);
+            let header = header.unwrap_or_default();
+            self.lose_record(shown.unwrap_or_default(), header, step);
         }
     }
 
