@@ -1,6 +1,7 @@
 //! Votes and final blocks in the machine.
 
 mod hostile;
+mod losses;
 mod records;
 mod votes;
 

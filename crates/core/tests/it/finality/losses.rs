@@ -1,0 +1,233 @@
+//! What a key may sign after an alarm, after the loss of its record, and by an unproven clock.
+
+use super::*;
+
+/// A block of the key in the making, its nonce not found yet.
+fn open_job(shell: &mut Shell, after: u64) -> u64 {
+    shell.mines = false;
+    (2_200..after)
+        .step_by(500)
+        .for_each(|after| shell.tick(after));
+    shell.published.clear();
+    shell.submit(after, &[pay(&shell.genesis, 2, 2)]);
+    let job = shell.published.iter().find_map(|publish| match publish {
+        Publish::Mine { job, .. } => Some(*job),
+        _ => None,
+    });
+    job.expect("its turn, and a transaction waits")
+}
+
+fn signs(shell: &mut Shell, after: u64, job: u64) -> bool {
+    shell.published.clear();
+    shell.signs = false;
+    let nonce = ccoin_core::PowNonce::ZERO;
+    shell.input(after, Input::Mined { job, nonce });
+    let sign = |publish: &Publish| matches!(publish, Publish::Sign { .. });
+    shell.published.iter().any(sign)
+}
+
+/// A2: what the key may have signed already is not signed again, though its search began
+/// before the loss was known; and the mark does not go back.
+#[test]
+fn a_block_in_the_making_is_dropped_when_the_record_proves_old() {
+    let (mut shell, _, block) = pair();
+    let job = open_job(&mut shell, 12_100);
+    let newer = proposed(ballot(&shell, 12_110, 9), &block);
+    let yours = Yours {
+        vote1: Some(vote(Phase::One, 0, newer).signed().clone()),
+        ..Yours::default()
+    };
+    let told = genesis_final(&shell);
+    tell(&mut shell, 12_110, told, yours);
+    let floor = shell.mark;
+    assert!(!signs(&mut shell, 12_120, job), "signed under {floor:?}");
+    assert!(shell.mark >= floor);
+}
+
+/// R5: after an alarm the key signs nothing, not even the block that it was working on.
+#[test]
+fn a_block_in_the_making_is_dropped_by_an_alarm() {
+    let (mut shell, _, block) = pair();
+    let job = open_job(&mut shell, 12_100);
+    let final_block = proposed(ballot(&shell, 2_200, 0), &block);
+    let rival = Proposed {
+        ballot: ballot(&shell, 2_200, 3),
+        id: BlockId::new([9; 32]),
+        ..final_block
+    };
+    for block in [final_block, rival] {
+        let shown = certificate(Phase::Two, block);
+        tell(&mut shell, 12_110, shown, Yours::default());
+    }
+    assert!(shell.alarmed);
+    assert!(!signs(&mut shell, 12_120, job));
+}
+
+/// I2: the certificate of a higher ballot beside the final block came first.
+#[test]
+fn a_final_block_beside_the_highest_certificate_is_an_alarm_too() {
+    let (mut shell, genesis, block) = pair();
+    let rival = rival(&genesis, 2_160);
+    shell.block(2_180, &rival.block);
+    let higher = proposed(ballot(&shell, 2_200, 5), &rival);
+    let lower = proposed(ballot(&shell, 2_200, 3), &block);
+    tell(
+        &mut shell,
+        2_200,
+        certificate(Phase::One, higher),
+        Yours::default(),
+    );
+    tell(
+        &mut shell,
+        2_210,
+        certificate(Phase::Two, lower),
+        Yours::default(),
+    );
+    assert!(shell.alarmed, "final {:?}", shell.finals);
+    let head = shell.machine.chain().head().block.id;
+    let last_final = shell.machine.last_final().block();
+    assert!(shell.machine.chain().extends(&head, &last_final));
+}
+
+/// R5: an alarm about a block below the restart point survives, and moves nothing.
+#[test]
+fn a_restart_from_a_checkpoint_forgets_no_alarm_below_it() {
+    let (mut shell, genesis, block) = pair();
+    let next = next(&genesis, &block, 2_250);
+    let txns = [give_from(&genesis, &ghost(99), 2)];
+    let last = child(&genesis, &next, miner(1), 2_350, &txns);
+    for block in [&next, &last] {
+        shell.block(2_400, &block.block);
+    }
+    let final_block = proposed(ballot(&shell, 2_400, 0), &last);
+    let rival = Proposed {
+        ballot: ballot(&shell, 2_400, 3),
+        id: BlockId::new([9; 32]),
+        number: height(2),
+    };
+    for block in [final_block, rival] {
+        let shown = certificate(Phase::Two, block);
+        tell(&mut shell, 2_410, shown, Yours::default());
+    }
+    assert!(shell.alarmed);
+    let score = shell.machine.chain().score(&next.block.id).unwrap().clone();
+    let start = Start {
+        genesis: Arc::clone(&genesis),
+        checkpoint: Some((Arc::clone(&next), score)),
+        miner: Some(miner(0)),
+        last_sealed: SealMark::default(),
+        voter_record: Some(shell.record),
+        block_text: PlaceholderText::Fixed(String::new()),
+    };
+    let mut again = Machine::new(start);
+    for found in shell.machine.certificates() {
+        again.replay_certificate((**found).clone());
+    }
+    again.replay_alarm((**shell.machine.alarm().unwrap()).clone());
+    again.replay(last.block.clone(), true).unwrap();
+    again.requeue(shell.now(6_000), Vec::new());
+    assert_eq!(again.last_final().block(), final_block);
+    assert!(again.is_alarmed(), "a restart does not forget it");
+}
+
+/// A4: the other one goes on showing what the key had signed before its loss.
+#[test]
+fn what_the_key_signed_before_its_loss_is_no_new_loss() {
+    let (mut shell, _, block) = pair();
+    let before = proposed(ballot(&shell, 2_200, 9), &block);
+    let yours = || Yours {
+        vote1: Some(vote(Phase::One, 0, before).signed().clone()),
+        vote2: Some(vote(Phase::Two, 0, before).signed().clone()),
+        ..Yours::default()
+    };
+    let told = genesis_final(&shell);
+    tell(&mut shell, 2_200, told.clone(), yours());
+    tell(&mut shell, 2_300, told.clone(), yours());
+    let Standing::Recovering(floor) = shell.record.standing else {
+        panic!("{:?}", shell.record);
+    };
+    for after in [4_000, 6_000, 8_000] {
+        tell(&mut shell, after, told.clone(), yours());
+    }
+    assert_eq!(shell.record.standing, Standing::Recovering(floor));
+}
+
+/// A2: the floor is not below what the key is shown to have signed, whatever the clock says.
+#[test]
+fn the_floor_of_an_abstention_is_above_what_is_shown() {
+    let (mut shell, _, block) = pair();
+    let ahead = proposed(ballot(&shell, 600_000, 9), &block);
+    let yours = Yours {
+        vote1: Some(vote(Phase::One, 0, ahead).signed().clone()),
+        ..Yours::default()
+    };
+    let told = genesis_final(&shell);
+    tell(&mut shell, 2_200, told, yours);
+    assert!(shell.record.max_vote1 >= ahead.ballot, "{:?}", shell.record);
+}
+
+/// A1: the vote file was put back and the log was not: its certificates show what was signed.
+#[test]
+fn a_record_older_than_the_own_log_counts_as_lost() {
+    let (mut shell, _, block) = pair();
+    let before = shell.record;
+    propose(&mut shell, 2_200, 0, &block);
+    assert!(shell.record.max_vote1 > before.max_vote1);
+    shell.record = before;
+    shell.restart_at(6_000);
+    let standing = shell.machine.voter().unwrap().record.standing;
+    assert_eq!(standing, Standing::Abstains(None));
+}
+
+/// A4: the vote file was kept and the log was lost. The lock is the highest certificate that
+/// the others show, also when it is lower: else the other one could never agree with this key.
+#[test]
+fn after_the_loss_of_the_log_the_lock_is_the_highest_certificate() {
+    let (mut shell, genesis, block) = pair();
+    propose(&mut shell, 2_200, 0, &block);
+    assert_eq!(shell.record.lock.id, block.block.id);
+    shell.log.clear();
+    shell.certificates.clear();
+    shell.restart_at(6_000);
+    shell.tick(6_000);
+    join(&mut shell, 6_010);
+    let told = genesis_final(&shell);
+    tell(&mut shell, 6_020, told, Yours::default());
+    assert!(matches!(shell.record.standing, Standing::Recovering(_)));
+    assert_eq!(shell.record.lock, Proposed::genesis(genesis.id));
+}
+
+/// C3: a clock that was wrong before the start would bar the key until that time has come.
+#[test]
+fn nobody_votes_before_any_clock_is_known() {
+    let genesis = Network::ready(2).found();
+    let mut shell = Shell::unsigned(&genesis, Some(0));
+    shell.tick(10);
+    let joined = Input::PeerJoined {
+        peer: OTHER,
+        validator: Some(1),
+        height: height(1),
+    };
+    shell.input(20, joined);
+    let txns = [pay(&genesis, 2, 1)];
+    let block = child(&genesis, &genesis.applied(), miner(1), 2_100, &txns);
+    shell.block(2_150, &block.block);
+    propose(&mut shell, 2_200, 0, &block);
+    assert!(shell.votes.is_empty());
+    let offset_ms = 3;
+    let peer = OTHER;
+    shell.input(2_210, Input::ClockOffset { peer, offset_ms });
+    propose(&mut shell, 2_220, 1, &block);
+    assert!(!shell.votes.is_empty());
+    // What was known of a peer that has left says nothing about another one.
+    let votes = shell.votes.len();
+    shell.input(2_230, Input::PeerLeft { peer });
+    let joined = Input::PeerJoined {
+        peer: OTHER + 1,
+        validator: Some(1),
+        height: height(2),
+    };
+    shell.input(2_240, joined);
+    propose(&mut shell, 2_250, 2, &block);
+    assert_eq!(shell.votes.len(), votes);
+}
