@@ -119,3 +119,55 @@ fn a_proposal_of_no_block_does_not_make_its_bearer_a_liar() {
     let behind = |found: &Hindrance| matches!(found, Hindrance::Behind { .. });
     assert!(!hindrances.iter().any(behind), "{hindrances:?}");
 }
+
+/// L4: certificates that come one by one leave no leader with a block that it may not propose.
+#[test]
+fn a_leader_leaves_the_block_that_a_higher_certificate_contradicts() {
+    let (mut shell, genesis, _) = four();
+    let root = genesis.applied();
+    let rivals = [2, 3].map(|index: usize| {
+        let after = index as u64 * SLOT + 100;
+        child(
+            &genesis,
+            &root,
+            miner(index),
+            after,
+            &[pay(&genesis, index, 1)],
+        )
+    });
+    for rival in &rivals {
+        shell.block(3 * SLOT + 200, &rival.block);
+    }
+    let turn = 8 * SLOT;
+    (3 * SLOT + 300..turn + 10)
+        .step_by(500)
+        .for_each(|after| shell.tick(after));
+    shell.tick(turn + 20);
+    assert_eq!(shell.machine.state(), NodeState::Ready);
+    assert!(!shell.votes.is_empty(), "it leads and proposes its head");
+    for (index, rival) in rivals.iter().enumerate() {
+        let after = turn + 30 + 800 * index as u64;
+        let slot = (2 + index as u64) * SLOT;
+        let shown = certificate(Phase::One, proposed(ballot(&shell, slot, 9), rival));
+        let status = VerifiedStatus {
+            last_final: genesis_final(&shell),
+            high: shown,
+            head: (height(2), rival.block.id),
+            state: VoterState::Intact,
+            links: vec![0],
+            yours: Yours::default(),
+        };
+        let (peer, status) = (2, Box::new(status));
+        shell.input(after, Input::Status { peer, status });
+        (after..after + 790)
+            .step_by(50)
+            .for_each(|after| shell.tick(after));
+    }
+    (turn + 1_600..turn + SLOT)
+        .step_by(50)
+        .for_each(|after| shell.tick(after));
+    let last = shell.votes.last().unwrap().block;
+    let certified = proposed(last.ballot, &rivals[1]);
+    let follows = shell.machine.chain().extends(&last.id, &certified);
+    assert!(follows, "{:?}", shell.votes);
+}
