@@ -58,12 +58,15 @@ impl VoteRecord {
         }
     }
 
-    /// Whether this record forgets what `stored` says.
+    /// Whether this record forgets what `stored` says. A key that begins to recover from a loss
+    /// may lock on less (A4).
     fn goes_back_behind(&self, stored: &Self) -> bool {
         let sealed = |record: &Self| (record.last_sealed_slot, record.last_sealed_number);
+        let recovers = |record: &Self| matches!(record.voter.standing, Standing::Recovering(_));
+        let begins = recovers(self) && !recovers(stored);
         sealed(self) < sealed(stored)
             || self.voter.max_vote1 < stored.voter.max_vote1
-            || self.voter.lock.ballot < stored.voter.lock.ballot
+            || (!begins && self.voter.lock.ballot < stored.voter.lock.ballot)
     }
 
     fn encode(&self) -> impl Iterator<Item = u8> {

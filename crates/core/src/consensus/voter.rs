@@ -352,13 +352,14 @@ impl Voter {
     }
 
     /// All others have shown that their records are whole: the key votes again, locked on the
-    /// highest certificate (A4). Whether it did not vote before.
+    /// highest certificate, which may be lower than what was lost (A4). Whether it did not vote
+    /// before.
     pub fn recover(&mut self, high: Proposed) -> bool {
         let Standing::Abstains(Some(floor)) = self.record.standing else {
             return false;
         };
         self.record.standing = Standing::Recovering(floor);
-        self.raise_lock(high);
+        self.record.lock = high;
         true
     }
 
