@@ -174,11 +174,25 @@ impl VoteFile {
     /// # Errors
     /// [`VoteFileError::File`], also if there is a file already.
     pub fn create(path: &Path) -> Result<Self, VoteFileError> {
-        Self::create_on(Arc::new(RealDisk), path)
+        Self::create_on(Arc::new(RealDisk), path, None)
     }
 
-    pub(crate) fn create_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, VoteFileError> {
-        SlotFile::create(disk, path, LAYOUT)
+    /// Creates the file of a key whose file is lost, with the record that takes its place. There
+    /// is no moment at which the key seems to have signed nothing.
+    ///
+    /// # Errors
+    /// [`VoteFileError::File`], also if there is a file already.
+    pub fn create_with(path: &Path, record: VoteRecord) -> Result<Self, VoteFileError> {
+        Self::create_on(Arc::new(RealDisk), path, Some(record))
+    }
+
+    pub(crate) fn create_on(
+        disk: Arc<dyn Disk>,
+        path: &Path,
+        record: Option<VoteRecord>,
+    ) -> Result<Self, VoteFileError> {
+        let content = record.iter().flat_map(VoteRecord::encode).collect();
+        SlotFile::create(disk, path, LAYOUT, content)
             .and_then(|file| Self::of(file, path))
             .map_err(fault(path))
     }
