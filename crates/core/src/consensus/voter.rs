@@ -274,6 +274,13 @@ impl Voter {
         }
     }
 
+    /// A certificate is not kept any more: its vote 2, if it was not given, is not due, because
+    /// the certificate could not be logged before it (D2).
+    pub fn forget_certified(&mut self, ballot: Ballot) {
+        self.certified
+            .retain(|certified, given| *certified != ballot || *given);
+    }
+
     /// The votes 2 that are due now (R2, R3), in the order of ballots. Each raises the lock:
     /// its certificate is on disk before the record, and the record before the signature.
     pub fn votes2(

@@ -127,13 +127,15 @@ impl Machine {
         let block = certificate.block();
         let finality = &mut self.finality;
         if certificate.phase == Phase::One {
-            if let Some(voter) = &mut finality.voter {
-                voter.on_certified(&block);
-            }
             let certified = &mut finality.certified;
             certified.insert(block.ballot, certificate.clone());
-            if certified.len() > MAX_KEPT {
-                certified.pop_first();
+            let is_over = certified.len() > MAX_KEPT;
+            let dropped = is_over.then(|| certified.pop_first()).flatten();
+            if let Some(voter) = &mut finality.voter {
+                voter.on_certified(&block);
+                dropped
+                    .iter()
+                    .for_each(|(oldest, _)| voter.forget_certified(*oldest));
             }
         }
         let raises_high = block.ballot > finality.high.ballot;

@@ -36,6 +36,20 @@ fn hear(shell: &mut Shell, after: u64, block: Proposed, justify: &VerifiedCertif
     shell.input(after, proposal);
 }
 
+/// The third validator shows a certificate of phase 1.
+fn show(shell: &mut Shell, after: u64, certified: Proposed) {
+    let status = VerifiedStatus {
+        last_final: genesis_final(shell),
+        high: certificate(Phase::One, certified),
+        head: (certified.number, certified.id),
+        state: VoterState::Intact,
+        links: vec![0],
+        yours: Yours::default(),
+    };
+    let (peer, status) = (2, Box::new(status));
+    shell.input(after, Input::Status { peer, status });
+}
+
 /// How often the node has handed a proposal on, and forgets it.
 fn handed_on(shell: &mut Shell, of: Proposed) -> usize {
     let asks = core::mem::take(&mut shell.asks);
@@ -148,17 +162,8 @@ fn a_leader_leaves_the_block_that_a_higher_certificate_contradicts() {
     for (index, rival) in rivals.iter().enumerate() {
         let after = turn + 30 + 800 * index as u64;
         let slot = (2 + index as u64) * SLOT;
-        let shown = certificate(Phase::One, proposed(ballot(&shell, slot, 9), rival));
-        let status = VerifiedStatus {
-            last_final: genesis_final(&shell),
-            high: shown,
-            head: (height(2), rival.block.id),
-            state: VoterState::Intact,
-            links: vec![0],
-            yours: Yours::default(),
-        };
-        let (peer, status) = (2, Box::new(status));
-        shell.input(after, Input::Status { peer, status });
+        let certified = proposed(ballot(&shell, slot, 9), rival);
+        show(&mut shell, after, certified);
         (after..after + 790)
             .step_by(50)
             .for_each(|after| shell.tick(after));
@@ -170,4 +175,23 @@ fn a_leader_leaves_the_block_that_a_higher_certificate_contradicts() {
     let certified = proposed(last.ballot, &rivals[1]);
     let follows = shell.machine.chain().extends(&last.id, &certified);
     assert!(follows, "{:?}", shell.votes);
+}
+
+/// D2 and D3: no vote 2 for a certificate that is too old to be kept: the log would lack it.
+#[test]
+fn a_lock_is_always_on_a_certificate_of_the_log() {
+    let (mut shell, genesis, block) = four();
+    let justify = VerifiedCertificate::genesis(Phase::One, genesis.id);
+    let [voted, higher] = [0, 1].map(|count| ballot(&shell, 2_200, count));
+    hear(&mut shell, 2_200, proposed(voted, &block), &justify);
+    assert_eq!(shell.votes.len(), 1);
+    for count in 0..64 {
+        let ballot = Ballot(higher.0 + count);
+        show(&mut shell, 2_210, proposed(ballot, &block));
+    }
+    show(&mut shell, 2_220, proposed(voted, &block));
+    let lock = shell.record.lock;
+    let logged = shell.certificates.iter();
+    let mut logged = logged.map(|(_, certificate)| certificate.block());
+    assert!(lock.ballot == Ballot::GENESIS || logged.any(|block| block == lock));
 }
