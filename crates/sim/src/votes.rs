@@ -3,6 +3,7 @@
 
 use crate::{
     node::{Node, Process},
+    time::at,
     world::World,
 };
 use ccoin_core::{
@@ -33,7 +34,8 @@ impl World {
 
 impl World {
     /// A validator that is down loses its vote file, if finality can go on without it or all
-    /// others are intact (A3, A4).
+    /// others are intact (A3, A4). A floor covers no votes that were given while most clocks
+    /// were ahead (C5).
     pub fn lose_votes(&mut self, index: usize) {
         let consensus = &self.genesis.config.consensus;
         let quorum = consensus.quorum as usize;
@@ -46,8 +48,13 @@ impl World {
         let others = others.filter(|(other, _)| *other != index);
         let others = others.filter(|(_, node)| intact(node)).count();
         let needed = quorum.min(validators - 1).max(1);
+        let slot = self.genesis.schedule.slot(at(self.now));
         let node = &mut self.nodes[index];
-        if node.shell.is_validator() && node.process == Process::Down && others >= needed {
+        if node.shell.is_validator()
+            && node.process == Process::Down
+            && others >= needed
+            && node.shell.record.max_vote1 <= VoterRecord::floor_after(slot)
+        {
             let mut record = VoterRecord::never_voted(self.genesis.id);
             record.standing = Standing::Abstains(None);
             node.shell.record = record;

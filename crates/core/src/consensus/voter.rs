@@ -370,13 +370,14 @@ impl Voter {
         true
     }
 
-    /// Sets the floor of an abstention by a trusted clock (A2): certificates of ballots that
-    /// this key may have voted for before its record was lost do not end it.
-    /// Whether it was missing.
-    pub fn set_floor(&mut self, slot: Slot) -> bool {
+    /// Sets the floor of an abstention by a trusted clock and by the ballot that certificates
+    /// show (A2): those of ballots that this key may have voted for before its record was lost
+    /// do not end it. Whether it was missing.
+    pub fn set_floor(&mut self, slot: Slot, shown: Ballot) -> bool {
         let missing = self.record.standing == Standing::Abstains(None);
         if missing {
-            let floor = VoterRecord::floor_after(slot).max(self.record.max_vote1);
+            let floor = VoterRecord::floor_after(slot).max(shown);
+            let floor = floor.max(self.record.max_vote1);
             self.record.standing = Standing::Abstains(Some(floor));
             self.record.max_vote1 = floor;
         }

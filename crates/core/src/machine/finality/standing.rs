@@ -63,8 +63,9 @@ impl Machine {
             return Ballot::GENESIS;
         };
         let known = self.certificates().into_iter();
-        let own = known.filter(|c| c.votes.iter().any(|(index, _)| *index == voter.index()));
-        own.map(|c| c.ballot).max().unwrap_or_default()
+        let own = known.filter_map(|certificate| certificate.vote_of(voter.index()));
+        let ballots = own.map(|signed| signed.vote.block.ballot);
+        ballots.max().unwrap_or_default()
     }
 
     /// Takes note that the record is older than what the key has signed: up to this ballot and
@@ -100,11 +101,12 @@ impl Machine {
                 && self.finality.awaited.is_empty()
         };
         let high = self.finality.high.clone();
+        let voted = self.voted_in_certificates();
         let Some(voter) = &mut self.finality.voter else {
             return;
         };
         let mut changed = false;
-        if trusted && voter.set_floor(slot) {
+        if trusted && voter.set_floor(slot, voted) {
             changed = true;
             let floor = SealMark::after_lost_record(slot);
             self.last_sealed = self.last_sealed.max(floor);

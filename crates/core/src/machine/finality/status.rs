@@ -263,11 +263,18 @@ impl Machine {
         }
     }
 
-    /// The newest objects of a validator's key that are known here.
+    /// The newest objects of a validator's key that are known here, also from certificates: the
+    /// tally is empty after a restart.
     fn seen_of(&self, index: VoterIndex) -> Yours {
         let newest = |phase| {
             let vote = self.finality.tally.newest(phase, index);
-            vote.map(|vote| vote.signed().clone())
+            let vote = vote.map(|vote| vote.signed().clone());
+            let certified = self.certificates().into_iter();
+            let certified = certified.filter(|certificate| certificate.phase == phase);
+            let votes = vote
+                .into_iter()
+                .chain(certified.filter_map(|c| c.vote_of(index)));
+            votes.max_by_key(|signed| signed.vote.block.ballot)
         };
         let miner = self.schedule().miner(index);
         let blocks = self.chain.canonical().iter().rev().take(SEARCHED_BLOCKS);

@@ -231,3 +231,44 @@ fn nobody_votes_before_any_clock_is_known() {
     propose(&mut shell, 2_250, 2, &block);
     assert_eq!(shell.votes.len(), votes);
 }
+
+/// A2: a certificate shows for which ballot the key has voted, though the clock says less.
+#[test]
+fn the_floor_of_an_abstention_is_above_the_votes_in_certificates() {
+    let (mut shell, _, block) = pair();
+    shell.record.standing = Standing::Abstains(None);
+    shell.restart_at(2_200);
+    shell.tick(2_200);
+    let ahead = proposed(ballot(&shell, 100_000, 9), &block);
+    let joined = Input::PeerJoined {
+        peer: OTHER,
+        validator: Some(1),
+        height: height(2),
+    };
+    shell.input(2_210, joined);
+    let shown = certificate(Phase::Two, ahead);
+    tell(&mut shell, 2_220, shown, Yours::default());
+    let offset_ms = 3;
+    let peer = OTHER;
+    shell.input(2_230, Input::ClockOffset { peer, offset_ms });
+    assert!(shell.record.max_vote1 >= ahead.ballot, "{:?}", shell.record);
+}
+
+/// STA: after a restart the certificates of the log show what the other key has signed.
+#[test]
+fn a_status_shows_the_votes_of_certificates() {
+    let (mut shell, _, block) = pair();
+    let certified = proposed(ballot(&shell, 2_200, 0), &block);
+    let shown = certificate(Phase::One, certified);
+    tell(&mut shell, 2_200, shown, Yours::default());
+    shell.restart_at(6_000);
+    shell.tick(6_000);
+    shell.published.clear();
+    join(&mut shell, 6_010);
+    let yours = shell.published.iter().find_map(|publish| match publish {
+        Publish::SendStatus { status, .. } => status.yours.vote1.as_ref(),
+        _ => None,
+    });
+    let expected = vote(Phase::One, 1, certified);
+    assert_eq!(yours, Some(expected.signed()));
+}
