@@ -189,14 +189,16 @@ impl BlockFetcher {
             .any(|progress| progress.claimed <= own && !progress.probe && progress.resume.is_none())
     }
 
-    /// Whether a peer of any kind that has the chain has shown all it has, or is not ahead.
+    /// Whether a peer of any kind that has the chain has shown all it has, or is not ahead, and
+    /// none has more to show.
     #[must_use]
     pub fn has_shown_all(&self, own: Height) -> bool {
-        let mut peers = self.peers.values();
-        peers.any(|peer| {
+        let has_more = |peer: &PeerProgress| peer.claimed > own && peer.fruitless == 0;
+        let shown = |peer: &PeerProgress| {
             let has_chain = peer.claimed > Height::ZERO && peer.claimed <= own;
             has_chain && !peer.probe && peer.resume.is_none()
-        })
+        };
+        self.peers.values().any(shown) && !self.peers.values().any(has_more)
     }
 
     /// Whether a peer is connected.

@@ -272,3 +272,30 @@ fn a_status_shows_the_votes_of_certificates() {
     let expected = vote(Phase::One, 1, certified);
     assert_eq!(yours, Some(expected.signed()));
 }
+
+/// A4: a stranger that has less does not end the wait while another peer shows more.
+#[test]
+fn a_lone_validator_without_its_record_waits_for_the_peer_that_has_more() {
+    let (mut shell, _) = ccoin_sim::node(&Network::ready(1));
+    shell.record.standing = Standing::Abstains(None);
+    shell.restart_at(4_100);
+    shell.tick(4_100);
+    for (peer, claimed) in [(1, 5), (2, 1)] {
+        let (validator, height) = (None, height(claimed));
+        let joined = Input::PeerJoined {
+            peer,
+            validator,
+            height,
+        };
+        shell.input(4_200, joined);
+    }
+    let (peer, blocks, more) = (2, Vec::new(), false);
+    shell.input(4_300, Input::Blocks { peer, blocks, more });
+    shell.tick(4_310);
+    assert_eq!(shell.machine.state(), NodeState::Boot);
+    // It claims more and yields nothing of it: it does not count.
+    let (peer, blocks, more) = (1, Vec::new(), false);
+    shell.input(4_400, Input::Blocks { peer, blocks, more });
+    shell.tick(4_410);
+    assert_eq!(shell.machine.state(), NodeState::Ready);
+}
