@@ -114,8 +114,10 @@ fn any_lie(random: &mut Random, is_miner: bool) -> Lie {
 /// Liars anywhere, but for one honest miner, and two honest nodes; the honest are a
 /// connected graph without them. Who is linked first has the smaller connection ids.
 fn linked(random: &mut Random) -> World {
-    let miners = random.between(1, 4) as usize;
-    let nodes = random.between(miners.max(2) as u64, 6) as usize;
+    // Large networks take long.
+    let most = if random.below(8) == 0 { 7 } else { 4 };
+    let miners = random.between(1, most) as usize;
+    let nodes = random.between(miners.max(2) as u64, most + 2) as usize;
     let genesis = network(miners, random);
     let mut world = World::new(&genesis, miners, nodes);
     world.random = Random(random.draw());
