@@ -129,5 +129,5 @@ fn store(path: &Path, record: VoteRecord) -> Result<(), Failure> {
     if path.exists() {
         std::fs::rename(path, path.with_extension("damaged")).map_err(io)?;
     }
-    Ok(VoteFile::create(path)?.store(record)?)
+    Ok(VoteFile::create_with(path, record).map(drop)?)
 }

@@ -263,11 +263,9 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         Err(error) => return Err(error.into()),
     };
     tracing::warn!("{lost}: a new one is made");
-    let mut votes = VoteFile::create(&path)?;
     let mut record = VoteRecord::never_signed(genesis.id);
     record.voter.standing = Standing::Abstains(None);
-    votes.store(record)?;
-    Ok(votes)
+    Ok(VoteFile::create_with(&path, record)?)
 }
 
 /// Returns once the node works.

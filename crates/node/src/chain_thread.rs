@@ -155,10 +155,11 @@ impl ChainThread {
     fn restart_point(&self) -> Option<RestartPoint> {
         let (block, score) = self.machine.chain().anchor()?;
         let certificates = self.machine.certificates().into_iter();
+        let certificates = certificates.chain(self.machine.alarm());
         Some(RestartPoint {
             block: Arc::clone(block),
             score: score.clone(),
-            certificates: certificates.map(|verified| (*verified).clone()).collect(),
+            certificates: certificates.map(|verified| (**verified).clone()).collect(),
         })
     }
 

@@ -114,7 +114,7 @@ pub(crate) struct Restored {
     pub(crate) id: BlockId,
     pub(crate) state: State,
     pub(crate) score: Score,
-    /// Those that lie before its block in the log.
+    /// Those that lie before its block in the log: final, high, lock, and the alarm's, if any.
     pub(crate) certificates: Vec<Certificate>,
     pub(crate) position: Position,
     /// The head when it was written.

@@ -378,9 +378,12 @@ fn from_checkpoint(
         checkpoint: Some((applied, score)),
         ..start.clone()
     });
-    for certificate in certificates {
+    let known = machine.certificates().len();
+    let mut certificates = certificates.into_iter();
+    for certificate in certificates.by_ref().take(known) {
         machine.replay_certificate(certificate);
     }
+    certificates.for_each(|alarm| machine.replay_alarm(alarm));
     Ok(machine)
 }
 

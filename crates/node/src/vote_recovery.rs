@@ -45,7 +45,7 @@ impl ChainPaths {
     ) -> Result<VoteRecord, NodeError> {
         let genesis = Arc::new(genesis.clone());
         let own = read_blocks(self, &start(&genesis, None))?;
-        let mut certificates = own.machine.certificates();
+        let mut certificates: Vec<_> = own.machine.certificates().map(Clone::clone).into();
         for other in others {
             certificates.extend(read_certificates(&genesis, other)?);
         }
@@ -85,7 +85,7 @@ fn read_certificates(
 ) -> Result<Vec<VerifiedCertificate>, NodeError> {
     let replay = read_blocks(&other.chain, &start(genesis, Some(other)))?;
     let machine: Machine = replay.machine;
-    Ok(machine.certificates())
+    Ok(machine.certificates().map(Clone::clone).into())
 }
 
 fn start(genesis: &Arc<Genesis>, validator: Option<&IntactValidator>) -> Start {

@@ -15,9 +15,9 @@ use crate::{
     world::World,
 };
 use ccoin_core::{
-    Address, StateHash, applied::Applied, block::SealedBlock, consensus::schedule::Schedule,
-    execution::execute, ledger::Draft, machine::Input, rules::check_against_parent,
-    transaction::VerifiedTransaction,
+    Address, BlockId, Height, StateHash, applied::Applied, block::SealedBlock,
+    consensus::schedule::Schedule, execution::execute, ledger::Draft, machine::Input,
+    rules::check_against_parent, transaction::VerifiedTransaction,
 };
 use std::sync::Arc;
 
@@ -26,6 +26,13 @@ const FIRST_LIAR: u32 = 1_000;
 
 /// How far back a branch may leave the head's.
 const DEEP: u64 = 30;
+
+/// The last block that a liar has signed into its past.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Forged {
+    pub(crate) number: Height,
+    pub(crate) id: BlockId,
+}
 
 /// Whether a transaction was made for a bad block.
 pub(crate) fn is_a_liars(txn: &VerifiedTransaction) -> bool {
@@ -46,8 +53,11 @@ impl World {
         if up && self.nodes[index].lie == Some(Lie::Votes(VoteLie::Replay)) {
             return self.repeat_votes(index, random);
         }
-        let (true, Some(misdeed), Some(miner)) =
-            (up, self.misdeed(index), self.nodes[index].shell.miner())
+        let backdates = self.votes_by(index, VoteLie::Backdate);
+        let misdeed = self
+            .misdeed(index)
+            .or(backdates.then_some(Misdeed::Backdate));
+        let (true, Some(misdeed), Some(miner)) = (up, misdeed, self.nodes[index].shell.miner())
         else {
             return;
         };
@@ -236,6 +246,12 @@ impl World {
             if tells {
                 self.say_all(index, None, &Frame::Block(verified(&next.block)));
             }
+            let header = next.block.header();
+            let forged = Forged {
+                number: header.number,
+                id: next.block.id,
+            };
+            self.forged.insert(index, (forged, 0));
             tip = next;
         }
     }

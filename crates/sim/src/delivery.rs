@@ -4,6 +4,7 @@
 use crate::{
     blocks::verified,
     lies::{Lie, Misdeed},
+    vote_lies::VoteLie,
     votes::consensus_input,
     world::{Event, World},
 };
@@ -144,6 +145,10 @@ impl World {
             Frame::Consensus(message) => {
                 if self.is_for_another(to, &message) {
                     return;
+                }
+                let is_proposal = matches!(*message, Message::Proposal(_));
+                if is_proposal && self.votes_by(to, VoteLie::Aim) {
+                    self.show_hidden(to);
                 }
                 if let Some(input) = consensus_input(peer, *message) {
                     self.step(to, input);

@@ -29,6 +29,7 @@ impl World {
             );
         }
         for (index, node) in self.honest() {
+            assert!(!node.shell.alarmed, "{index} raised the alarm");
             for pair in node.shell.finals.windows(2) {
                 let [before, after] = [&pair[0], &pair[1]];
                 // After a restart a certificate may be told again.

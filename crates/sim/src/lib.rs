@@ -8,6 +8,7 @@
 mod adversaries;
 mod blocks;
 mod checkers;
+mod coverage;
 mod delivery;
 mod finality;
 mod keys;
@@ -25,11 +26,13 @@ mod shell_log;
 mod time;
 mod trace;
 mod txns;
+mod vote_attacks;
 mod vote_lies;
 mod votes;
 mod world;
 
 pub use blocks::{NOWHERE, arrived, branch, child, header, seal, total, verified};
+pub use coverage::Coverage;
 pub use keys::{ghost, ghost_miner, key, miner};
 pub use latency::Latency;
 pub use lies::{Lie, Misdeed, answer};

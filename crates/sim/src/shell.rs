@@ -15,7 +15,7 @@ use ccoin_core::{
     consensus::{
         certificate::{Certificate, VerifiedCertificate},
         vote::{Phase, Proposed, SignedVote, VerifiedVote, Vote},
-        voter::VoterRecord,
+        voter::{Standing, VoterRecord},
     },
     genesis::Genesis,
     machine::{
@@ -254,8 +254,10 @@ impl Shell {
                 self.certificates.push((place, (*certificate).clone()));
             }
             Write::VoterRecord(record) => {
+                let recovers = |standing| matches!(standing, Standing::Recovering(_));
+                let begins = recovers(record.standing) && !recovers(self.record.standing);
                 let goes_on = record.max_vote1 >= self.record.max_vote1
-                    && record.lock.ballot >= self.record.lock.ballot;
+                    && (begins || record.lock.ballot >= self.record.lock.ballot);
                 assert!(goes_on, "I5: {:?} became {record:?}", self.record);
                 self.record = record;
             }

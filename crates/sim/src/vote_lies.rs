@@ -27,6 +27,11 @@ pub enum VoteLie {
     Replay,
     /// It votes for two blocks under one ballot, and shows them to different peers.
     Twice,
+    /// It keeps its votes and certificates to itself, and shows them to one peer whenever that
+    /// is about to vote.
+    Aim,
+    /// It signs a branch into its own turns of the past, proposes it and votes for it.
+    Backdate,
 }
 
 impl World {
@@ -50,11 +55,17 @@ impl World {
         Some(match (lie, *message) {
             (VoteLie::Silent, Message::Vote(vote)) if own(&vote) => return None,
             (VoteLie::Silent, Message::Proposal(proposal)) if own(&proposal.vote) => return None,
+            (VoteLie::Aim, Message::Vote(vote)) if own(&vote) => return None,
+            (VoteLie::Aim, Message::Proposal(proposal))
+                if own(&proposal.vote) && self.victim(from) != Some(conn) =>
+            {
+                return None;
+            }
             (VoteLie::Strip, Message::Proposal(mut proposal)) => {
                 proposal.justify = genesis(Phase::One);
                 Box::new(Message::Proposal(proposal))
             }
-            (VoteLie::Hide, Message::Status(mut status)) => {
+            (VoteLie::Hide | VoteLie::Aim, Message::Status(mut status)) => {
                 status.last_final = genesis(Phase::Two);
                 status.high = genesis(Phase::One);
                 Box::new(Message::Status(status))

@@ -1,9 +1,18 @@
 //! Votes on their way into a machine of a [`World`]: signatures hold, but for those that a check
 //! would refuse.
 
-use crate::world::World;
+use crate::{
+    node::{Node, Process},
+    time::at,
+    world::World,
+};
 use ccoin_core::{
-    consensus::{certificate::VerifiedCertificate, status::VerifiedStatus, vote::VerifiedVote},
+    consensus::{
+        certificate::VerifiedCertificate,
+        status::VerifiedStatus,
+        vote::VerifiedVote,
+        voter::{Standing, VoterRecord},
+    },
     machine::{Input, PeerId},
     message::Message,
 };
@@ -20,6 +29,37 @@ impl World {
         let miner = self.nodes[to].shell.miner();
         votes.any(|vote| usize::from(vote.vote.voter) != to)
             || (yours.header.iter()).any(|header| Some(header.header.coinbase) != miner)
+    }
+}
+
+impl World {
+    /// A validator that is down loses its vote file, if finality can go on without it or all
+    /// others are intact (A3, A4). A floor covers no votes that were given while most clocks
+    /// were ahead (C5).
+    pub fn lose_votes(&mut self, index: usize) {
+        let consensus = &self.genesis.config.consensus;
+        let quorum = consensus.quorum as usize;
+        let validators = self.genesis.config.miners.len();
+        let intact = |node: &&Node| {
+            let intact = node.shell.record.standing == Standing::Intact;
+            node.lie.is_none() && node.shell.is_validator() && intact
+        };
+        let others = self.nodes.iter().enumerate();
+        let others = others.filter(|(other, _)| *other != index);
+        let others = others.filter(|(_, node)| intact(node)).count();
+        let needed = quorum.min(validators - 1).max(1);
+        let slot = self.genesis.schedule.slot(at(self.now));
+        let node = &mut self.nodes[index];
+        if node.shell.is_validator()
+            && node.process == Process::Down
+            && others >= needed
+            && node.shell.record.max_vote1 <= VoterRecord::floor_after(slot)
+        {
+            let mut record = VoterRecord::never_voted(self.genesis.id);
+            record.standing = Standing::Abstains(None);
+            node.shell.record = record;
+            self.coverage.met("vote file lost");
+        }
     }
 }
 

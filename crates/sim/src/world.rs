@@ -3,6 +3,8 @@
 //! shipped gossip say; nothing here decides for them.
 
 use crate::{
+    adversaries::Forged,
+    coverage::Coverage,
     delivery::Frame,
     keys::{ghost, ghost_miner_key, key},
     latency::Latency,
@@ -11,6 +13,7 @@ use crate::{
     payments::Payments,
     random::Random,
     time::at,
+    vote_lies::VoteLie,
 };
 use bytes::Bytes;
 use ccoin_core::{
@@ -98,6 +101,10 @@ pub struct World {
     pub(crate) heard: VecDeque<Box<Message>>,
     /// Votes that liars have signed beside those of their machines.
     pub(crate) second_votes: Vec<Vote>,
+    /// The newest forged block of each liar, and how often it was proposed.
+    pub(crate) forged: BTreeMap<usize, (Forged, u64)>,
+    /// How often what the soak must show has happened.
+    pub coverage: Coverage,
     pub nodes: Vec<Node>,
     pub now: u64,
     /// Public keys of the miners, in genesis order.
@@ -136,6 +143,8 @@ impl World {
             genesis: Arc::clone(genesis),
             heard: VecDeque::new(),
             second_votes: Vec::new(),
+            forged: BTreeMap::new(),
+            coverage: Coverage::default(),
             nodes: (0..nodes).map(node).collect(),
             now: 0,
             keys: (0..validators)
@@ -326,11 +335,15 @@ impl World {
 
     fn wake(&mut self, index: usize) {
         self.step(index, Input::Tick);
+        if self.votes_by(index, VoteLie::Backdate) {
+            self.propose_forged(index);
+        }
     }
 
     /// One input of one machine, and all that follows from it.
     pub fn step(&mut self, index: usize, input: Input) {
         let now = self.now_at(index);
+        self.watch_input(index, &input);
         let node = &mut self.nodes[index];
         let step = node.shell.machine.step(now, input);
         let wait = node.shell.machine.wake_in(now).unwrap_or(LONGEST_SLEEP);
@@ -338,6 +351,7 @@ impl World {
         node.wake = wake;
         self.schedule(wake, Event::Wake { to: index });
         self.judge_drops(index, &step.publish);
+        self.watch_step(index, &step);
         self.carry_out(index, step);
         for (peer, frame) in self.nodes[index].feed(now.mono) {
             self.say(index, peer, frame);

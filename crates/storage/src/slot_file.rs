@@ -87,11 +87,12 @@ struct Record {
 }
 
 impl SlotFile {
-    /// Creates a file with an empty record; its name is durable on return.
+    /// Creates a file with a first record, whole or not at all; its name is durable on return.
     pub(crate) fn create(
         disk: Arc<dyn Disk>,
         path: &Path,
         layout: Layout,
+        content: Vec<u8>,
     ) -> Result<Self, SlotFileError> {
         match disk.open(path) {
             Ok(_) => return Err(SlotFileError::Exists),
@@ -100,15 +101,17 @@ impl SlotFile {
         }
         let record = Record {
             sequence: 1,
-            content: Vec::new(),
+            content,
         };
-        let file = write_whole(&*disk, path, &record.encode(layout), MIN_ROOM)?;
+        let bytes = record.encode(layout);
+        let room = bytes.len().next_power_of_two().max(MIN_ROOM);
+        let file = write_whole(&*disk, path, &bytes, room)?;
         Ok(Self {
             disk,
             file,
             path: path.to_owned(),
             layout,
-            room: MIN_ROOM,
+            room,
             record,
             poisoned: false,
         })

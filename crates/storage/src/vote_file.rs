@@ -58,12 +58,15 @@ impl VoteRecord {
         }
     }
 
-    /// Whether this record forgets what `stored` says.
+    /// Whether this record forgets what `stored` says. A key that begins to recover from a loss
+    /// may lock on less (A4).
     fn goes_back_behind(&self, stored: &Self) -> bool {
         let sealed = |record: &Self| (record.last_sealed_slot, record.last_sealed_number);
+        let recovers = |record: &Self| matches!(record.voter.standing, Standing::Recovering(_));
+        let begins = recovers(self) && !recovers(stored);
         sealed(self) < sealed(stored)
             || self.voter.max_vote1 < stored.voter.max_vote1
-            || self.voter.lock.ballot < stored.voter.lock.ballot
+            || (!begins && self.voter.lock.ballot < stored.voter.lock.ballot)
     }
 
     fn encode(&self) -> impl Iterator<Item = u8> {
@@ -171,11 +174,25 @@ impl VoteFile {
     /// # Errors
     /// [`VoteFileError::File`], also if there is a file already.
     pub fn create(path: &Path) -> Result<Self, VoteFileError> {
-        Self::create_on(Arc::new(RealDisk), path)
+        Self::create_on(Arc::new(RealDisk), path, None)
     }
 
-    pub(crate) fn create_on(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, VoteFileError> {
-        SlotFile::create(disk, path, LAYOUT)
+    /// Creates the file of a key whose file is lost, with the record that takes its place. There
+    /// is no moment at which the key seems to have signed nothing.
+    ///
+    /// # Errors
+    /// [`VoteFileError::File`], also if there is a file already.
+    pub fn create_with(path: &Path, record: VoteRecord) -> Result<Self, VoteFileError> {
+        Self::create_on(Arc::new(RealDisk), path, Some(record))
+    }
+
+    pub(crate) fn create_on(
+        disk: Arc<dyn Disk>,
+        path: &Path,
+        record: Option<VoteRecord>,
+    ) -> Result<Self, VoteFileError> {
+        let content = record.iter().flat_map(VoteRecord::encode).collect();
+        SlotFile::create(disk, path, LAYOUT, content)
             .and_then(|file| Self::of(file, path))
             .map_err(fault(path))
     }

@@ -36,6 +36,19 @@ impl Certificate {
         }
     }
 
+    /// The vote of a voter, if it is one of these.
+    #[must_use]
+    pub fn vote_of(&self, voter: VoterIndex) -> Option<SignedVote> {
+        let (_, signature) = self.votes.iter().find(|(index, _)| *index == voter)?;
+        let vote = Vote {
+            phase: self.phase,
+            block: self.block(),
+            voter,
+        };
+        let signature = signature.clone();
+        Some(SignedVote { vote, signature })
+    }
+
     fn is_of_genesis(&self, genesis: &BlockId) -> bool {
         self.block() == Proposed::genesis(*genesis) && self.votes.is_empty()
     }

@@ -5,6 +5,7 @@ use super::{
     ballot::Ballot,
     certificate::{Certificate, VerifiedCertificate},
     evidence::Evidence,
+    schedule::Slot,
     vote::{Phase, Proposed, VerifiedVote, VoterIndex},
 };
 use std::collections::BTreeMap;
@@ -17,25 +18,38 @@ const MAX_BALLOTS: usize = 64;
 pub enum Counted {
     /// It counts.
     New,
-    /// It was here, or it is older than what is kept.
+    /// It was here.
     Known,
+    /// It is older than what is kept, or one more than an honest key gives in a slot (V8).
+    Refused,
     /// Its voter has voted for another block under that ballot.
     Conflict(Evidence),
+}
+
+/// The votes of one voter in one phase.
+#[derive(Debug, Default)]
+struct Votes {
+    newest: BTreeMap<Ballot, VerifiedVote>,
+    /// How many have counted for ballots of each slot that is not older than the kept ones.
+    given: BTreeMap<Slot, u64>,
 }
 
 /// The votes above the final block.
 #[derive(Debug)]
 pub struct Tally {
     quorum: usize,
-    votes: BTreeMap<(Phase, VoterIndex), BTreeMap<Ballot, VerifiedVote>>,
+    most: u64,
+    votes: BTreeMap<(Phase, VoterIndex), Votes>,
 }
 
 impl Tally {
-    /// No votes yet; `quorum` votes make a certificate.
+    /// No votes yet; `quorum` votes make a certificate, and a key gives at most `most` in each
+    /// slot and phase.
     #[must_use]
-    pub fn new(quorum: u32) -> Self {
+    pub fn new(quorum: u32, most: u64) -> Self {
         Self {
             quorum: usize::try_from(quorum).unwrap_or(usize::MAX),
+            most,
             votes: BTreeMap::new(),
         }
     }
@@ -43,18 +57,24 @@ impl Tally {
     /// Counts a vote.
     pub fn add(&mut self, vote: VerifiedVote) -> Counted {
         let key = (vote.phase, vote.voter);
-        let ballots = self.votes.entry(key).or_default();
-        if let Some(first) = ballots.get(&vote.block.ballot) {
+        let Votes { newest, given } = self.votes.entry(key).or_default();
+        let ballot = vote.block.ballot;
+        if let Some(first) = newest.get(&ballot) {
             let conflict = Evidence::of_votes(first.signed(), vote.signed());
             return conflict.map_or(Counted::Known, Counted::Conflict);
         }
-        let ballot = vote.block.ballot;
-        ballots.insert(ballot, vote);
-        if ballots.len() > MAX_BALLOTS
-            && let Some((oldest, _)) = ballots.pop_first()
-            && oldest == ballot
-        {
-            return Counted::Known;
+        let is_full = newest.len() >= MAX_BALLOTS;
+        let is_old = is_full && newest.first_key_value().is_some_and(|(o, _)| *o > ballot);
+        let count = given.get(&ballot.slot()).copied().unwrap_or(0);
+        if is_old || count >= self.most {
+            return Counted::Refused;
+        }
+        given.insert(ballot.slot(), count.saturating_add(1));
+        newest.insert(ballot, vote);
+        if is_full {
+            newest.pop_first();
+            let oldest = newest.first_key_value().map(|(ballot, _)| ballot.slot());
+            *given = given.split_off(&oldest.unwrap_or_default());
         }
         Counted::New
     }
@@ -63,8 +83,8 @@ impl Tally {
     #[must_use]
     pub fn certificate(&self, phase: Phase, block: &Proposed) -> Option<VerifiedCertificate> {
         let votes = self.votes.iter().filter(|((of, _), _)| *of == phase);
-        let votes = votes.filter_map(|((_, voter), ballots)| {
-            let vote = ballots.get(&block.ballot)?;
+        let votes = votes.filter_map(|((_, voter), votes)| {
+            let vote = votes.newest.get(&block.ballot)?;
             (vote.block == *block).then(|| (*voter, vote.signed().signature.clone()))
         });
         let votes: Vec<_> = votes.take(self.quorum).collect();
@@ -82,14 +102,15 @@ impl Tally {
     /// The newest vote of a voter in a phase.
     #[must_use]
     pub fn newest(&self, phase: Phase, voter: VoterIndex) -> Option<&VerifiedVote> {
-        let ballots = self.votes.get(&(phase, voter))?;
-        ballots.last_key_value().map(|(_, vote)| vote)
+        let votes = self.votes.get(&(phase, voter))?;
+        votes.newest.last_key_value().map(|(_, vote)| vote)
     }
 
     /// Forgets votes below the ballot of the final certificate.
     pub fn forget_below(&mut self, ballot: Ballot) {
-        for ballots in self.votes.values_mut() {
-            *ballots = ballots.split_off(&ballot);
+        for votes in self.votes.values_mut() {
+            votes.newest = votes.newest.split_off(&ballot);
+            votes.given = votes.given.split_off(&ballot.slot());
         }
     }
 }
@@ -121,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_quorum_of_different_voters_makes_a_certificate() {
-        let mut tally = Tally::new(2);
+        let mut tally = Tally::new(2, 104);
         let block = vote(0, 7, 1).block;
         assert_eq!(tally.add(vote(3, 7, 1)), Counted::New);
         assert_eq!(tally.add(vote(3, 7, 1)), Counted::Known);
@@ -137,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_first_vote_counts_and_a_second_block_is_evidence() {
-        let mut tally = Tally::new(1);
+        let mut tally = Tally::new(1, 104);
         tally.add(vote(0, 7, 1));
         assert!(matches!(tally.add(vote(0, 7, 2)), Counted::Conflict(_)));
         assert!(
@@ -154,11 +175,11 @@ mod tests {
 
     #[test]
     fn the_newest_ballots_are_kept_and_old_ones_forgotten() {
-        let mut tally = Tally::new(1);
+        let mut tally = Tally::new(1, 104);
         for ballot in 1..=100 {
             assert_eq!(tally.add(vote(0, ballot, 1)), Counted::New);
         }
-        assert_eq!(tally.add(vote(0, 1, 1)), Counted::Known);
+        assert_eq!(tally.add(vote(0, 1, 1)), Counted::Refused);
         assert!(
             tally
                 .certificate(Phase::One, &vote(0, 36, 1).block)
@@ -179,5 +200,20 @@ mod tests {
             tally.newest(Phase::One, 0).unwrap().block.ballot,
             Ballot(100)
         );
+    }
+
+    /// A liar may sign thousands of ballots in its slots: they are neither kept nor handed on.
+    #[test]
+    fn a_key_counts_no_more_often_in_a_slot_than_an_honest_one_votes() {
+        let mut tally = Tally::new(1, 104);
+        let slot = 1 << 16;
+        let count = |tally: &mut Tally, ballots: core::ops::Range<u64>| {
+            let mut all = ballots.map(|ballot| tally.add(vote(0, ballot, 1)));
+            all.by_ref().filter(|one| *one == Counted::New).count()
+        };
+        assert_eq!(count(&mut tally, slot..slot + 500), 104);
+        assert_eq!(count(&mut tally, 2 * slot..2 * slot + 40), 40);
+        assert_eq!(count(&mut tally, slot + 500..slot + 600), 0);
+        assert_eq!(count(&mut tally, 2 * slot + 40..2 * slot + 500), 64);
     }
 }

@@ -110,7 +110,8 @@ impl VotingRules {
     }
 
     /// Votes 1 of one slot, at most (V8).
-    fn most_votes(&self) -> u64 {
+    #[must_use]
+    pub fn most_votes(&self) -> u64 {
         let regular = self.slot_ms.checked_div(self.rho_ms()).unwrap_or(0);
         regular.saturating_add(EXTRA_VOTES)
     }
@@ -273,6 +274,13 @@ impl Voter {
         }
     }
 
+    /// A certificate is not kept any more: its vote 2, if it was not given, is not due, because
+    /// the certificate could not be logged before it (D2).
+    pub fn forget_certified(&mut self, ballot: Ballot) {
+        self.certified
+            .retain(|certified, given| *certified != ballot || *given);
+    }
+
     /// The votes 2 that are due now (R2, R3), in the order of ballots. Each raises the lock:
     /// its certificate is on disk before the record, and the record before the signature.
     pub fn votes2(
@@ -328,33 +336,48 @@ impl Voter {
         self.index
     }
 
-    /// The record proved older than what the key has signed (A1). Whether that is news.
-    pub fn lose_record(&mut self) -> bool {
-        let news = self.may_vote();
+    /// The record proved older than what the key has signed (A1), up to the ballot `shown` at
+    /// least (A2). Whether the record has changed.
+    pub fn lose_record(&mut self, shown: Ballot) -> bool {
+        let news = self.may_vote() || shown > self.record.max_vote1;
         if news {
             self.record.standing = Standing::Abstains(None);
+            self.record.max_vote1 = shown.max(self.record.max_vote1);
         }
         news
     }
 
+    /// Whether a vote 2 of this key is newer than its record (A1). What lies below the floor of
+    /// a loss was reckoned with.
+    #[must_use]
+    pub fn forgot_vote2(&self, ballot: Ballot) -> bool {
+        let known = match self.record.standing {
+            Standing::Abstains(Some(floor)) | Standing::Recovering(floor) => floor,
+            Standing::Intact | Standing::Abstains(None) => Ballot::GENESIS,
+        };
+        ballot > self.record.lock.ballot.max(known)
+    }
+
     /// All others have shown that their records are whole: the key votes again, locked on the
-    /// highest certificate (A4). Whether it did not vote before.
+    /// highest certificate, which may be lower than what was lost (A4). Whether it did not vote
+    /// before.
     pub fn recover(&mut self, high: Proposed) -> bool {
         let Standing::Abstains(Some(floor)) = self.record.standing else {
             return false;
         };
         self.record.standing = Standing::Recovering(floor);
-        self.raise_lock(high);
+        self.record.lock = high;
         true
     }
 
-    /// Sets the floor of an abstention by a trusted clock (A2): certificates of ballots that
-    /// this key may have voted for before its record was lost do not end it.
-    /// Whether it was missing.
-    pub fn set_floor(&mut self, slot: Slot) -> bool {
+    /// Sets the floor of an abstention by a trusted clock and by the ballot that certificates
+    /// show (A2): those of ballots that this key may have voted for before its record was lost
+    /// do not end it. Whether it was missing.
+    pub fn set_floor(&mut self, slot: Slot, shown: Ballot) -> bool {
         let missing = self.record.standing == Standing::Abstains(None);
         if missing {
-            let floor = VoterRecord::floor_after(slot).max(self.record.max_vote1);
+            let floor = VoterRecord::floor_after(slot).max(shown);
+            let floor = floor.max(self.record.max_vote1);
             self.record.standing = Standing::Abstains(Some(floor));
             self.record.max_vote1 = floor;
         }

@@ -81,32 +81,26 @@ impl core::fmt::Display for Hindrance {
 
 /// Clock offsets of connected peers: theirs minus this node's, in ms.
 #[derive(Debug, Default)]
-pub(super) struct ClockOffsets {
-    known: BTreeMap<PeerId, i64>,
-    /// The clock has jumped, and no peer has told since how it differs.
-    unsure: bool,
-}
+pub(super) struct ClockOffsets(BTreeMap<PeerId, i64>);
 
 impl ClockOffsets {
     pub(super) fn set(&mut self, peer: PeerId, offset_ms: i64) {
-        self.known.insert(peer, offset_ms);
-        self.unsure = false;
+        self.0.insert(peer, offset_ms);
     }
 
     pub(super) fn forget(&mut self, peer: PeerId) {
-        self.known.remove(&peer);
+        self.0.remove(&peer);
     }
 
     /// A jump of the own clock makes all of them wrong (C4).
     pub(super) fn clear(&mut self) {
-        self.known.clear();
-        self.unsure = true;
+        self.0.clear();
     }
 
     /// The offsets of these peers.
     fn of(&self, peers: impl Iterator<Item = PeerId>) -> Vec<i64> {
         peers
-            .filter_map(|peer| self.known.get(&peer).copied())
+            .filter_map(|peer| self.0.get(&peer).copied())
             .collect()
     }
 }
@@ -159,21 +153,21 @@ impl Machine {
 
     /// Offsets of the connected validators, or of other peers if none is connected.
     fn offsets_that_count(&self) -> Vec<i64> {
-        let validators = self.clock_offsets.of(self.fetcher.validator_ids());
-        if validators.is_empty() {
-            self.clock_offsets.of(self.fetcher.peer_ids())
+        if self.fetcher.sees_a_validator() {
+            self.clock_offsets.of(self.fetcher.validator_ids())
         } else {
-            validators
+            self.clock_offsets.of(self.fetcher.peer_ids())
         }
     }
 
-    /// Whether at most half of the known offsets exceed max_skew (C3). After a jump one must be
-    /// known: a vote by a clock that is ahead bars this key until that time has come.
+    /// Whether one offset at least is known, and at most half of them exceed max_skew (C3): a
+    /// vote by a clock that is ahead bars this key until that time has come, and a floor (A2)
+    /// may lie below it.
     pub(super) fn clock_is_confirmed(&self) -> bool {
         let skew = self.genesis.config.consensus.max_skew_ms;
         let offsets = self.offsets_that_count();
         let wrong = offsets.iter().filter(|offset| offset.unsigned_abs() > skew);
-        !self.clock_offsets.unsure && wrong.count() <= offsets.len() >> 1
+        !offsets.is_empty() && wrong.count() <= offsets.len() >> 1
     }
 
     /// The same, and at least one offset within max_skew is known (C5).

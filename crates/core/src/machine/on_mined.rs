@@ -77,9 +77,9 @@ impl Machine {
         self.insert(applied, bytes, true, step);
     }
 
-    /// Drops the block in the making when its slot is over, the node ends, or the head has
-    /// moved to a rival: a descendant of the same parent, or a block with more slots behind
-    /// it. Once the key signs, it is too late.
+    /// Drops the block in the making when its slot is over, the node ends, the key may not sign
+    /// it any more, or the head has moved to a rival: a descendant of the same parent, or a
+    /// block with more slots behind it. Once the key signs, it is too late.
     pub(super) fn drop_stale_job(&mut self, now: Now, step: &mut Step) {
         let Some(job) = self.job.as_ref().filter(|job| job.nonce.is_none()) else {
             return;
@@ -97,7 +97,13 @@ impl Machine {
             id,
         };
         let uncertified = !self.chain.extends(&parent, &certified);
+        let mark = SealMark {
+            slot: job.slot,
+            number: job.header.number,
+        };
+        let barred = self.is_alarmed() || self.lacks_floor() || mark <= self.last_sealed;
         if rival
+            || barred
             || uncertified
             || self.must_not_seal()
             || self.schedule().slot(now.wall) != job.slot

@@ -50,6 +50,11 @@ impl Machine {
         self.restore_certificate(certificate);
     }
 
+    /// Takes the conflicting certificate that a checkpoint holds ([`Machine::alarm`]).
+    pub fn replay_alarm(&mut self, conflicting: Certificate) {
+        self.restore_alarm(VerifiedCertificate::already_verified(conflicting));
+    }
+
     /// Takes evidence from this node's own log: its offender is not told of again.
     pub fn replay_evidence(&mut self, evidence: Evidence) {
         self.note_offender(&evidence);

@@ -64,6 +64,14 @@ impl BlockFetcher {
         }
     }
 
+    /// A peer has handed on the name of a block that is not here. It may lack the block itself,
+    /// and the number is the word of another: it is asked, and claims nothing.
+    pub fn on_named(&mut self, peer: PeerId) {
+        if let Some(progress) = self.peers.get_mut(&peer) {
+            progress.probe = true;
+        }
+    }
+
     /// An announced block of a peer is new and fits.
     pub fn on_new_block(&mut self, peer: PeerId) {
         if let Some(progress) = self.peers.get_mut(&peer) {
@@ -189,14 +197,16 @@ impl BlockFetcher {
             .any(|progress| progress.claimed <= own && !progress.probe && progress.resume.is_none())
     }
 
-    /// Whether a peer of any kind that has the chain has shown all it has, or is not ahead.
+    /// Whether a peer of any kind that has the chain has shown all it has, or is not ahead, and
+    /// none has more to show.
     #[must_use]
     pub fn has_shown_all(&self, own: Height) -> bool {
-        let mut peers = self.peers.values();
-        peers.any(|peer| {
+        let has_more = |peer: &PeerProgress| peer.claimed > own && peer.fruitless == 0;
+        let shown = |peer: &PeerProgress| {
             let has_chain = peer.claimed > Height::ZERO && peer.claimed <= own;
             has_chain && !peer.probe && peer.resume.is_none()
-        })
+        };
+        self.peers.values().any(shown) && !self.peers.values().any(has_more)
     }
 
     /// Whether a peer is connected.

@@ -351,7 +351,7 @@ fn a_key_whose_record_was_lost_votes_again_above_its_floor() {
         )
     };
     assert_eq!(judge(&voter, 1), Err(Refusal::Abstains));
-    voter.set_floor(0);
+    voter.set_floor(0, Ballot::GENESIS);
     let floor = Ballot::last(1);
     assert_eq!(voter.record.max_vote1, floor);
     voter.on_final(at(floor.0, 1));

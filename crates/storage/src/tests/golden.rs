@@ -29,7 +29,7 @@ fn block_id() -> BlockId {
 
 fn vote_file() -> Vec<u8> {
     let (disk, path) = (SimDisk::default(), Path::new("/keys/votes"));
-    let mut votes = VoteFile::create_on(Arc::new(disk.clone()), path).unwrap();
+    let mut votes = VoteFile::create_on(Arc::new(disk.clone()), path, None).unwrap();
     for slot in [7, 8] {
         let record = VoteRecord {
             genesis_id: block_id(),

@@ -44,7 +44,7 @@ fn run(disk: &SimDisk, last: u64) -> Run {
         stored: None,
         tried: 0,
     };
-    let Ok(mut file) = SlotFile::create(Arc::new(disk.clone()), &path(), LAYOUT) else {
+    let Ok(mut file) = SlotFile::create(Arc::new(disk.clone()), &path(), LAYOUT, Vec::new()) else {
         return run;
     };
     run.stored = Some(0);
@@ -205,7 +205,7 @@ fn missing_existing_damaged_and_foreign_files_are_told_apart() {
     let disk = SimDisk::default();
     assert!(matches!(open(&disk), Err(SlotFileError::Missing)));
     run(&disk, 2);
-    let error = SlotFile::create(Arc::new(disk.clone()), &path(), LAYOUT)
+    let error = SlotFile::create(Arc::new(disk.clone()), &path(), LAYOUT, Vec::new())
         .err()
         .unwrap();
     assert!(matches!(error, SlotFileError::Exists), "{error}");
@@ -244,7 +244,7 @@ fn a_new_file_lies_on_a_real_disk_under_its_name_alone() {
     use crate::disk::RealDisk;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("record");
-    let mut file = SlotFile::create(Arc::new(RealDisk), &path, LAYOUT).unwrap();
+    let mut file = SlotFile::create(Arc::new(RealDisk), &path, LAYOUT, Vec::new()).unwrap();
     for number in 1..9 {
         file.store(content(number)).unwrap();
     }

@@ -21,7 +21,7 @@ fn path() -> PathBuf {
 }
 
 fn create(disk: &SimDisk) -> Result<VoteFile, VoteFileError> {
-    VoteFile::create_on(Arc::new(disk.clone()), &path())
+    VoteFile::create_on(Arc::new(disk.clone()), &path(), None)
 }
 
 fn open(disk: &SimDisk) -> Result<VoteFile, VoteFileError> {
@@ -107,6 +107,46 @@ fn a_record_never_goes_back() {
     let next = with(9, 2, 51, 41);
     votes.store(next).unwrap();
     assert_eq!(open(&disk).unwrap().record(&network(1)), Some(next));
+}
+
+/// A4: its lock is what the others have shown, and the votes that it gave are not forgotten.
+#[test]
+fn a_key_that_begins_to_recover_may_lock_on_less() {
+    let floor = Ballot(60);
+    let with = |standing, max_vote1, locked| {
+        let mut record = record(1, 8, 3);
+        record.voter.standing = standing;
+        record.voter.max_vote1 = Ballot(max_vote1);
+        record.voter.lock = lock(locked);
+        record
+    };
+    let disk = SimDisk::default();
+    let mut votes = create(&disk).unwrap();
+    votes.store(with(Standing::Intact, 50, 40)).unwrap();
+    let recovering = Standing::Recovering(floor);
+    votes.store(with(recovering, 49, 30)).unwrap_err();
+    votes.store(with(recovering, 60, 30)).unwrap();
+    votes.store(with(recovering, 60, 29)).unwrap_err();
+    votes.store(with(Standing::Intact, 61, 29)).unwrap_err();
+}
+
+/// A1: the file that takes the place of a lost one says so from its first moment.
+#[test]
+fn a_crash_leaves_no_new_file_without_its_first_record() {
+    let mut lost = record(1, 0, 0);
+    lost.voter.standing = Standing::Abstains(None);
+    for at in 0..20 {
+        let disk = SimDisk::fail_at(at, Fault::Crash);
+        let create = VoteFile::create_on(Arc::new(disk.clone()), &path(), Some(lost));
+        let survived = disk.after_crash(&mut Random(at));
+        match (create, open(&survived)) {
+            (_, Ok(votes)) => assert_eq!(votes.record(&network(1)), Some(lost), "{at}"),
+            (Err(_), Err(VoteFileError::File { source, .. })) => {
+                assert!(matches!(source, SlotFileError::Missing), "{at}: {source}");
+            }
+            (_, Err(error)) => panic!("{at}: {error}"),
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Votes and proposals of others and of this key.
 
-use super::{MAX_KEPT, Machine, Parked, View, certify::Source};
+use super::{Finality, MAX_KEPT, Machine, Parked, View, certify::Source};
 use crate::{
     Now,
     consensus::{
@@ -13,6 +13,33 @@ use crate::{
     message::{Message, SignedProposal},
 };
 
+/// What became of a vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    New,
+    Known,
+    /// No honest key has given it, or it is too old.
+    Refused,
+}
+
+impl Finality {
+    /// Whether a proposal is new, or comes with a higher justification than ever before (M4).
+    /// One older than all that are remembered would be new again and again.
+    fn is_news(&mut self, vote: &Vote, justify: &VerifiedCertificate) -> bool {
+        let key = (vote.block.ballot, vote.block.id);
+        let known = self.proposals.get(&key);
+        if known.is_some_and(|known| *known >= justify.ballot) {
+            return false;
+        }
+        self.proposals.insert(key, justify.ballot);
+        if self.proposals.len() > MAX_KEPT {
+            let oldest = self.proposals.pop_first();
+            return oldest.is_some_and(|(oldest, _)| oldest != key);
+        }
+        true
+    }
+}
+
 impl Machine {
     /// A vote of a peer: counted and handed on once (M1, M3, M4).
     pub(in crate::machine) fn on_vote(
@@ -22,7 +49,7 @@ impl Machine {
         vote: VerifiedVote,
         step: &mut Step,
     ) {
-        if self.is_in_time(now, &vote) && self.count(now, Some(peer), &vote, step) {
+        if self.is_in_time(now, &vote) && self.count(now, Some(peer), &vote, step) == Count::New {
             let message = Message::Vote(vote.signed().clone());
             self.relay(now, &vote, Some(peer), message, step);
         }
@@ -35,19 +62,20 @@ impl Machine {
         ballot.slot() <= latest && ballot >= self.finality.last_final.ballot
     }
 
-    /// Counts a vote; whether it is new.
+    /// Counts a vote.
     fn count(
         &mut self,
         now: Now,
         peer: Option<PeerId>,
         vote: &VerifiedVote,
         step: &mut Step,
-    ) -> bool {
+    ) -> Count {
         match self.finality.tally.add(vote.clone()) {
-            Counted::Known => return false,
+            Counted::Known => return Count::Known,
+            Counted::Refused => return Count::Refused,
             Counted::Conflict(evidence) => {
                 self.on_evidence(evidence, None, step);
-                return false;
+                return Count::Refused;
             }
             Counted::New => {}
         }
@@ -61,7 +89,7 @@ impl Machine {
             let due = now.mono.after(self.finality.rules.rho_ms());
             self.finality.statuses.ask_at(peer, due);
         }
-        true
+        Count::New
     }
 
     /// A leader's proposal: its vote counts, and this key judges it.
@@ -72,17 +100,11 @@ impl Machine {
         (vote, justify): (VerifiedVote, VerifiedCertificate),
         step: &mut Step,
     ) {
-        if !self.is_in_time(now, &vote) {
+        let is_taken = self.is_in_time(now, &vote)
+            && self.count(now, Some(peer), &vote, step) != Count::Refused
+            && self.finality.is_news(&vote, &justify);
+        if !is_taken {
             return;
-        }
-        self.count(now, Some(peer), &vote, step);
-        let proposals = &mut self.finality.proposals;
-        let before = proposals.insert((vote.block.ballot, vote.block.id), justify.ballot);
-        if before.is_some_and(|before| before >= justify.ballot) {
-            return;
-        }
-        if proposals.len() > MAX_KEPT {
-            proposals.pop_first();
         }
         let message = Message::Proposal(SignedProposal {
             vote: vote.signed().clone(),

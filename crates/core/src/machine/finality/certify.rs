@@ -45,7 +45,9 @@ impl Machine {
         }
         let block = certificate.block();
         let branches = View(&self.chain);
-        if branches.is_here(&block.id) && branches.extends(&block.id, &last_final) {
+        if self.is_beside_high(&certificate) {
+            self.raise_alarm(certificate, step);
+        } else if branches.is_here(&block.id) && branches.extends(&block.id, &last_final) {
             self.take_certificate(certificate, source, step);
             self.give_votes2(now, step);
         } else if branches.is_here(&block.id) || block.number <= last_final.number {
@@ -74,16 +76,24 @@ impl Machine {
         let is_here = branches.is_here(&block.id);
         let root = self.chain.canonical().front();
         let root = root.map(|root| root.block.header().number);
+        let may_extend = block.number > last_final.number || block == last_final;
         let mut seen = Step::default();
-        if is_here && branches.extends(&block.id, &last_final) {
+        if self.is_beside_high(&certificate) {
+            self.raise_alarm(certificate, &mut seen);
+        } else if is_here && branches.extends(&block.id, &last_final) {
             self.take_certificate(certificate, Source::Log, &mut seen);
-        } else if Some(block.number) < root {
+        } else if Some(block.number) < root && may_extend {
             self.restore_settled(certificate);
         } else if is_here || block.number <= last_final.number {
             self.raise_alarm(certificate, &mut seen);
         } else {
             self.finality.await_block(certificate);
         }
+    }
+
+    /// The certificate that conflicts with the final block, from a checkpoint.
+    pub(in crate::machine) fn restore_alarm(&mut self, conflicting: VerifiedCertificate) {
+        self.raise_alarm(conflicting, &mut Step::default());
     }
 
     /// Takes certificates of the log that came before their blocks.
@@ -117,13 +127,15 @@ impl Machine {
         let block = certificate.block();
         let finality = &mut self.finality;
         if certificate.phase == Phase::One {
-            if let Some(voter) = &mut finality.voter {
-                voter.on_certified(&block);
-            }
             let certified = &mut finality.certified;
             certified.insert(block.ballot, certificate.clone());
-            if certified.len() > MAX_KEPT {
-                certified.pop_first();
+            let is_over = certified.len() > MAX_KEPT;
+            let dropped = is_over.then(|| certified.pop_first()).flatten();
+            if let Some(voter) = &mut finality.voter {
+                voter.on_certified(&block);
+                dropped
+                    .iter()
+                    .for_each(|(oldest, _)| voter.forget_certified(*oldest));
             }
         }
         let raises_high = block.ballot > finality.high.ballot;
@@ -177,13 +189,31 @@ impl Machine {
         }
     }
 
+    /// Whether a block is final beside the one of the highest certificate, whose ballot is not
+    /// lower (I2).
+    fn is_beside_high(&self, certificate: &VerifiedCertificate) -> bool {
+        let (high, block) = (self.finality.high.block(), certificate.block());
+        let branches = View(&self.chain);
+        certificate.phase == Phase::Two
+            && block.ballot > self.finality.last_final.ballot
+            && block.ballot <= high.ballot
+            && branches.is_here(&block.id)
+            && !branches.extends(&high.id, &block)
+    }
+
     /// A certificate proves that more validators broke the rules than the network tolerates:
     /// this node signs nothing any more, and goes on serving.
-    fn raise_alarm(&mut self, conflicting: VerifiedCertificate, step: &mut Step) {
-        self.log_certificate(&conflicting, step);
-        self.finality.alarm = Some(conflicting.clone());
+    fn raise_alarm(&mut self, certificate: VerifiedCertificate, step: &mut Step) {
+        self.log_certificate(&certificate, step);
+        let finality = &self.finality;
+        let (last_final, conflicting) = if self.is_beside_high(&certificate) {
+            (certificate.clone(), finality.high.clone())
+        } else {
+            (finality.last_final.clone(), certificate.clone())
+        };
+        self.finality.alarm = Some(certificate);
         step.publish.push(Publish::SafetyAlarm {
-            last_final: self.finality.last_final.clone(),
+            last_final,
             conflicting,
         });
     }

@@ -74,14 +74,15 @@ impl Finality {
         let consensus = &genesis.config.consensus;
         let certificate = |phase| VerifiedCertificate::genesis(phase, genesis.id);
         let schedule = genesis.schedule.clone();
+        let rules = VotingRules::new(schedule, consensus.slot_ms, consensus.max_skew_ms);
         Self {
-            rules: VotingRules::new(schedule, consensus.slot_ms, consensus.max_skew_ms),
             last_final: certificate(Phase::Two),
             high: certificate(Phase::One),
             lock: certificate(Phase::One),
             alarm: None,
             voter: voter.map(|(index, record)| Voter::new(index, record)),
-            tally: Tally::new(consensus.quorum),
+            tally: Tally::new(consensus.quorum, rules.most_votes()),
+            rules,
             certified: BTreeMap::new(),
             logged: BTreeSet::new(),
             awaited: BTreeMap::new(),
@@ -146,18 +147,22 @@ impl Machine {
     }
 
     /// What a checkpoint must hold of certificates, because a restart does not read the log
-    /// before it: final, high, lock, and the conflicting one.
+    /// before it: final, high, lock.
     #[must_use]
-    pub fn certificates(&self) -> Vec<VerifiedCertificate> {
+    pub fn certificates(&self) -> [&VerifiedCertificate; 3] {
         let Finality {
             last_final,
             high,
             lock,
-            alarm,
             ..
         } = &self.finality;
-        let always = [last_final, high, lock].into_iter().cloned();
-        always.chain(alarm.clone()).collect()
+        [last_final, high, lock]
+    }
+
+    /// The certificate that conflicts with the final block; a checkpoint must hold it too.
+    #[must_use]
+    pub fn alarm(&self) -> Option<&VerifiedCertificate> {
+        self.finality.alarm.as_ref()
     }
 
     /// Proofs of validators' faults.

@@ -89,10 +89,8 @@ impl Machine {
         if branches.is_here(&last.id) && self.is_certified(&last) {
             self.finality.proposer.fixed = None;
         }
-        if let Some(fixed) = self.finality.proposer.fixed
-            && let Some(applied) = self.chain.get(&fixed)
-        {
-            return Some(key(applied));
+        if let Some(fixed) = self.fixed() {
+            return Some(key(fixed));
         }
         if branches.head_extends(&last) || self.is_certified(&last) {
             return Some(head);
@@ -122,17 +120,22 @@ impl Machine {
         View(&self.chain).extends(&high.id, block)
     }
 
+    /// The block that the leader stays with, unless a higher certificate contradicts it: then it
+    /// may not be proposed any more (V3).
+    fn fixed(&self) -> Option<&Applied> {
+        let applied = self.chain.get(&self.finality.proposer.fixed?)?;
+        let high = self.finality.high.block();
+        let extends = View(&self.chain).extends(&applied.block.id, &high);
+        extends.then_some(applied)
+    }
+
     /// Whether a new block must extend another one than the head (L4).
     pub(in crate::machine) fn must_not_seal(&self) -> bool {
-        let fixed = self.finality.proposer.fixed;
-        fixed.is_some_and(|fixed| {
-            let Some(applied) = self.chain.get(&fixed) else {
-                return false;
-            };
+        self.fixed().is_some_and(|applied| {
             let block = Proposed {
                 ballot: self.finality.high.ballot,
                 number: applied.block.header().number,
-                id: fixed,
+                id: applied.block.id,
             };
             !self.is_certified(&block) && !View(&self.chain).head_extends(&block)
         })

@@ -4,10 +4,7 @@
 use super::Machine;
 use crate::{
     Now,
-    consensus::{
-        vote::Proposed,
-        voter::{Standing, VoterRecord},
-    },
+    consensus::{ballot::Ballot, vote::Proposed, voter::Standing},
     machine::{Publish, SealMark, Step, Write},
 };
 use ccoin_crypto::Address;
@@ -40,32 +37,51 @@ impl Machine {
         self.fetcher.peer_ids().next().is_some()
     }
 
-    /// A record whose lock the block log does not hold counts as lost (D3), and so does one of
-    /// a key that never signed if the log shows a block of that key (A1).
+    /// A record whose lock the block log does not hold counts as lost (D3), and so does one that
+    /// is older than the blocks and votes of its key in the log (A1).
     pub(in crate::machine) fn check_record(&mut self) {
         let head = self.chain.head().block.id;
         let miner = self.miner.unwrap_or(Address::ZERO);
         let context = self.chain.parent_context(&head, &miner);
-        let has_sealed = context.is_some_and(|context| context.last_by_signer.is_some());
+        let sealed = context.and_then(|context| context.last_by_signer);
+        let sealed = sealed.map(|time| self.schedule().slot(time));
+        let voted = self.voted_in_certificates();
         let lock = self.finality.lock.block();
         let last_final = self.finality.last_final.block();
         if let Some(voter) = &mut self.finality.voter {
             let held = [lock, last_final, Proposed::genesis(self.genesis.id)];
-            let fresh = VoterRecord::never_voted(self.genesis.id);
-            let never_signed = self.last_sealed == SealMark::default() && voter.record == fresh;
-            if !held.contains(&voter.record.lock) || (never_signed && has_sealed) {
-                voter.lose_record();
+            let older = sealed > Some(self.last_sealed.slot) || voted > voter.record.max_vote1;
+            if !held.contains(&voter.record.lock) || older {
+                voter.lose_record(voted);
             }
         }
     }
 
-    /// Takes note that the record is older than what the key has signed.
-    pub(super) fn lose_record(&mut self, step: &mut Step) {
-        if let Some(voter) = &mut self.finality.voter
-            && voter.lose_record()
-        {
-            step.write.push(Write::VoterRecord(voter.record));
-            step.publish.push(Publish::RecordLost);
+    /// The highest ballot for which a known certificate holds a vote of this key.
+    fn voted_in_certificates(&self) -> Ballot {
+        let Some(voter) = &self.finality.voter else {
+            return Ballot::GENESIS;
+        };
+        let known = self.certificates().into_iter();
+        let own = known.filter_map(|certificate| certificate.vote_of(voter.index()));
+        let ballots = own.map(|signed| signed.vote.block.ballot);
+        ballots.max().unwrap_or_default()
+    }
+
+    /// Takes note that the record is older than what the key has signed: up to this ballot and
+    /// this block at least.
+    pub(super) fn lose_record(&mut self, vote: Ballot, block: SealMark, step: &mut Step) {
+        if block > self.last_sealed {
+            self.last_sealed = block;
+            step.write.push(Write::SealMark(block));
+        }
+        if let Some(voter) = &mut self.finality.voter {
+            let voted = voter.may_vote();
+            if voter.lose_record(vote) {
+                step.write.push(Write::VoterRecord(voter.record));
+            }
+            let lost = voted.then_some(Publish::RecordLost);
+            step.publish.extend(lost);
         }
     }
 
@@ -85,11 +101,12 @@ impl Machine {
                 && self.finality.awaited.is_empty()
         };
         let high = self.finality.high.clone();
+        let voted = self.voted_in_certificates();
         let Some(voter) = &mut self.finality.voter else {
             return;
         };
         let mut changed = false;
-        if trusted && voter.set_floor(slot) {
+        if trusted && voter.set_floor(slot, voted) {
             changed = true;
             let floor = SealMark::after_lost_record(slot);
             self.last_sealed = self.last_sealed.max(floor);

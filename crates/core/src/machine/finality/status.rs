@@ -154,16 +154,17 @@ impl Machine {
         let ballot = |vote: &Option<crate::consensus::vote::SignedVote>| {
             vote.as_ref().map(|vote| vote.vote.block.ballot)
         };
-        let record = &voter.record;
+        let shown = ballot(&yours.vote1).max(ballot(&yours.vote2));
         let header = yours.header.as_ref().map(|signed| SealMark {
             slot: self.schedule().slot(signed.header.time),
             number: signed.header.number,
         });
-        if ballot(&yours.vote1) > Some(record.max_vote1)
-            || ballot(&yours.vote2) > Some(record.lock.ballot)
+        if shown > Some(voter.record.max_vote1)
+            || ballot(&yours.vote2).is_some_and(|ballot| voter.forgot_vote2(ballot))
             || header > Some(self.last_sealed)
         {
-            self.lose_record(step);
+            let header = header.unwrap_or_default();
+            self.lose_record(shown.unwrap_or_default(), header, step);
         }
     }
 
@@ -268,11 +269,18 @@ impl Machine {
         }
     }
 
-    /// The newest objects of a validator's key that are known here.
+    /// The newest objects of a validator's key that are known here, also from certificates: the
+    /// tally is empty after a restart.
     fn seen_of(&self, index: VoterIndex) -> Yours {
         let newest = |phase| {
             let vote = self.finality.tally.newest(phase, index);
-            vote.map(|vote| vote.signed().clone())
+            let vote = vote.map(|vote| vote.signed().clone());
+            let certified = self.certificates().into_iter();
+            let certified = certified.filter(|certificate| certificate.phase == phase);
+            let votes = vote
+                .into_iter()
+                .chain(certified.filter_map(|c| c.vote_of(index)));
+            votes.max_by_key(|signed| signed.vote.block.ballot)
         };
         let miner = self.schedule().miner(index);
         let blocks = self.chain.canonical().iter().rev().take(SEARCHED_BLOCKS);

@@ -14,10 +14,9 @@ const ASKED_MS: u64 = 10_000;
 
 #[derive(Debug)]
 struct WantedBlock {
-    /// When it is asked for, or when that is forgotten.
-    due: MonoTime,
+    /// When it is asked for, or was.
+    at: MonoTime,
     peer: PeerId,
-    number: Height,
     id: BlockId,
 }
 
@@ -30,7 +29,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn next_due(&self) -> Option<MonoTime> {
-        self.waiting.front().map(|wanted| wanted.due)
+        self.waiting.front().map(|wanted| wanted.at)
     }
 
     fn names(&self, peer: PeerId, id: &BlockId) -> bool {
@@ -53,24 +52,33 @@ impl Machine {
         }
         let wait = self.finality.rules.rho_ms().saturating_mul(2);
         wanted.waiting.push_back(WantedBlock {
-            due: now.mono.after(wait),
+            at: now.mono.after(wait),
             peer,
-            number,
             id,
         });
     }
 
-    /// Asks for the named blocks that have not come.
+    /// Asks for the named blocks that have not come: a peer once in four rho at most, because
+    /// a liar makes honest peers name many that no node has.
     pub(super) fn ask_for_wanted(&mut self, now: Now) {
+        let least = self.finality.rules.rho_ms().saturating_mul(4);
         let Wanted { waiting, asked } = &mut self.finality.wanted;
-        while asked.len() > MAX_WANTED || asked.front().is_some_and(|old| old.due <= now.mono) {
+        let is_old = |old: &WantedBlock| now.mono.since(old.at) >= ASKED_MS;
+        while asked.len() > MAX_WANTED || asked.front().is_some_and(is_old) {
             asked.pop_front();
         }
-        while let Some(named) = waiting.pop_front_if(|named| named.due <= now.mono) {
-            if !self.chain.is_here(&named.id) {
-                self.fetcher.on_orphan(named.peer, named.number);
+        while let Some(named) = waiting.pop_front_if(|named| named.at <= now.mono) {
+            if self.chain.is_here(&named.id) {
+                continue;
+            }
+            let last = asked.iter().rev().find(|old| old.peer == named.peer);
+            let next = last.map_or(now.mono, |last| last.at.after(least));
+            if next > now.mono {
+                waiting.push_back(WantedBlock { at: next, ..named });
+            } else {
+                self.fetcher.on_named(named.peer);
                 asked.push_back(WantedBlock {
-                    due: now.mono.after(ASKED_MS),
+                    at: now.mono,
                     ..named
                 });
             }

@@ -1,5 +1,8 @@
 //! Votes and final blocks in the machine.
 
+mod alarms;
+mod hostile;
+mod losses;
 mod records;
 mod votes;
 
@@ -14,7 +17,10 @@ use ccoin_core::{
         voter::Standing,
     },
     genesis::Genesis,
-    machine::{Ask, Input, NodeState, Publish, VerifiedStatus, Voting, Why},
+    machine::{
+        Ask, Hindrance, Input, Machine, NodeState, PeerId, PlaceholderText, Publish, SealMark,
+        Start, VerifiedStatus, Voting, Why,
+    },
     message::{Message, VoterState, Yours},
 };
 use ccoin_crypto::Signature;
@@ -148,4 +154,28 @@ fn tell(shell: &mut Shell, after: u64, last_final: VerifiedCertificate, yours: Y
 
 fn genesis_final(shell: &Shell) -> VerifiedCertificate {
     VerifiedCertificate::genesis(Phase::Two, shell.genesis.id)
+}
+
+/// A block of the key in the making, its nonce not found yet.
+fn open_job(shell: &mut Shell, after: u64) -> u64 {
+    shell.mines = false;
+    (2_200..after)
+        .step_by(500)
+        .for_each(|after| shell.tick(after));
+    shell.published.clear();
+    shell.submit(after, &[pay(&shell.genesis, 2, 2)]);
+    let job = shell.published.iter().find_map(|publish| match publish {
+        Publish::Mine { job, .. } => Some(*job),
+        _ => None,
+    });
+    job.expect("its turn, and a transaction waits")
+}
+
+fn signs(shell: &mut Shell, after: u64, job: u64) -> bool {
+    shell.published.clear();
+    shell.signs = false;
+    let nonce = ccoin_core::PowNonce::ZERO;
+    shell.input(after, Input::Mined { job, nonce });
+    let sign = |publish: &Publish| matches!(publish, Publish::Sign { .. });
+    shell.published.iter().any(sign)
 }
