@@ -99,6 +99,12 @@ impl TxTracker {
         Some((txn.clone(), TxStatus::Dropped(reason.clone())))
     }
 
+    /// Whether a transaction waits.
+    #[must_use]
+    pub fn waits(&self, id: &TxId) -> bool {
+        self.facts().queue.get(id).is_some()
+    }
+
     /// Those of these transactions that memory holds: their signatures were checked.
     pub(crate) fn verified(&self, ids: &[TxId]) -> Vec<Option<VerifiedTransaction>> {
         let facts = self.facts();

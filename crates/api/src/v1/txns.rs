@@ -185,7 +185,8 @@ enum Item {
 #[allow(dead_code, reason = "the body is read by its first character")]
 enum Submission {
     One(SignedTxn<'static>),
-    Many(Vec<SignedTxn<'static>>),
+    /// A row that is no transaction is refused by itself.
+    Many(Vec<serde_json::Value>),
 }
 
 /// What the answer may be.

@@ -282,8 +282,7 @@ impl Follower {
     async fn news_events(&mut self) -> Result<(), Ended> {
         loop {
             match self.news.try_recv() {
-                // What waits may never become final.
-                Ok(frame) if self.wanted.final_only && frame.kind == Kind::Txn => {}
+                Ok(frame) if self.is_old(&frame) => {}
                 Ok(frame) => self.push(&frame).await?,
                 Err(TryRecvError::Lagged(missed)) => {
                     let lagged = Frame::new(Kind::Lagged, &LaggedEvent { missed });
@@ -292,6 +291,14 @@ impl Follower {
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }
         }
+    }
+
+    /// Whether a transaction that was told to wait is in a block by now, whose events the
+    /// reader has, or whether it may never become final.
+    fn is_old(&self, frame: &Frame) -> bool {
+        let waits = |id| self.node.tx_tracker().waits(id);
+        let waiting = frame.waiting.as_ref();
+        waiting.is_some_and(|id| self.wanted.final_only || !waits(id))
     }
 
     fn is_wanted(&self, frame: &Frame) -> bool {

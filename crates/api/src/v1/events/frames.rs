@@ -75,6 +75,8 @@ pub(super) struct Frame {
     pub(super) kind: Kind,
     /// Sender and recipient, of a transaction.
     parties: Option<[Address; 2]>,
+    /// A transaction of which it tells that it waits.
+    pub(super) waiting: Option<TxId>,
     /// Without an id.
     pub(super) bytes: Bytes,
 }
@@ -85,6 +87,7 @@ impl Frame {
         Self {
             kind,
             parties: None,
+            waiting: None,
             bytes: format!("event: {}\ndata: {json}\n\n", kind.word()).into(),
         }
     }
@@ -98,6 +101,7 @@ impl Frame {
         let frame = Self::new(kind, &TxnEvent::new(txn, status, last_final));
         Self {
             parties: Some([txn.sender(), txn.to]),
+            waiting: matches!(status, TxStatus::Pending).then(|| *txn.id()),
             ..frame
         }
     }
