@@ -40,6 +40,7 @@ const height = (page) => page.locator(".tile .value").first().innerText().then((
 
 async function search(page, text) {
   await page.keyboard.press("/");
+  await page.waitForFunction(() => document.activeElement.id === "query");
   await page.keyboard.type(text);
   await page.keyboard.press("Enter");
 }

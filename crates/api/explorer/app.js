@@ -43,7 +43,8 @@ async function show({ focus = true } = {}) {
   document.title = next.title ? `${next.title} · ccoin` : "ccoin";
   main.replaceChildren(next.element);
   if (focus) {
-    main.focus({ preventScroll: true });
+    // Who types a search meanwhile goes on typing.
+    if (document.activeElement !== query) main.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
   shown.update();

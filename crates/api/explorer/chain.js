@@ -24,7 +24,8 @@ export const chain = {
   /** Included ones, newest first. */
   txns: [],
   places: new Map(),
-  live: false,
+  /** Whether events come; null before the first answer. */
+  live: null,
   onchange: () => {},
 };
 

@@ -53,6 +53,8 @@ function list(title, empty) {
   return { element, update };
 }
 
+const NO_CONNECTION = "No live connection to this node";
+
 export function chainView() {
   const dot = h("i", { class: "dot", "aria-hidden": "true" });
   const headline = h("h1", {});
@@ -78,11 +80,14 @@ export function chainView() {
 
   function update() {
     const { status } = chain;
-    if (!status) return;
+    if (!status) {
+      if (chain.live === false) setText(headline, NO_CONNECTION);
+      return;
+    }
     const head = status.head;
     const ready = status.ready && chain.live;
     dot.className = `dot ${ready ? "good" : "warn"}`;
-    const words = chain.live ? (status.ready ? "The chain is live" : "This node is not ready") : "No live connection to this node";
+    const words = chain.live ? (status.ready ? "The chain is live" : "This node is not ready") : NO_CONNECTION;
     setText(headline, words);
     setText(sentence, sentenceOf(chain.why));
     setText(tiles.height.value, count(status.height));
