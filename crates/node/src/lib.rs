@@ -35,6 +35,7 @@ mod metrics;
 mod miner;
 mod node;
 mod peers;
+mod publication;
 mod reader;
 mod receipts;
 mod recovered_queue;
