@@ -51,6 +51,15 @@ pub enum NodeError {
         /// What is due.
         expected: Amount,
     },
+    /// A chain that holds certificates which conflict.
+    #[error(
+        "two certificates in {path} conflict: more validators signed twice than the network \
+         survives", path = path.display()
+    )]
+    Alarmed {
+        /// Directory of the log.
+        path: PathBuf,
+    },
     /// A file or directory.
     #[error("{path}: {source}", path = path.display())]
     File {
@@ -98,6 +107,9 @@ impl From<NodeError> for Failure {
             NodeError::Votes(error) => error.into(),
             NodeError::Record { path, .. } => lost_blocks(message, path.parent()),
             NodeError::OldReward { path, .. } => old_chain(message, path.parent()),
+            NodeError::Alarmed { .. } => Self::new(ExitCode::No, message)
+                .hint("no vote of this key would be safe: agree with the other operators on a new network")
+                .hint("GET /v1/evidence of a running node shows who signed twice"),
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
             NodeError::File { .. } => full_or_broken(message),
             NodeError::Socket(_) | NodeError::Thread(_) | NodeError::Panic(_) => {

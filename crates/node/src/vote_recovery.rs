@@ -37,7 +37,8 @@ impl ChainPaths {
     /// for every ballot up to the end of the next slot.
     ///
     /// # Errors
-    /// [`NodeError`] if a chain is damaged or cannot be written.
+    /// [`NodeError`] if a chain is damaged or cannot be written, or holds certificates that
+    /// conflict.
     pub fn recover_votes(
         &self,
         genesis: &Genesis,
@@ -45,6 +46,7 @@ impl ChainPaths {
     ) -> Result<VoteRecord, NodeError> {
         let genesis = Arc::new(genesis.clone());
         let own = read_blocks(self, &start(&genesis, None))?;
+        check_alarm(&own.machine, self)?;
         let mut certificates: Vec<_> = own.machine.certificates().map(Clone::clone).into();
         for other in others {
             certificates.extend(read_certificates(&genesis, other)?);
@@ -85,7 +87,17 @@ fn read_certificates(
 ) -> Result<Vec<VerifiedCertificate>, NodeError> {
     let replay = read_blocks(&other.chain, &start(genesis, Some(other)))?;
     let machine: Machine = replay.machine;
+    check_alarm(&machine, &other.chain)?;
     Ok(machine.certificates().map(Clone::clone).into())
+}
+
+/// No record is safe where two certificates conflict.
+fn check_alarm(machine: &Machine, chain: &ChainPaths) -> Result<(), NodeError> {
+    if machine.is_alarmed() {
+        let path = chain.blocks.clone();
+        return Err(NodeError::Alarmed { path });
+    }
+    Ok(())
 }
 
 fn start(genesis: &Arc<Genesis>, validator: Option<&IntactValidator>) -> Start {
@@ -96,5 +108,49 @@ fn start(genesis: &Arc<Genesis>, validator: Option<&IntactValidator>) -> Start {
         voter_record: validator.map(|validator| validator.record),
         block_text: PlaceholderText::new(None, None, [0; 32]),
         genesis: Arc::clone(genesis),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccoin_core::{
+        BlockId, Height,
+        consensus::{ballot::Ballot, certificate::Certificate},
+    };
+    use ccoin_sim::Network;
+    use ccoin_storage::Position;
+
+    /// A rival of block 1 that a quorum has made final.
+    #[test]
+    fn no_record_is_made_from_certificates_that_conflict() {
+        let place = tempfile::tempdir().unwrap();
+        let genesis = (*Network::ready(1).found()).clone();
+        let chain = ChainPaths::new(place.path().join("chain"));
+        std::fs::create_dir(&chain.root).unwrap();
+        chain.create(&genesis).unwrap();
+        assert!(chain.recover_votes(&genesis, &[]).is_ok());
+
+        let conflicting = Certificate {
+            phase: Phase::Two,
+            ballot: Ballot(1 << 20),
+            number: Height::GENESIS,
+            id: BlockId::new([7; 32]),
+            votes: Vec::new(),
+        };
+        let nothing = &mut |_, _, _: &[u8]| Ok::<_, ccoin_storage::StorageError>(());
+        let mut log = BlockLog::read(&chain.blocks, Position::START, nothing)
+            .unwrap()
+            .resume()
+            .unwrap();
+        log.append(kind::CERTIFICATE, &[&encode(&conflicting)])
+            .unwrap();
+        log.sync().unwrap();
+        drop(log);
+        let refused = chain.recover_votes(&genesis, &[]);
+        assert!(
+            matches!(refused, Err(NodeError::Alarmed { .. })),
+            "{refused:?}"
+        );
     }
 }
