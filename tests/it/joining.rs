@@ -275,3 +275,36 @@ fn a_foreign_network_is_refused_by_name() {
     let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["lock"], "something was stored");
 }
+
+/// The operator of a new node knows one block of the right chain from elsewhere.
+#[test]
+fn a_node_stays_with_the_trusted_block() {
+    let mut net = Net::found(&busy(), 1_000, 1, 1);
+    net.start_with(0, &[], &[]);
+    net.nodes[0].as_mut().unwrap().ready();
+    pay(net.node(0));
+    net.node(0).reach(2);
+    let id = net.node(0).get("/v1/blocks/2")["id"].clone();
+    let right = format!("2:{}", id.as_str().unwrap());
+    let wrong = format!("2:{}", "0".repeat(64));
+    let peers = [net.node(0).p2p()];
+
+    net.start_with(1, &peers, &["--trusted-block", &wrong]);
+    let refused = "this node was told to trust";
+    net.nodes[1].as_mut().unwrap().line(refused);
+    assert_eq!(net.node(1).height(), 1);
+    net.nodes[1].as_mut().unwrap().stop();
+    net.start_with(1, &peers, &["--trusted-block", &right]);
+    net.node(1).reach(2);
+    net.nodes[1].as_mut().unwrap().stop();
+
+    let options = ["-h", "127.0.0.1", "-p", "0", "--trusted-block", &wrong];
+    let mut command = net.places[1].command("cnode", &options);
+    let mut late = Node::spawn(&mut command, &net.places[1].data(""));
+    assert_eq!(late.ended().code(), Some(7));
+    let said = late.rest();
+    assert!(
+        said.contains("block 2 of the chain here is not the trusted one"),
+        "{said}"
+    );
+}

@@ -1,6 +1,6 @@
 //! The command line of `cnode`.
 
-use ccoin_core::{BlockId, HostPort};
+use ccoin_core::{BlockId, Height, HostPort};
 use ccoin_home::DaemonOptions;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -69,6 +69,9 @@ pub(crate) struct Options {
     /// The network to join, for a node without a chain [default: the first one offered]
     #[arg(long, value_name = "ID", env = "CCOIN_GENESIS_ID")]
     pub(crate) genesis_id: Option<BlockId>,
+    /// Accept no other block with this number, whoever has signed it
+    #[arg(long, value_name = "N:ID", value_parser = trusted_block)]
+    pub(crate) trusted_block: Option<(Height, BlockId)>,
     /// Look at configuration, key, genesis and data directory; change nothing
     #[arg(long)]
     pub(crate) check: bool,
@@ -92,6 +95,18 @@ pub(crate) struct Options {
     /// Print help
     #[arg(long, action = ArgAction::Help)]
     pub(crate) help: Option<bool>,
+}
+
+fn trusted_block(text: &str) -> Result<(Height, BlockId), String> {
+    let (number, id) = text
+        .split_once(':')
+        .ok_or_else(|| "expected a number, a colon and a block id".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| format!("{number} is not a block number"))?;
+    let number = Height::new(number).map_err(|error| error.to_string())?;
+    let id = id.parse().map_err(|error| format!("{id}: {error}"))?;
+    Ok((number, id))
 }
 
 /// What `cnode` does instead of running a node.

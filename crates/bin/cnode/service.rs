@@ -10,16 +10,20 @@ use crate::{
 };
 use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
+    BlockId, Height,
     consensus::voter::Standing,
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;
 use ccoin_home::{DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile};
-use ccoin_node::{Node, NodeSetup, View};
+use ccoin_node::{Node, NodeSetup, ReadError, View};
 use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+/// How often a start looks whether the index has caught up.
+const INDEX_POLL: Duration = Duration::from_millis(100);
 
 /// Runs a node until it is told to end.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -178,7 +182,7 @@ impl Process<'_> {
             NodeType::Validator => Some(open_votes(&dir, &genesis)?),
             NodeType::Basic => None,
         };
-        let node = Node::start(NodeSetup {
+        let mut node = Node::start(NodeSetup {
             chain,
             lock,
             genesis,
@@ -186,6 +190,7 @@ impl Process<'_> {
             votes,
             block_data: config.client.block_data.clone(),
             seeds: [random_bytes(), random_bytes()],
+            trusted_block: self.options.trusted_block,
             reindex: self.options.reindex,
             peers: Some(self.reload.links.setup.clone()),
         })?;
@@ -194,6 +199,14 @@ impl Process<'_> {
             hosts: config.http.allow_host.clone(),
             origins: config.http.allow_origin.clone(),
         };
+        if let Some((number, id)) = self.options.trusted_block
+            && let Err(failure) = check_trusted(&node, number, id).await
+        {
+            node.leave().await;
+            // The chain is not the operator's: that is what counts.
+            let _ = tokio::task::spawn_blocking(move || node.stop()).await;
+            return Err(failure);
+        }
         let routes = ccoin_api::router(node.handle().clone(), guard);
         self.http_server.routes.swap(routes);
         self.work(node).await
@@ -229,6 +242,28 @@ impl Process<'_> {
                 ExitCode::Unexpected,
                 "the node did not end in order",
             )),
+        }
+    }
+}
+
+/// Compares the block that the chain has already with the one that the operator trusts.
+async fn check_trusted(node: &Node, number: Height, id: BlockId) -> Result<(), Failure> {
+    let reader = node.handle().reader();
+    let block = loop {
+        match reader.block(number).await {
+            Ok(block) => break block,
+            // The index catches up with the log.
+            Err(ReadError::Behind(_)) => tokio::time::sleep(INDEX_POLL).await,
+            Err(error) => return Err(Failure::new(ExitCode::Damaged, error.to_string())),
+        }
+    };
+    match block.map(|block| block.id).filter(|own| *own != id) {
+        None => Ok(()),
+        Some(own) => {
+            let message = format!("block {number} of the chain here is not the trusted one");
+            Err(Failure::new(ExitCode::No, message)
+                .hint(format!("mine {own}   trusted {id}"))
+                .hint("correct --trusted-block, or join the right network with another account"))
         }
     }
 }

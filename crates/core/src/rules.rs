@@ -66,6 +66,12 @@ pub enum BlockError {
         number: Height,
         last_final: Height,
     },
+    #[error("block {number} is {got}, this node was told to trust {expected}")]
+    Untrusted {
+        number: Height,
+        got: BlockId,
+        expected: BlockId,
+    },
     #[error("block {0} or an ancestor of it was refused before")]
     Refused(BlockId),
     #[error("miner {signer} has signed more than two blocks {number} in one turn")]
@@ -117,6 +123,7 @@ impl BlockError {
             | Self::TxnsHash { .. }
             | Self::Number { .. }
             | Self::Refused(_)
+            | Self::Untrusted { .. }
             | Self::TooEarly { .. } => Blame::Sender,
             Self::Known(_)
             | Self::Future { .. }

@@ -49,6 +49,8 @@ pub struct NodeSetup {
     pub block_data: Option<String>,
     /// Unpredictable bytes for placeholder texts.
     pub seeds: [[u8; 32]; 2],
+    /// The only block with its number that is accepted.
+    pub trusted_block: Option<(Height, BlockId)>,
     /// Throw the index away and build it again.
     pub reindex: bool,
     /// How it meets others; `None`: it does not.
@@ -73,7 +75,10 @@ impl Node {
         let start = machine_start(&setup);
         let validator = start.miner.is_some();
         let genesis = Arc::clone(&start.genesis);
-        let recovered = Recovered::open(&setup.chain, &start)?;
+        let mut recovered = Recovered::open(&setup.chain, &start)?;
+        if let Some((number, id)) = setup.trusted_block {
+            recovered.machine.trust(number, id);
+        }
         LogLines::voting_at_start(&recovered.machine);
         keep_record(setup.votes.as_mut(), genesis.id, &recovered.machine)?;
         let (view, watched) = watch::channel(Arc::new(recovered.first_view()));

@@ -229,6 +229,7 @@ mod tests {
             votes: Some(VoteFile::create(&place.join("votes")).unwrap()),
             block_data: None,
             seeds: [[1; 32], [2; 32]],
+            trusted_block: None,
             reindex: false,
             peers: None,
         };

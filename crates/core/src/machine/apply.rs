@@ -38,6 +38,17 @@ impl Machine {
                 last_final,
             });
         }
+        if let Some((number, expected)) = self.trusted
+            && number == header.number
+            && expected != block.id
+        {
+            let got = block.id;
+            return Err(BlockError::Untrusted {
+                number,
+                got,
+                expected,
+            });
+        }
         let skew = self.genesis.config.consensus.max_skew_ms;
         let ahead_ms = header.time.get().saturating_sub(now.wall.get());
         if ahead_ms > skew {

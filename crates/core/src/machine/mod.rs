@@ -35,7 +35,7 @@ pub use step::{Ask, Publish, Step, Write};
 pub use why::{Voting, Why};
 
 use crate::{
-    Height,
+    BlockId, Height,
     applied::Applied,
     chain::{Chain, Score, Window},
     consensus::{
@@ -106,6 +106,8 @@ pub struct Machine {
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
+    /// The only block with its number that is accepted (Y1).
+    trusted: Option<(Height, BlockId)>,
     /// Left branches whose older transactions are not back yet.
     returning: u32,
     job: Option<produce::Job>,
@@ -150,11 +152,18 @@ impl Machine {
             miner,
             last_sealed,
             block_text,
+            trusted: None,
             returning: 0,
             job: None,
             next_job: 0,
             genesis,
         }
+    }
+
+    /// Accepts no other block with this number: old keys that were stolen could sign a whole
+    /// chain to a node that has none (Y1).
+    pub fn trust(&mut self, number: Height, id: BlockId) {
+        self.trusted = Some((number, id));
     }
 
     /// The rules.

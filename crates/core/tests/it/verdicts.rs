@@ -199,6 +199,26 @@ fn a_rejected_block_changes_nothing() {
     assert_eq!(BlockError::Known(good.id).blame(), Blame::Later);
 }
 
+/// A chain signed with stolen keys may differ in one block that the operator knows.
+#[test]
+fn only_the_trusted_block_of_a_number_is_accepted() {
+    let scene = two_miners();
+    let trusted = scene.altered(|_| {});
+    let other = scene.altered(|h| h.time = at(51));
+    let mut machine = follower(&scene.genesis);
+    machine.trust(trusted.header().number, trusted.id);
+    let verdict = offer(&mut machine, 60, &other);
+    let expected = BlockError::Untrusted {
+        number: trusted.header().number,
+        got: other.id,
+        expected: trusted.id,
+    };
+    assert_eq!(verdict, Verdict::Blamed(Fault::Block(expected)));
+    assert_eq!(offer(&mut machine, 60, &trusted), Verdict::Taken);
+    let good = child(&scene.genesis, machine.chain().head(), miner(1), 2_600, &[]);
+    assert_eq!(offer(&mut machine, 2_600, &good.block), Verdict::Taken);
+}
+
 #[test]
 fn no_peer_is_blamed_for_an_unknown_parent() {
     let scene = two_miners();
