@@ -28,7 +28,7 @@ use fork_choice::Order;
 use side::Side;
 use std::{collections::VecDeque, sync::Arc};
 use tree::{Entry, Tree};
-use window::{ANCHOR_BLOCKS, ANCHOR_BYTES, cost};
+use window::{ANCHOR_BLOCKS, ANCHOR_BYTES};
 
 /// The blocks in memory.
 #[derive(Debug)]
@@ -169,12 +169,16 @@ impl Chain {
         let anchor = newest
             .take_while(|block| {
                 let is_near = bytes <= ANCHOR_BYTES && blocks <= ANCHOR_BLOCKS;
-                bytes = bytes.saturating_add(cost(block));
+                bytes = bytes.saturating_add(self.cost(&block.block.id));
                 blocks = blocks.saturating_add(1);
                 is_near || block.block.header().number >= last_final
             })
             .last()?;
         Some((anchor, self.score(&anchor.block.id)?))
+    }
+
+    fn cost(&self, id: &BlockId) -> usize {
+        self.tree.get(id).map_or(0, |entry| entry.cost)
     }
 
     /// The score of a block.
@@ -215,7 +219,8 @@ impl Chain {
         if !self.tree.insert(Arc::clone(&applied), timely) {
             return None;
         }
-        self.side.add(applied.block.id, cost(&applied));
+        self.side
+            .add(applied.block.id, self.cost(&applied.block.id));
         let slot = self.schedule.slot(applied.block.header().time);
         let candidate = self.certified.on_inserted(&applied, timely.then_some(slot));
         let rank = |id: &BlockId| self.tree.get(id).map(|entry| entry.rank(self.order));
@@ -227,7 +232,8 @@ impl Chain {
 
     /// Makes a block whole again that was executed before.
     pub fn restore(&mut self, applied: Arc<Applied>) {
-        self.side.add(applied.block.id, cost(&applied));
+        self.side
+            .add(applied.block.id, self.cost(&applied.block.id));
         self.tree.restore(applied);
         self.prune();
     }

@@ -1,7 +1,7 @@
 //! Keeps the chain within its memory. Whole canonical blocks beyond the budget lose body and
 //! state, then the longest unused of the other branches; whole branches go last.
 
-use super::{Chain, canonical::Key, tree::Entry, window::cost};
+use super::{Chain, canonical::Key, tree::Entry};
 use crate::BlockId;
 
 impl Chain {
@@ -28,7 +28,10 @@ impl Chain {
     /// The oldest of the whole canonical blocks joins the older ones.
     pub(super) fn sink_oldest(&mut self) {
         if let Some(oldest) = self.canonical.whole.pop_front() {
-            self.canonical.bytes = self.canonical.bytes.saturating_sub(cost(&oldest));
+            self.canonical.bytes = self
+                .canonical
+                .bytes
+                .saturating_sub(self.cost(&oldest.block.id));
             self.sink(super::canonical::key(&oldest));
         }
     }

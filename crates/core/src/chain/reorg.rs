@@ -3,7 +3,6 @@
 use super::{
     Chain,
     canonical::{Key, key},
-    window::cost,
 };
 use crate::applied::Applied;
 use std::sync::Arc;
@@ -63,7 +62,10 @@ impl Chain {
 
     fn push_whole(&mut self, applied: Arc<Applied>) {
         self.side.remove(&applied.block.id);
-        self.canonical.bytes = self.canonical.bytes.saturating_add(cost(&applied));
+        self.canonical.bytes = self
+            .canonical
+            .bytes
+            .saturating_add(self.cost(&applied.block.id));
         self.canonical.whole.push_back(applied);
     }
 
@@ -72,7 +74,10 @@ impl Chain {
         let mut reorg = Reorg::default();
         let is_above = |block: &mut Arc<Applied>| block.block.header().number > *fork;
         while let Some(newest) = self.canonical.whole.pop_back_if(is_above) {
-            self.canonical.bytes = self.canonical.bytes.saturating_sub(cost(&newest));
+            self.canonical.bytes = self
+                .canonical
+                .bytes
+                .saturating_sub(self.cost(&newest.block.id));
             reorg.reverted.push(newest);
         }
         while let Some(older) = self.canonical.pop_older_above(*fork) {
@@ -85,7 +90,8 @@ impl Chain {
             .chain(reorg.reverted.iter().rev().cloned())
             .collect::<Vec<_>>()
         {
-            self.side.add(applied.block.id, cost(&applied));
+            self.side
+                .add(applied.block.id, self.cost(&applied.block.id));
         }
         reorg
     }

@@ -1,7 +1,10 @@
 //! The executed blocks on all branches, by id and by number. Old ones are not whole: their
 //! bodies and states were dropped.
 
-use super::fork_choice::{Order, Rank, Score, rank};
+use super::{
+    fork_choice::{Order, Rank, Score, rank},
+    window::cost,
+};
 use crate::{
     BlockId, Height, Timestamp,
     applied::Applied,
@@ -21,6 +24,8 @@ pub(super) struct Entry {
     pub(super) time: Timestamp,
     /// Body and state of a whole block. A leaf is always whole.
     pub(super) whole: Option<Arc<Applied>>,
+    /// Estimated bytes of the whole block.
+    pub(super) cost: usize,
     pub(super) score: Score,
     /// Whether it came before the end of its slot and max_skew (F1).
     pub(super) timely: bool,
@@ -35,6 +40,7 @@ impl Entry {
             id: applied.block.id,
             parent: header.hash_parent,
             time: header.time,
+            cost: cost(&applied),
             whole: Some(applied),
             score,
             timely,
