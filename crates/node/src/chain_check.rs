@@ -5,7 +5,8 @@ use crate::{
     commit_batch::kind,
     error::NodeError,
     recovered_queue::{RecoveredQueue, id_of},
-    recovery::{ChainPaths, damaged, read_blocks},
+    recovery::ChainPaths,
+    replay::{damaged, read_blocks},
 };
 use ccoin_core::{
     Height,

@@ -40,6 +40,7 @@ mod reader;
 mod receipts;
 mod recovered_queue;
 mod recovery;
+mod replay;
 mod returned_txns;
 mod threads;
 mod tx_status;
