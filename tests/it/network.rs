@@ -64,7 +64,11 @@ fn block_of(node: &Node, id: &str) -> Value {
         let number = answer.json()["block_number"].as_u64();
         number.filter(|_| answer.status == 200)
     });
-    node.get(&format!("/v1/blocks/{number}"))
+    // A transaction is told to be in a block a moment before the block is there.
+    wait_for("the block", || {
+        let answer = request(node.http, "GET", &format!("/v1/blocks/{number}"), &[], "").ok()?;
+        (answer.status == 200).then(|| answer.json())
+    })
 }
 
 /// The survivor makes a block after the blow that ends the turn of the other. How soon it

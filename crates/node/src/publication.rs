@@ -121,7 +121,6 @@ impl CommitThread {
         let mut settled = Vec::new();
         for publish in &batch.publish {
             self.count(publish);
-            self.tx_tracker.follow(now, publish);
             match publish {
                 Publish::Head { reorg, .. } => {
                     settled.extend(self.advance(Arc::make_mut(&mut recent), reorg));
@@ -150,6 +149,9 @@ impl CommitThread {
             alarm,
         });
         self.metrics.finalized(final_before, &view);
+        // Nothing may lie between: a transaction is told to be in a block that is not here yet.
+        let publish = batch.publish.iter();
+        publish.for_each(|publish| self.tx_tracker.follow(now, publish));
         self.view.send_replace(view);
         self.outbound.set_heights(&self.view.borrow());
         settled
