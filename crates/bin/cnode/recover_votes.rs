@@ -4,7 +4,7 @@ use crate::{
     check::{check_miner, find},
     options::{NodeType, Options, RecoverVotes},
 };
-use ccoin_core::{consensus::voter::Standing, genesis::Genesis};
+use ccoin_core::{consensus::voter_record::Standing, genesis::Genesis};
 use ccoin_home::{DataDir, ExitCode, Failure, LockFile};
 use ccoin_node::{ChainPaths, IntactValidator};
 use ccoin_storage::{ChainLock, VoteFile, VoteRecord};

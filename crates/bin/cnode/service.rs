@@ -11,7 +11,7 @@ use crate::{
 use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
     BlockId, Height,
-    consensus::voter::Standing,
+    consensus::voter_record::Standing,
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;

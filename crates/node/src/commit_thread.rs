@@ -18,7 +18,7 @@ use crate::{
 };
 use ccoin_core::{
     BlockId, Height,
-    consensus::{vote::Phase, voter::VoterRecord},
+    consensus::{vote::Phase, voter_record::VoterRecord},
     encoding::encode,
     genesis::Genesis,
     machine::{SealMark, Write},

@@ -5,7 +5,7 @@ use ccoin_core::{
     Address,
     applied::Applied,
     chain::Reorg,
-    consensus::{certificate::Certificate, evidence::Evidence, voter::Standing},
+    consensus::{certificate::Certificate, evidence::Evidence, voter_record::Standing},
     genesis::Genesis,
     machine::{Hindrance, Machine, NodeState},
 };

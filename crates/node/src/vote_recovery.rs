@@ -7,7 +7,7 @@ use ccoin_core::{
     consensus::{
         certificate::VerifiedCertificate,
         vote::Phase,
-        voter::{Standing, VoterRecord},
+        voter_record::{Standing, VoterRecord},
     },
     encoding::encode,
     genesis::Genesis,

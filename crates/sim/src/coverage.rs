@@ -2,11 +2,9 @@
 
 use crate::world::World;
 use ccoin_core::{
-    BlockId, Height,
-    chain::Chain,
     consensus::{
-        vote::Proposed,
-        voter::{Branches, Proposal, Standing, VotingRules},
+        voter::{Proposal, VotingRules},
+        voter_record::Standing,
     },
     machine::{Ask, Input, NodeState, Publish, Step, Write},
     message::Message,
@@ -37,31 +35,6 @@ impl Coverage {
     }
 }
 
-/// A chain as the rules of voting see it.
-struct View<'a>(&'a Chain);
-
-impl Branches for View<'_> {
-    fn number(&self, id: &BlockId) -> Option<Height> {
-        self.0.number(id)
-    }
-
-    fn extends(&self, block: &BlockId, base: &Proposed) -> bool {
-        self.0.extends(block, base)
-    }
-
-    fn head_extends(&self, block: &Proposed) -> bool {
-        self.0.extends(&self.0.head().block.id, block)
-    }
-
-    fn slots(&self, block: &BlockId) -> u64 {
-        self.0.slots(block)
-    }
-
-    fn head_weight(&self) -> u64 {
-        self.0.weight(&self.0.head().block.id)
-    }
-}
-
 impl World {
     /// What a node is about to meet.
     pub(crate) fn watch_input(&mut self, index: usize, input: &Input) {
@@ -81,9 +54,9 @@ impl World {
             proposer: vote.voter,
             justify: justify.block(),
         };
-        let (now, branches) = (self.now_at(index).wall, View(machine.chain()));
+        let (now, branches) = (self.now_at(index).wall, machine.chain());
         let last_final = machine.last_final().block();
-        let judged = voter.judge(now, &rules, &proposal, &last_final, &branches);
+        let judged = voter.judge(now, &rules, &proposal, &last_final, branches);
         let lock = voter.record.lock;
         let freed = judged.is_ok() && !branches.extends(&vote.block.id, &lock);
         if freed {

@@ -15,7 +15,7 @@ use ccoin_core::{
     consensus::{
         certificate::{Certificate, VerifiedCertificate},
         vote::{Phase, Proposed, SignedVote, VerifiedVote, Vote},
-        voter::{Standing, VoterRecord},
+        voter_record::{Standing, VoterRecord},
     },
     genesis::Genesis,
     machine::{

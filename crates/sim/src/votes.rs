@@ -11,7 +11,7 @@ use ccoin_core::{
         certificate::VerifiedCertificate,
         status::VerifiedStatus,
         vote::VerifiedVote,
-        voter::{Standing, VoterRecord},
+        voter_record::{Standing, VoterRecord},
     },
     machine::{Input, PeerId},
     message::Message,

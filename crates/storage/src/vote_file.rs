@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ccoin_core::consensus::ballot::Ballot;
 use ccoin_core::consensus::vote::Proposed;
-use ccoin_core::consensus::voter::{Standing, VoterRecord};
+use ccoin_core::consensus::voter_record::{Standing, VoterRecord};
 use ccoin_core::{BlockId, Height};
 
 use crate::disk::{Disk, RealDisk};

@@ -8,6 +8,7 @@ use crate::{
     consensus::{
         schedule::{Schedule, Slot},
         vote::Proposed,
+        voter::Branches,
     },
 };
 use std::collections::BTreeSet;
@@ -196,5 +197,28 @@ impl Chain {
         let candidates = self.candidates();
         let best = candidates.max_by_key(|entry| entry.rank(Order::BySlots));
         best?.whole.as_ref()
+    }
+}
+
+/// The chain as the rules of voting see it.
+impl Branches for Chain {
+    fn number(&self, id: &BlockId) -> Option<Height> {
+        Self::number(self, id)
+    }
+
+    fn extends(&self, block: &BlockId, base: &Proposed) -> bool {
+        Self::extends(self, block, base)
+    }
+
+    fn head_extends(&self, block: &Proposed) -> bool {
+        Self::extends(self, &self.head().block.id, block)
+    }
+
+    fn slots(&self, block: &BlockId) -> u64 {
+        Self::slots(self, block)
+    }
+
+    fn head_weight(&self) -> u64 {
+        self.weight(&self.head().block.id)
     }
 }

@@ -13,6 +13,7 @@ pub mod status;
 pub mod tally;
 pub mod vote;
 pub mod voter;
+pub mod voter_record;
 
 /// Why a message of consensus is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -41,7 +41,7 @@ use crate::{
     consensus::{
         schedule::{Schedule, Slot},
         vote::VoterIndex,
-        voter::VoterRecord,
+        voter_record::VoterRecord,
     },
     genesis::Genesis,
     ledger::{Account, State},

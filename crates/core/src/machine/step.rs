@@ -11,7 +11,7 @@ use crate::{
     applied::Applied,
     chain::Reorg,
     consensus::{
-        certificate::VerifiedCertificate, evidence::Evidence, vote::Vote, voter::VoterRecord,
+        certificate::VerifiedCertificate, evidence::Evidence, vote::Vote, voter_record::VoterRecord,
     },
     message::{BlockRequest, Message, Status},
     pool::{Accepted, PoolError},

@@ -49,7 +49,7 @@ const FORMAT: u64 = 1;
 /// #     env!("CARGO_MANIFEST_DIR"), "/../../tests/data/receipts/document.ccoin"
 /// # ));
 /// let receipt = Receipt::parse(text)?;
-/// // A real reader has the id from a person whom they trust, not from the receipt.
+/// // A real reader has the id from a person that they trust, not from the receipt.
 /// let genesis = receipt.claimed_genesis().unwrap();
 /// let verified = receipt.verify(&genesis, None, &mut Verifier::new(8))?;
 /// assert_eq!(verified.block.number.get(), 2);

@@ -19,7 +19,7 @@ use ccoin_crypto::{Address, Hash, PublicKey, Signature, Verifier};
 use std::collections::BTreeMap;
 
 impl Receipt {
-    /// Steps 2 to 8. `genesis` comes from a person whom the caller trusts; `document` is the
+    /// Steps 2 to 8. `genesis` comes from a person that the caller trusts; `document` is the
     /// SHA-256 of a file that the caller holds against the receipt.
     ///
     /// # Errors

@@ -12,7 +12,8 @@ use ccoin_core::{
         ballot::Ballot,
         schedule::Schedule,
         vote::{Phase, Proposed, Vote},
-        voter::{Branches, Proposal, Refusal, Standing, Voter, VoterRecord, VotingRules},
+        voter::{Branches, Proposal, Refusal, Voter, VotingRules},
+        voter_record::{Standing, VoterRecord},
     },
     genesis_config::GenesisConfig,
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ccoin_core::BlockId;
 use ccoin_core::consensus::ballot::Ballot;
 use ccoin_core::consensus::vote::Proposed;
-use ccoin_core::consensus::voter::Standing;
+use ccoin_core::consensus::voter_record::Standing;
 use ccoin_crypto::sha256;
 
 use super::sim_disk::{Fault, SimDisk};

@@ -1,6 +1,6 @@
 //! Votes and proposals of others and of this key.
 
-use super::{Finality, MAX_KEPT, Machine, Parked, View, certify::Source};
+use super::{Finality, MAX_KEPT, Machine, Parked, certify::Source};
 use crate::{
     Now,
     consensus::{
@@ -161,9 +161,9 @@ impl Machine {
         let Some(voter) = &mut finality.voter else {
             return Err(Refusal::Abstains);
         };
-        let branches = View(&self.chain);
-        voter.judge(now.wall, &finality.rules, proposal, &last_final, &branches)?;
-        let vote = voter.vote1(now.wall, proposal.block, &branches);
+        let branches = &self.chain;
+        voter.judge(now.wall, &finality.rules, proposal, &last_final, branches)?;
+        let vote = voter.vote1(now.wall, proposal.block, branches);
         step.write.push(Write::VoterRecord(voter.record));
         step.publish.push(Publish::SignVote { vote, justify: own });
         if let Some(certificate) = finality.certified.get(&proposal.block.ballot) {

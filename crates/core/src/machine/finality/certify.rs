@@ -1,9 +1,9 @@
 //! Certificates: they move `high` and `final`, and with them the head.
 
-use super::{Finality, MAX_KEPT, Machine, View};
+use super::{Finality, MAX_KEPT, Machine};
 use crate::{
     Now,
-    consensus::{certificate::VerifiedCertificate, vote::Phase, voter::Branches as _},
+    consensus::{certificate::VerifiedCertificate, vote::Phase},
     machine::{PeerId, Publish, Step, Write},
 };
 
@@ -44,7 +44,7 @@ impl Machine {
             return;
         }
         let block = certificate.block();
-        let branches = View(&self.chain);
+        let branches = &self.chain;
         if self.is_beside_high(&certificate) {
             self.raise_alarm(certificate, step);
         } else if branches.is_here(&block.id) && branches.extends(&block.id, &last_final) {
@@ -72,7 +72,7 @@ impl Machine {
         if certificate.ballot < last_final.ballot {
             return;
         }
-        let branches = View(&self.chain);
+        let branches = &self.chain;
         let is_here = branches.is_here(&block.id);
         let root = self.chain.canonical().front();
         let root = root.map(|root| root.block.header().number);
@@ -193,7 +193,7 @@ impl Machine {
     /// lower (I2).
     fn is_beside_high(&self, certificate: &VerifiedCertificate) -> bool {
         let (high, block) = (self.finality.high.block(), certificate.block());
-        let branches = View(&self.chain);
+        let branches = &self.chain;
         certificate.phase == Phase::Two
             && block.ballot > self.finality.last_final.ballot
             && block.ballot <= high.ballot

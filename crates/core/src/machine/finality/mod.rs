@@ -14,15 +14,15 @@ mod wanted;
 
 use super::{Machine, PeerId, Step};
 use crate::{
-    BlockId, Height, MonoTime, Now,
-    chain::Chain,
+    BlockId, MonoTime, Now,
     consensus::{
         ballot::Ballot,
         certificate::VerifiedCertificate,
         evidence::Evidence,
         tally::Tally,
-        vote::{Phase, Proposed, VerifiedVote, VoterIndex},
-        voter::{Branches, Voter, VoterRecord, VotingRules},
+        vote::{Phase, VerifiedVote, VoterIndex},
+        voter::{Voter, VotingRules},
+        voter_record::VoterRecord,
     },
     genesis::Genesis,
 };
@@ -105,31 +105,6 @@ impl Finality {
         self.parked = self.parked.split_off(&ballot);
         self.proposals = self.proposals.split_off(&(ballot, BlockId::ZERO));
         self.awaited.retain(|_, awaited| awaited.ballot > ballot);
-    }
-}
-
-/// The chain as the rules see it.
-struct View<'a>(&'a Chain);
-
-impl Branches for View<'_> {
-    fn number(&self, id: &BlockId) -> Option<Height> {
-        self.0.number(id)
-    }
-
-    fn extends(&self, block: &BlockId, base: &Proposed) -> bool {
-        self.0.extends(block, base)
-    }
-
-    fn head_extends(&self, block: &Proposed) -> bool {
-        self.0.extends(&self.0.head().block.id, block)
-    }
-
-    fn slots(&self, block: &BlockId) -> u64 {
-        self.0.slots(block)
-    }
-
-    fn head_weight(&self) -> u64 {
-        self.0.weight(&self.0.head().block.id)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The leader's side: when to propose which block (L2 to L4).
 
-use super::{Machine, View};
+use super::Machine;
 use crate::{
     BlockId, MonoTime, Now,
     applied::Applied,
@@ -85,7 +85,7 @@ impl Machine {
         if now < at.after(self.pause_after(&last)) {
             return None;
         }
-        let branches = View(&self.chain);
+        let branches = &self.chain;
         if branches.is_here(&last.id) && self.is_certified(&last) {
             self.finality.proposer.fixed = None;
         }
@@ -108,7 +108,7 @@ impl Machine {
         let head = self.chain.head().block.id;
         if head == last.id {
             tau / 5
-        } else if View(&self.chain).head_extends(last) {
+        } else if self.chain.head_extends(last) {
             rho
         } else {
             tau.saturating_mul(3) >> 3
@@ -117,7 +117,7 @@ impl Machine {
 
     fn is_certified(&self, block: &Proposed) -> bool {
         let high = self.finality.high.block();
-        View(&self.chain).extends(&high.id, block)
+        self.chain.extends(&high.id, block)
     }
 
     /// The block that the leader stays with, unless a higher certificate contradicts it: then it
@@ -125,7 +125,7 @@ impl Machine {
     fn fixed(&self) -> Option<&Applied> {
         let applied = self.chain.get(&self.finality.proposer.fixed?)?;
         let high = self.finality.high.block();
-        let extends = View(&self.chain).extends(&applied.block.id, &high);
+        let extends = self.chain.extends(&applied.block.id, &high);
         extends.then_some(applied)
     }
 
@@ -137,7 +137,7 @@ impl Machine {
                 number: applied.block.header().number,
                 id: applied.block.id,
             };
-            !self.is_certified(&block) && !View(&self.chain).head_extends(&block)
+            !self.is_certified(&block) && !self.chain.head_extends(&block)
         })
     }
 

@@ -4,7 +4,7 @@
 use super::Machine;
 use crate::{
     Now,
-    consensus::{ballot::Ballot, vote::Proposed, voter::Standing},
+    consensus::{ballot::Ballot, vote::Proposed, voter_record::Standing},
     machine::{Publish, SealMark, Step, Write},
 };
 use ccoin_crypto::Address;

@@ -8,7 +8,7 @@ use crate::{
         schedule::Slot,
         status::VerifiedStatus,
         vote::{Phase, Vote, VoterIndex},
-        voter::Standing,
+        voter_record::Standing,
     },
     machine::{PeerId, Publish, SealMark, Step},
     message::{Status, VoterState, Yours},

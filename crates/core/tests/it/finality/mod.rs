@@ -14,7 +14,7 @@ use ccoin_core::{
         certificate::{Certificate, VerifiedCertificate},
         evidence::Evidence,
         vote::{Phase, Proposed, SignedVote, VerifiedVote, Vote, VoterIndex},
-        voter::Standing,
+        voter_record::Standing,
     },
     genesis::Genesis,
     machine::{
