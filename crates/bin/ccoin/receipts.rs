@@ -73,7 +73,7 @@ pub(crate) struct Verify {
     /// The document that it must be about
     #[arg(long, value_name = "DOCUMENT")]
     file: Option<PathBuf>,
-    /// Genesis id of the network, from a person whom you trust [default: genesis_id in -c]
+    /// Genesis id of the network; ask a person that you trust for it [default: genesis_id in -c]
     #[arg(long, value_name = "ID", env = "CCOIN_GENESIS")]
     genesis: Option<BlockId>,
     /// Also write a page with the answer that carries the receipt and verifies itself

@@ -69,7 +69,7 @@ pub(crate) struct Options {
     /// The network to join, for a node without a chain [default: the first one offered]
     #[arg(long, value_name = "ID", env = "CCOIN_GENESIS_ID")]
     pub(crate) genesis_id: Option<BlockId>,
-    /// Accept no other block with this number, whoever has signed it
+    /// Refuse every other block with this number, also one that enough miners have signed
     #[arg(long, value_name = "N:ID", value_parser = trusted_block)]
     pub(crate) trusted_block: Option<(Height, BlockId)>,
     /// Look at configuration, key, genesis and data directory; change nothing

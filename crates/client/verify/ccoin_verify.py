@@ -539,7 +539,7 @@ def words(answer):
 def main():
     options = argparse.ArgumentParser(description="Verify a receipt of a ccoin ledger offline.")
     options.add_argument("receipt")
-    options.add_argument("--genesis", metavar="ID", help="64 hex digits, from a person whom you trust")
+    options.add_argument("--genesis", metavar="ID", help="64 hex digits, from a person that you trust")
     options.add_argument("--file", metavar="DOCUMENT", help="the document that the receipt must be about")
     options.add_argument("--json", action="store_true", help="print one line of JSON")
     options = options.parse_args()
@@ -559,7 +559,7 @@ def main():
             except ValueError:
                 claimed = "none"
             print(f"error: no genesis id\n  the receipt claims {claimed}, which proves nothing\n"
-                  "  ask a person whom you trust for the id of the network, then add --genesis ID", file=sys.stderr)
+                  "  ask a person that you trust for the id of the network, then add --genesis ID", file=sys.stderr)
             return 2
         genesis = unhex(options.genesis, 32)
         answer = verify(raw, genesis, document)

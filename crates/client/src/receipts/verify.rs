@@ -21,7 +21,7 @@ pub struct Check {
     pub receipt: PathBuf,
     /// The document that it must be about.
     pub document: Option<PathBuf>,
-    /// The network, from a person whom the caller trusts.
+    /// The network, from a person that the caller trusts.
     pub genesis: Option<BlockId>,
     /// Where a page with the answer and the receipt goes.
     pub report: Option<PathBuf>,
@@ -105,7 +105,7 @@ fn no_genesis(receipt: &Receipt) -> Failure {
         None => failure,
     };
     failure
-        .hint("ask a person whom you trust for the genesis id of the network")
+        .hint("ask a person that you trust for the genesis id of the network")
         .hint("then: ccoin verify FILE --genesis ID   (or CCOIN_GENESIS, or genesis_id in ccoin.json)")
 }
 
