@@ -5,6 +5,7 @@ mod boot;
 mod branches;
 mod cases;
 mod chain;
+mod deep;
 mod finality;
 mod following;
 mod jobs;

@@ -94,7 +94,8 @@ fn meet(
     meet_with(genesis, Window::default(), now, own, other)
 }
 
-fn meet_with(
+/// The same with so much memory.
+pub(crate) fn meet_with(
     genesis: &Arc<Genesis>,
     window: Window,
     now: u64,
