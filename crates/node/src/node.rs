@@ -102,6 +102,7 @@ impl Node {
             tx_tracker: Arc::clone(&tx_tracker),
             index,
             log,
+            log_throttle: Arc::default(),
         };
         let miner = match validator {
             true => {

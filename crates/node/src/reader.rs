@@ -17,6 +17,7 @@ use ccoin_core::{
     transaction::{Transaction, VerifiedTransaction},
 };
 use ccoin_crypto::PublicKey;
+use ccoin_p2p::LogThrottle;
 use ccoin_storage::{IndexError, LogReader, Position, StorageError};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -52,6 +53,7 @@ pub struct ChainReader {
     pub(crate) tx_tracker: Arc<TxTracker>,
     pub(crate) index: IndexHandle,
     pub(crate) log: LogReader,
+    pub(crate) log_throttle: Arc<LogThrottle>,
 }
 
 impl ChainReader {
@@ -237,7 +239,9 @@ impl ChainReader {
     pub(crate) async fn serve(&self, request: BlockRequest, keys: Vec<PublicKey>) -> BlockAnswer {
         let found = self.find_blocks(request).await.unwrap_or_else(|error| {
             // The peer turns to others; the index catches up or the node ends.
-            tracing::warn!("cannot answer a peer's request for blocks: {error}");
+            if self.log_throttle.allows("blocks", String::new()) {
+                tracing::warn!("cannot answer a peer's request for blocks: {error}");
+            }
             None
         });
         let nothing = || ((Height::ZERO, BlockId::ZERO), Vec::new(), Height::ZERO);

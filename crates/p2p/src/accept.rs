@@ -14,7 +14,7 @@ use crate::{
 use ccoin_core::message::{ByeReason, Heights, Hello, PROTOCOL};
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Instant,
 };
 use tokio::{
@@ -79,7 +79,7 @@ impl Shared {
         let tls = self.before(deadline, Link::accept(&self.tls, stream));
         let (error, link) = match tls.await {
             Ok(mut link) => {
-                let answer = self.before(deadline, link.answer(self, remote.ip()));
+                let answer = self.before(deadline, link.answer(self, remote));
                 let hello = answer.await;
                 match hello.and_then(|hello| self.admitted(id, hello, remote, None, &link)) {
                     Ok(peer) => return Some((peer, link)),
@@ -172,6 +172,7 @@ impl Shared {
             latency: Mutex::default(),
             liveness: Mutex::default(),
             heights: Mutex::new(heights),
+            twin_told: AtomicBool::default(),
         });
         self.admit(&peer)?;
         Ok(peer)

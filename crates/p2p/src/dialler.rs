@@ -56,7 +56,7 @@ impl Shared {
             }
         };
         let hello = self
-            .before(deadline, link.call(&self, &place, remote.ip()))
+            .before(deadline, link.call(&self, &place, remote))
             .await;
         let admitted = hello.and_then(|hello| {
             let (id, place) = (self.next_id(), Some(place.clone()));

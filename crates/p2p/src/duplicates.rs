@@ -4,7 +4,10 @@
 
 use crate::{peer::Peer, shared::Shared, state::State};
 use ccoin_core::{Address, message::ByeReason};
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 impl State {
     /// The connections to this address, the oldest first.
@@ -76,10 +79,12 @@ impl Shared {
 }
 
 impl State {
-    /// Warns, at most once a minute, that two processes use one key.
+    /// Warns, once for two connections and at most once a minute, that two processes use one
+    /// key.
     fn warn_of_shared_key(&self, old: &Peer, new: &Peer) {
         let address = &old.hello.address;
-        if self.log_throttle.allows("shared key", address.to_string()) {
+        let told = new.twin_told.swap(true, Ordering::Relaxed);
+        if !told && self.log_throttle.allows("shared key", address.to_string()) {
             let (first, second) = (old.remote, new.remote);
             tracing::warn!(
                 "two nodes use the key of {address}, one at {first} and one at {second}: \

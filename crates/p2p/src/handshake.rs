@@ -7,7 +7,7 @@ use ccoin_core::message::{
     Acknowledgement, Bye, ByeReason, Hello, Message, acknowledgement_digest, okay_digest,
 };
 use ccoin_crypto::{Hash, KeyError, PublicKey, Signature};
-use std::{io, net::IpAddr};
+use std::{io, net::SocketAddr};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +87,9 @@ impl Link {
         &mut self,
         shared: &Shared,
         place: &HostPort,
-        remote: IpAddr,
+        remote: SocketAddr,
     ) -> Result<Hello, HandshakeError> {
+        shared.judge_process(&self.process)?;
         let mine = shared.hello(place.to_string());
         self.say(&Message::Hey(mine.clone())).await?;
         let Acknowledgement { hello, signature } = match self.hear().await? {
@@ -97,28 +98,30 @@ impl Link {
         };
         let digest = acknowledgement_digest(&self.binding, &mine, &hello);
         verify(shared, &hello.public_key, &digest, &signature)?;
-        shared.judge(&hello, Some(place), remote)?;
+        shared.judge_key(&hello, remote)?;
+        shared.judge(&hello, Some(place), remote.ip())?;
         // only now: a peer of another network is not remembered
         shared.prove(place, hello.address);
-        shared.add_own_claim(&hello, remote);
+        shared.add_own_claim(&hello, remote.ip());
         let digest = okay_digest(&self.binding, &mine, &hello);
         let signature = shared.signer.permit().sign(digest).await?;
         self.say(&Message::Oky(signature)).await?;
         Ok(hello)
     }
 
-    /// The listening side, for a caller at `host`.
+    /// The listening side, for a caller at `remote`.
     pub(crate) async fn answer(
         &mut self,
         shared: &Shared,
-        host: IpAddr,
+        remote: SocketAddr,
     ) -> Result<Hello, HandshakeError> {
+        shared.judge_process(&self.process)?;
         let theirs = match self.hear().await? {
             Message::Hey(hello) => hello,
             other => return Err(unexpected(&other, "HEY")),
         };
-        shared.judge(&theirs, None, host)?;
-        let permit = shared.signer.permit_for(host).await;
+        shared.judge(&theirs, None, remote.ip())?;
+        let permit = shared.signer.permit_for(remote.ip()).await;
         let mine = shared.hello(shared.own_place());
         let digest = acknowledgement_digest(&self.binding, &theirs, &mine);
         let signature = permit.sign(digest).await?;
@@ -133,6 +136,7 @@ impl Link {
         };
         let digest = okay_digest(&self.binding, &theirs, &mine);
         verify(shared, &theirs.public_key, &digest, &signature)?;
+        shared.judge_key(&theirs, remote)?;
         Ok(theirs)
     }
 }

@@ -54,6 +54,7 @@ use ccoin_core::HostPort;
 pub use connection::{Connection, Frames, PeerId};
 pub use frame::Frame;
 pub use limits::Limits;
+pub use log_throttle::LogThrottle;
 pub use network::Network;
 pub use peer_info::PeerInfo;
 pub use setup::{ChainStatus, NetworkSetup};

@@ -6,9 +6,9 @@ use std::time::Duration;
 /// Time between two lines about the same cause and peer.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// One log line a minute for each cause and peer.
+/// One log line a minute for each cause and peer, or whatever else the text names.
 #[derive(Debug)]
-pub(crate) struct LogThrottle(KeyedRateLimit<(&'static str, String)>);
+pub struct LogThrottle(KeyedRateLimit<(&'static str, String)>);
 
 impl Default for LogThrottle {
     fn default() -> Self {
@@ -18,7 +18,8 @@ impl Default for LogThrottle {
 
 impl LogThrottle {
     /// Whether this cause and peer may be logged now.
-    pub(crate) fn allows(&self, cause: &'static str, peer: String) -> bool {
+    #[must_use]
+    pub fn allows(&self, cause: &'static str, peer: String) -> bool {
         self.0.take((cause, peer)).is_ok()
     }
 }

@@ -17,6 +17,7 @@ use crate::{
 use bytes::Bytes;
 use ccoin_core::message::{ByeReason, MAX_SHARED_PEERS, PeerAddress};
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -79,6 +80,7 @@ impl Network {
             connections,
             known: watch::Sender::default(),
             count: watch::Sender::default(),
+            twin: watch::Sender::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             totals: Arc::default(),
@@ -189,6 +191,12 @@ impl Network {
     #[must_use]
     pub fn count(&self) -> watch::Receiver<usize> {
         self.shared.count.subscribe()
+    }
+
+    /// Where another process has proven to use this node's key, told at each meeting.
+    #[must_use]
+    pub fn twin(&self) -> watch::Receiver<Option<SocketAddr>> {
+        self.shared.twin.subscribe()
     }
 
     /// Sends `BYE` to all peers and ends all tasks, within a second.

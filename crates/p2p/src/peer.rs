@@ -19,7 +19,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -64,6 +64,8 @@ pub(crate) struct Peer {
     pub(crate) latency: Mutex<Latency>,
     pub(crate) liveness: Mutex<Liveness>,
     pub(crate) heights: Mutex<Heights>,
+    /// Whether the log tells that another process uses its key.
+    pub(crate) twin_told: AtomicBool,
 }
 
 impl Peer {

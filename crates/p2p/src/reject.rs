@@ -6,7 +6,10 @@ use ccoin_core::{
     Address, BlockId,
     message::{ByeReason, Hello, PROTOCOL},
 };
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 /// The reason, and both sides' values in words.
 pub(crate) type Rejection = (ByeReason, String);
@@ -27,10 +30,6 @@ impl Shared {
             );
             return Err((ByeReason::Version, text));
         }
-        if theirs.address == self.address {
-            let text = format!("{} is the address of this node itself", self.address);
-            return Err((ByeReason::OwnAddress, text));
-        }
         self.judge_genesis(theirs.network_id, theirs.genesis_id)?;
         self.judge_address(&theirs.address)?;
         let (state, now) = (self.state(), Instant::now());
@@ -42,6 +41,30 @@ impl Shared {
         let seat = state.seats.check(address, claim, now);
         seat.map(|_| ())
             .map_err(|reason| state.rejection(reason, address, now))
+    }
+
+    /// Whether the process behind a link is another one than this.
+    pub(crate) fn judge_process(&self, process: &[u8]) -> Result<(), Rejection> {
+        if process != self.tls.own_key {
+            return Ok(());
+        }
+        let text = format!("{} is the address of this node itself", self.address);
+        Err((ByeReason::OwnAddress, text))
+    }
+
+    /// Whether a peer whose key is proven uses another key than this node.
+    pub(crate) fn judge_key(&self, theirs: &Hello, remote: SocketAddr) -> Result<(), Rejection> {
+        if theirs.address != self.address {
+            return Ok(());
+        }
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+        self.twin.send_replace(Some(remote));
+        let text = format!(
+            "another node at {remote} uses the key of {}: end one of them, two could sign two \
+             different blocks of one number",
+            self.address
+        );
+        Err((ByeReason::OwnAddress, text))
     }
 
     /// Whether both nodes are on the same chain, or one of them has none yet.

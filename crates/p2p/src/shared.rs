@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) connections: mpsc::Sender<Connection>,
     pub(crate) known: watch::Sender<Vec<PeerAddress>>,
     pub(crate) count: watch::Sender<usize>,
+    /// See [`Network::twin`](crate::Network::twin).
+    pub(crate) twin: watch::Sender<Option<SocketAddr>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     pub(crate) totals: Arc<Totals>,

@@ -37,6 +37,8 @@ const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 pub(crate) struct Tls {
     connector: TlsConnector,
     acceptor: TlsAcceptor,
+    /// The public key of this process, as the other side sees it.
+    pub(crate) own_key: Vec<u8>,
 }
 
 /// An encrypted connection.
@@ -53,6 +55,7 @@ impl Tls {
     pub(crate) fn new() -> Self {
         let provider = Arc::new(provider());
         let key = certified_key(&provider);
+        let own_key = key.cert.first().map(|key| key.to_vec()).unwrap_or_default();
         let any_key = Arc::new(AnyKey(provider.signature_verification_algorithms));
         let versions = [&TLS13];
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -74,6 +77,7 @@ impl Tls {
         Self {
             connector: Arc::new(client).into(),
             acceptor: Arc::new(server).into(),
+            own_key,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What keeps a node from being ready, in words for operators: the one source of `/readyz`,
 //! of warnings in the log, and of the refusal to sign payments on an old head.
 
-use super::{Machine, NodeState, PeerId};
+use super::{Machine, NodeState, PeerId, twin::Meeting};
 use crate::{Height, Now, Timestamp};
 use std::collections::BTreeMap;
 
@@ -33,6 +33,8 @@ pub enum Hindrance {
     /// The record of what a lone validator's key has voted is lost, and no peer has shown the
     /// chain that it may have made final (A4).
     RecordLost,
+    /// Another process uses this node's key (A6).
+    Twin(Meeting),
     /// The best block is dated in the future: a clock was wrong when it was made (F4).
     DatedAhead {
         /// Number of the block.
@@ -65,6 +67,7 @@ impl core::fmt::Display for Hindrance {
                 "the vote file of the only validator was lost: a peer must show the chain, or \
                  its operator says cnode recover-votes --no-other-copy",
             ),
+            Self::Twin(meeting) => write!(f, "{meeting}"),
             Self::DatedAhead {
                 number, ahead_ms, ..
             } => {
@@ -118,6 +121,7 @@ impl Machine {
         let behind = behind.then_some(Hindrance::Behind { height, target });
         let found = [
             lost,
+            self.twin.now(now.mono).map(Hindrance::Twin),
             state,
             behind,
             self.wrong_clock(),

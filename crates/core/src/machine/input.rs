@@ -12,6 +12,7 @@ use crate::{
     transaction::VerifiedTransaction,
 };
 use ccoin_crypto::Signature;
+use core::net::SocketAddr;
 
 /// Lets the shell match an answer with its question.
 pub type Ticket = u64;
@@ -76,6 +77,11 @@ pub enum Input {
         peer: PeerId,
         /// Its clock minus this node's, in ms.
         offset_ms: i64,
+    },
+    /// Another process has proven to use this node's key (A6).
+    Twin {
+        /// Where it is.
+        place: SocketAddr,
     },
     /// A peer tells its height.
     Heights {

@@ -85,6 +85,7 @@ impl Machine {
             }
             Input::PeerLeft { peer } => self.on_peer_left(peer),
             Input::ClockOffset { peer, offset_ms } => self.clock_offsets.set(peer, offset_ms),
+            Input::Twin { place } => self.twin.met(now.mono, place),
             Input::Heights { peer, height } => self.on_heights(peer, height),
             Input::Block { peer, block } => self.on_block(now, peer, block, step),
             Input::KnownBlock { peer, id, height } => self.on_known_block(peer, &id, height),
@@ -107,6 +108,7 @@ impl Machine {
         let last = self.clocks.last_step.replace(now);
         let Some(last) = last else {
             self.begin_boot(now.mono);
+            self.twin.begin(self.schedule().slot(now.wall));
             self.transition(Event::Founded, step);
             self.follower.announced = Some(self.chain.head().block.id);
             return;

@@ -20,6 +20,7 @@ mod pool_follow;
 mod produce;
 mod restart;
 mod step;
+mod twin;
 mod why;
 
 pub use crate::{
@@ -32,6 +33,7 @@ pub use input::{Input, JobId, Ticket};
 pub use miners::MinerVotes;
 pub use placeholder::PlaceholderText;
 pub use step::{Ask, Publish, Step, Write};
+pub use twin::Meeting;
 pub use why::{Voting, Why};
 
 use crate::{
@@ -103,6 +105,7 @@ pub struct Machine {
     fetcher: BlockFetcher,
     orphans: Orphans,
     clock_offsets: hindrance::ClockOffsets,
+    twin: twin::Twin,
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
@@ -149,6 +152,7 @@ impl Machine {
             fetcher: BlockFetcher::default(),
             orphans: Orphans::default(),
             clock_offsets: hindrance::ClockOffsets::default(),
+            twin: twin::Twin::default(),
             miner,
             last_sealed,
             block_text,

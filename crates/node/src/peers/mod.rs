@@ -36,7 +36,7 @@ use key_store::KeyStore;
 use outbound::SharedGossip;
 use peer_store::PeerStore;
 use setup::Identity;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use verify::Checker;
 use votes_inbound::VoteChecker;
@@ -139,12 +139,25 @@ pub(crate) fn spawn(
         chain,
     });
     tokio::spawn(watch_clocks(network.clone(), context.chain.clone()));
+    tokio::spawn(watch_twin(network.twin(), context.chain.clone()));
     tokio::spawn(async move {
         while let Some(connection) = connections.recv().await {
             tokio::spawn(peer_task::run(Arc::clone(&context), connection));
         }
     });
     Ok((network, registered))
+}
+
+/// Tells the machine of other processes that use this node's key.
+async fn watch_twin(mut twin: watch::Receiver<Option<SocketAddr>>, chain: ChainHandle) {
+    while twin.changed().await.is_ok() {
+        let place = *twin.borrow_and_update();
+        if let Some(place) = place
+            && !chain.input(Input::Twin { place }).await
+        {
+            return;
+        }
+    }
 }
 
 /// How often the machine hears of clock offsets.

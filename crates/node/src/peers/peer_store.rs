@@ -7,7 +7,7 @@ use ccoin_core::{
     encoding::{decode, encode},
     message::{MAX_SHARED_PEERS, PeerAddress},
 };
-use ccoin_p2p::Connection;
+use ccoin_p2p::{Connection, LogThrottle};
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
@@ -62,6 +62,7 @@ impl PeerStore {
     pub(super) fn keep(&self, mut known: watch::Receiver<Vec<PeerAddress>>) {
         let (proven, claimed) = (self.proven.clone(), self.claimed.clone());
         let mut callers = self.callers.subscribe();
+        let log_throttle = LogThrottle::default();
         tokio::spawn(async move {
             loop {
                 let (path, mut peers) = tokio::select! {
@@ -78,8 +79,12 @@ impl PeerStore {
                 peers.truncate(MAX_SHARED_PEERS);
                 let file = path.clone();
                 let write = move || ccoin_home::replace_file(&file, &encode(&peers), 0o644);
-                if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
-                    tracing::warn!("cannot remember peers in {}: {error}", path.display());
+                let written = tokio::task::spawn_blocking(write).await;
+                let path = path.display().to_string();
+                if let Ok(Err(error)) = written
+                    && log_throttle.allows("peers", path.clone())
+                {
+                    tracing::warn!("cannot remember peers in {path}: {error}");
                 }
             }
         });

@@ -1,6 +1,6 @@
 //! Proof of identity, networks and versions.
 
-use crate::fixtures::*;
+use crate::{fixtures::*, log::Warnings};
 use ccoin_core::{
     BlockId,
     message::{ByeReason, Message, okay_digest},
@@ -139,13 +139,48 @@ async fn a_node_without_a_chain_joins_the_one_it_wants() {
 
 #[tokio::test]
 async fn a_node_does_not_connect_to_itself() {
+    let (warnings, _guard) = Warnings::capture();
     let node = Node::start(0, |setup| {
         let own = setup.listener.as_ref().unwrap().local_addr().unwrap();
         setup.configured = vec![own.to_string()];
     })
     .await;
-    let mut raw = Raw::connect(node.port).await;
-    raw.say(&Message::Hey(hello(0, GENESIS))).await;
-    assert_eq!(raw.last_word().await, Some(ByeReason::OwnAddress));
+    let own = &warnings;
+    until(|| {
+        own.lines()
+            .iter()
+            .any(|line| line.contains("of this node itself"))
+    })
+    .await;
     assert!(node.network.peers().is_empty());
+    assert_eq!(*node.network.twin().borrow(), None);
+}
+
+#[tokio::test]
+async fn two_nodes_with_one_key_tell_where_the_other_is_and_do_not_connect() {
+    let listening = Node::start(0, |_| {}).await;
+    let mut met = listening.network.twin();
+    let dialling = Node::start(0, |setup| setup.configured = vec![listening.place()]).await;
+    let mut found = dialling.network.twin();
+    let place = soon(found.wait_for(Option::is_some))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(place.port(), listening.port);
+    // the dialling side ends first: the other one may learn of it from its next call only
+    let mut raw = Raw::connect(listening.port).await;
+    raw.call(hello(0, GENESIS), 0).await;
+    assert_eq!(raw.last_word().await, Some(ByeReason::OwnAddress));
+    let place = soon(met.wait_for(Option::is_some)).await.unwrap().unwrap();
+    assert_eq!(place, raw.local_addr());
+    assert!(listening.network.peers().is_empty() && dialling.network.peers().is_empty());
+}
+
+#[tokio::test]
+async fn who_only_claims_the_key_of_a_node_is_no_other_node_with_it() {
+    let node = Node::start(0, |_| {}).await;
+    let mut raw = Raw::connect(node.port).await;
+    raw.call(hello(0, GENESIS), 1).await;
+    assert_eq!(raw.last_word().await, Some(ByeReason::Invalid));
+    assert_eq!(*node.network.twin().borrow(), None);
 }

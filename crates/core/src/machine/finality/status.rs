@@ -130,7 +130,7 @@ impl Machine {
             known.last_final = last_final.ballot;
             known.high = high.ballot;
         }
-        self.on_yours(&yours, step);
+        self.on_yours(now, &yours, step);
         let shows_less = last_final.ballot < self.finality.last_final.ballot
             || high.ballot < self.finality.high.ballot;
         let mut shown = [last_final, high];
@@ -147,7 +147,7 @@ impl Machine {
     }
 
     /// Objects of this key that are newer than its record: the record went back (A1).
-    fn on_yours(&mut self, yours: &Yours, step: &mut Step) {
+    fn on_yours(&mut self, now: Now, yours: &Yours, step: &mut Step) {
         let Some(voter) = &self.finality.voter else {
             return;
         };
@@ -163,8 +163,9 @@ impl Machine {
             || ballot(&yours.vote2).is_some_and(|ballot| voter.forgot_vote2(ballot))
             || header > Some(self.last_sealed)
         {
-            let header = header.unwrap_or_default();
-            self.lose_record(shown.unwrap_or_default(), header, step);
+            let (vote, header) = (shown.unwrap_or_default(), header.unwrap_or_default());
+            self.twin.signed(now.mono, vote, header);
+            self.lose_record(vote, header, step);
         }
     }
 

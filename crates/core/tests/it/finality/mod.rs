@@ -4,6 +4,7 @@ mod alarms;
 mod hostile;
 mod losses;
 mod records;
+mod twins;
 mod votes;
 
 use ccoin_core::{
