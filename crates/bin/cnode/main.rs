@@ -2,6 +2,7 @@
 //! API, and ends both in order.
 
 mod check;
+mod drop_future_blocks;
 mod genesis;
 mod options;
 mod peer_setup;
@@ -22,8 +23,12 @@ fn main() -> ProcessExitCode {
     let mut code = ExitCode::Done.into();
     let work = || -> anyhow::Result<()> {
         options.daemon.enter_directory()?;
-        if let Some(Command::RecoverVotes(given)) = &options.command {
-            return Ok(recover_votes::run(&options, given)?);
+        match &options.command {
+            Some(Command::RecoverVotes(given)) => return Ok(recover_votes::run(&options, given)?),
+            Some(Command::DropFutureBlocks(given)) => {
+                return Ok(drop_future_blocks::run(&options, given)?);
+            }
+            None => {}
         }
         if options.check {
             return Ok(check::check(&options)?);

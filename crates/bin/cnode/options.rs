@@ -114,6 +114,17 @@ fn trusted_block(text: &str) -> Result<(Height, BlockId), String> {
 pub(crate) enum Command {
     /// Give a key votes again whose vote file is lost, when the network cannot do it
     RecoverVotes(RecoverVotes),
+    /// Take the blocks out of a chain that its only validator made while its clock was ahead;
+    /// they are kept beside it, and their transactions wait again
+    DropFutureBlocks(DropFutureBlocks),
+}
+
+/// Options of `drop-future-blocks`.
+#[derive(Debug, Args)]
+pub(crate) struct DropFutureBlocks {
+    /// State that no other node has these blocks: it would not follow this one any more
+    #[arg(long)]
+    pub(crate) no_other_copy: bool,
 }
 
 /// Options of `recover-votes`.

@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options, given: &RecoverVotes) -> Result<(), Failure
 }
 
 /// No node may use the key or the chain meanwhile.
-fn hold(dir: &DataDir, chain: &ChainPaths) -> Result<(LockFile, ChainLock), Failure> {
+pub(crate) fn hold(dir: &DataDir, chain: &ChainPaths) -> Result<(LockFile, ChainLock), Failure> {
     let key_lock = LockFile::take(&dir.lock())
         .map_err(|error| Failure::from(error).hint("stop the node first"))?;
     let chain_lock = ChainLock::acquire(&chain.root)
@@ -118,7 +118,7 @@ fn intact_validator(genesis: &Genesis, dir: &DataDir) -> Result<IntactValidator,
 }
 
 /// Replaces the record; a damaged file stays beside the new one.
-fn store(path: &Path, record: VoteRecord) -> Result<(), Failure> {
+pub(crate) fn store(path: &Path, record: VoteRecord) -> Result<(), Failure> {
     let io = |error| {
         let message = format!("cannot replace {}: {error}", path.display());
         Failure::new(ExitCode::Disk, message)

@@ -27,6 +27,7 @@ mod commit_batch;
 mod commit_thread;
 mod dropped_txns;
 mod error;
+mod future_blocks;
 pub mod genesis_mining;
 mod handle;
 mod indexer;
@@ -51,6 +52,7 @@ mod vote_signer;
 
 pub use chain_check::ChainSummary;
 pub use error::NodeError;
+pub use future_blocks::FutureBlocks;
 pub use handle::{AccountNow, NodeHandle, SubmitError};
 pub use indexer::IndexBehind;
 pub use node::{Node, NodeSetup};

@@ -19,7 +19,12 @@ use ccoin_core::{
     machine::{Hindrance, Machine, NodeState, Start},
 };
 use ccoin_storage::{BlockLog, PoolLog, Position};
-use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The parts of a `chain` directory.
 #[derive(Clone, Debug)]
@@ -66,17 +71,17 @@ impl ChainPaths {
     pub fn create(&self, genesis: &Genesis) -> Result<(), NodeError> {
         let unfinished = self.root.join("blocks.new");
         let io = |source| NodeError::file(&unfinished, source);
-        match fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            _ => {}
-        }
+        remove(&unfinished)?;
         let mut blocks = BlockLog::create(&unfinished)?;
         blocks.append(kind::GENESIS, &[&genesis.encode()])?;
         blocks.sync()?;
         fs::rename(&unfinished, &self.blocks).map_err(io)?;
-        fs::File::open(&self.root)
-            .and_then(|root| root.sync_all())
-            .map_err(io)
+        self.sync_root()
+    }
+
+    pub(crate) fn sync_root(&self) -> Result<(), NodeError> {
+        let synced = fs::File::open(&self.root).and_then(|root| root.sync_all());
+        synced.map_err(|source| NodeError::file(&self.root, source))
     }
 
     /// Throws the chain away, the truth first, so that no half of it is ever taken for one.
@@ -85,12 +90,7 @@ impl ChainPaths {
     /// [`NodeError::File`] names what is left.
     pub fn remove(&self) -> Result<(), NodeError> {
         for part in [&self.blocks, &self.pool, &self.state, &self.index] {
-            match fs::remove_dir_all(part) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(NodeError::file(part, error));
-                }
-                _ => {}
-            }
+            remove(part)?;
         }
         Ok(())
     }
@@ -106,6 +106,16 @@ impl ChainPaths {
             return Err(damaged(&self.blocks, Position::START, reason));
         }
         Ok(Genesis::decode(&bytes)?)
+    }
+}
+
+/// Removes a directory, if there is one.
+pub(crate) fn remove(directory: &Path) -> Result<(), NodeError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(NodeError::file(directory, error))
+        }
+        _ => Ok(()),
     }
 }
 

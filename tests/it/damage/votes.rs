@@ -76,3 +76,32 @@ fn without_a_sound_vote_file_a_lone_validator_waits_for_its_operator() {
         assert!(said.contains("nothing to do"), "{said}");
     }
 }
+
+/// The blocks of today are none of the future: nothing is taken out of a sound chain.
+#[test]
+fn blocks_of_the_future_are_dropped_only_where_there_are_some() {
+    let (settled, mut node) = Settled::new();
+    let command = ["drop-future-blocks", "--no-other-copy"];
+    let said = |arguments: &[&str]| {
+        let output = settled.place.run("cnode", arguments);
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, text) = said(&command);
+    assert!(
+        code != Some(0) && text.contains("stop the node first"),
+        "{text}"
+    );
+    node.kill();
+    let (code, text) = said(&command[..1]);
+    assert!(
+        code == Some(3) && text.contains("--no-other-copy"),
+        "{text}"
+    );
+    let text = settled.place.ok("cnode", &command);
+    assert!(text.contains("nothing to do"), "{text}");
+    let node = settled.place.start(&[]);
+    assert_eq!(node.get("/v1/status")["final"]["number"], 4);
+}

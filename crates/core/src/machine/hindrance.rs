@@ -43,6 +43,8 @@ pub enum Hindrance {
         until: Timestamp,
         /// How far that is.
         ahead_ms: u64,
+        /// Whether this is the only validator: its operator may take the blocks back.
+        alone: bool,
     },
 }
 
@@ -69,14 +71,24 @@ impl core::fmt::Display for Hindrance {
             ),
             Self::Twin(meeting) => write!(f, "{meeting}"),
             Self::DatedAhead {
-                number, ahead_ms, ..
+                number,
+                ahead_ms,
+                alone,
+                ..
             } => {
                 let seconds = ahead_ms.div_ceil(1_000);
                 write!(
                     f,
                     "block {number} is dated {seconds} s ahead of this clock, and blocks go on \
                      when its time has come: set the clock (NTP)"
-                )
+                )?;
+                match alone {
+                    true => f.write_str(
+                        "; if the clock is right now and no other node has the block, stop the \
+                         node and say cnode drop-future-blocks",
+                    ),
+                    false => Ok(()),
+                }
             }
         }
     }
@@ -189,6 +201,7 @@ impl Machine {
             number,
             until: time,
             ahead_ms,
+            alone: self.is_alone(),
         })
     }
 }
