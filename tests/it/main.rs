@@ -2,6 +2,8 @@
 
 mod account;
 mod audit;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod crash;
 mod create_account;
 mod damage;

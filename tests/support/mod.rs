@@ -6,6 +6,7 @@
 
 mod caller;
 mod client;
+mod clock;
 mod devnet;
 #[cfg(target_os = "linux")]
 mod hosts;

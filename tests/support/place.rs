@@ -155,7 +155,20 @@ impl Place {
             .env("RUST_BACKTRACE", "1")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
+        let clock = self.path("clock");
+        if clock.exists() {
+            command.env("LD_PRELOAD", super::clock::library());
+            command.env("CCOIN_TEST_CLOCK", clock);
+        }
         command
+    }
+
+    /// Makes the clock of what is started here from now on wrong by so many ms; the same again
+    /// sets it for what runs.
+    pub(crate) fn set_clock(&self, ms: i64) {
+        let new = self.path("clock.new");
+        fs::write(&new, ms.to_string()).unwrap();
+        fs::rename(new, self.path("clock")).unwrap();
     }
 
     /// A run that must end by itself, well or not.

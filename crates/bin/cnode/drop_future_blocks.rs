@@ -41,8 +41,8 @@ pub(crate) fn run(options: &Options, given: &DropFutureBlocks) -> Result<(), Fai
     let record = found.chain.recover_votes(genesis, &[])?;
     store(&found.dir.votes(), record)?;
     println!(
-        "{} blocks from {} on are out of the chain, and {} transactions wait again; the log with \
-         them is kept in {}; start the node now",
+        "taken out of the chain: {} blocks, from number {} on; transactions that wait again: {}; \
+         the log as it was is kept in {}; start the node now",
         dropped.blocks,
         dropped.first,
         dropped.txns,
