@@ -6,6 +6,7 @@ mod bench;
 mod devnet;
 mod manual;
 mod offline;
+mod payment;
 mod place;
 mod receipts;
 mod send;

@@ -5,8 +5,8 @@ use ccoin_client::wallet::{self, Account, Draft};
 use ccoin_core::{AccountNonce, BlockId};
 use ccoin_home::{ExitCode, Failure, environment};
 
+use crate::payment::Payment;
 use crate::place::{config, known};
-use crate::send::Payment;
 use crate::{Options, print};
 
 /// Prints a signed payment; opens no socket.

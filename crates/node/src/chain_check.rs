@@ -2,11 +2,11 @@
 //! Changes nothing, and does not open the index, which is derived.
 
 use crate::{
+    chain_paths::ChainPaths,
     commit_batch::kind,
     error::NodeError,
     recovered_queue::{RecoveredQueue, id_of},
-    recovery::ChainPaths,
-    replay::{damaged, read_blocks},
+    replay::read_blocks,
 };
 use ccoin_core::{
     Height,
@@ -39,7 +39,9 @@ impl ChainPaths {
             &mut |position, record, bytes| {
                 let is_block = matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK);
                 match is_block.then(|| Block::decode(bytes)) {
-                    Some(Err(error)) => Err(damaged(&self.blocks, position, error.to_string())),
+                    Some(Err(error)) => {
+                        Err(NodeError::record(&self.blocks, position, error.to_string()))
+                    }
                     _ => Ok(()),
                 }
             },

@@ -2,7 +2,7 @@
 
 use ccoin_core::{Amount, Height, genesis::GenesisError};
 use ccoin_home::{ExitCode, Failure};
-use ccoin_storage::{IndexError, StorageError};
+use ccoin_storage::{IndexError, Position, StorageError};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -84,6 +84,14 @@ impl NodeError {
         Self::File {
             path: path.to_owned(),
             source,
+        }
+    }
+
+    pub(crate) fn record(path: &Path, position: Position, reason: String) -> Self {
+        Self::Record {
+            path: path.to_owned(),
+            position: position.0,
+            reason,
         }
     }
 }

@@ -2,11 +2,11 @@
 //! chain: they stay on disk beside it, and their transactions wait again.
 
 use crate::{
-    NodeError, clock,
+    NodeError,
+    chain_paths::{ChainPaths, remove},
+    clock,
     commit_batch::kind,
     recovered_queue::id_of,
-    recovery::{ChainPaths, remove},
-    replay::damaged,
 };
 use ccoin_core::{
     BlockId, Height, Timestamp,
@@ -132,7 +132,7 @@ impl ChainPaths {
             Position::START,
             &mut |position, record, bytes| {
                 let misfit = |error: &dyn std::error::Error| {
-                    damaged(&self.blocks, position, error.to_string())
+                    NodeError::record(&self.blocks, position, error.to_string())
                 };
                 match record {
                     kind::TIMELY_BLOCK | kind::LATE_BLOCK => {

@@ -20,6 +20,7 @@
 
 mod certified_headers;
 mod chain_check;
+mod chain_paths;
 mod chain_thread;
 mod checkpoints;
 pub mod clock;
@@ -51,6 +52,7 @@ mod vote_recovery;
 mod vote_signer;
 
 pub use chain_check::ChainSummary;
+pub use chain_paths::ChainPaths;
 pub use error::NodeError;
 pub use future_blocks::FutureBlocks;
 pub use handle::{AccountNow, NodeHandle, SubmitError};
@@ -59,7 +61,6 @@ pub use node::{Node, NodeSetup};
 pub use peers::{PeerSetup, fetch_genesis};
 pub use reader::{AccountsPage, ChainReader, ReadError};
 pub use receipts::ReceiptError;
-pub use recovery::ChainPaths;
 pub use threads::Ending;
 pub use tx_status::{NewsPlace, TxStatus, TxTracker};
 pub use view::{FinalBlock, QueueSize, Recent, View};

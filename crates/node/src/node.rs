@@ -3,6 +3,7 @@
 
 use crate::{
     NodeError, PeerSetup,
+    chain_paths::ChainPaths,
     chain_thread::{self, ChainHandle, ChainThread, Event},
     checkpoints::Checkpoints,
     commit_batch::WAITING_COMMITS,
@@ -15,7 +16,7 @@ use crate::{
     peers::{self, PeerParts, Registered, outbound::Outbound},
     reader::ChainReader,
     receipts::ReceiptLimits,
-    recovery::{ChainPaths, Recovered},
+    recovery::Recovered,
     returned_txns::ReturnedTxns,
     threads::{Ending, Threads},
     verifier::VerifierPool,

@@ -1,7 +1,7 @@
 //! What the pool log holds, brought into a machine: what still waits, and what was dropped.
 //! Says so if the log may have lost something; never repairs it.
 
-use crate::{clock, dropped_txns::DroppedTxn, recovery::ChainPaths};
+use crate::{chain_paths::ChainPaths, clock, dropped_txns::DroppedTxn};
 use ccoin_core::{
     Height, Timestamp, TxId,
     genesis::Genesis,

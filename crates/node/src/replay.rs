@@ -2,10 +2,10 @@
 //! every root compared. It changes nothing on disk.
 
 use crate::{
+    chain_paths::ChainPaths,
     checkpoints::{self, Restored},
     commit_batch::kind,
     error::NodeError,
-    recovery::ChainPaths,
 };
 use ccoin_core::{
     BlockId, Height,
@@ -16,7 +16,7 @@ use ccoin_core::{
     rules::BlockError,
 };
 use ccoin_storage::{BlockLog, PoolMark, Position, ScannedLog, load_newest};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A log read from some block to its end.
 pub(crate) struct Replay {
@@ -58,7 +58,7 @@ pub(crate) fn read_blocks(paths: &ChainPaths, start: &Start) -> Result<Replay, N
         && height >= end
     {
         let reason = format!("block {height} is missing, the log ends at {end}");
-        return Err(damaged(&paths.blocks, position, reason));
+        return Err(NodeError::record(&paths.blocks, position, reason));
     }
     Ok(Replay {
         pool_mark,
@@ -83,7 +83,7 @@ fn replay_log(
     let reader = BlockLog::reader_of(&paths.blocks)?;
     let mut positions = BTreeMap::new();
     let blocks = BlockLog::read(&paths.blocks, from, &mut |position, record, bytes| {
-        let misfit = |reason: String| damaged(&paths.blocks, position, reason);
+        let misfit = |reason: String| NodeError::record(&paths.blocks, position, reason);
         if record == kind::GENESIS {
             // A young chain's checkpoint is block 1 itself.
             restored = None;
@@ -130,7 +130,8 @@ fn replay_log(
         positions.insert(key, position);
         Ok::<_, NodeError>(())
     })?;
-    let machine = machine.ok_or_else(|| damaged(&paths.blocks, from, "no block".into()))?;
+    let machine =
+        machine.ok_or_else(|| NodeError::record(&paths.blocks, from, "no block".into()))?;
     positions = positions.split_off(&(machine.chain().lowest(), BlockId::ZERO));
     Ok(Replay {
         blocks,
@@ -203,12 +204,4 @@ fn replay_votes(machine: &mut Machine, record: u8, bytes: &[u8]) -> Result<(), D
         machine.replay_evidence(decode("evidence", bytes)?);
     }
     Ok(())
-}
-
-pub(crate) fn damaged(path: &Path, position: Position, reason: String) -> NodeError {
-    NodeError::Record {
-        path: path.to_owned(),
-        position: position.0,
-        reason,
-    }
 }

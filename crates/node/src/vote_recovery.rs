@@ -1,7 +1,7 @@
 //! A vote record made anew for a key whose record is lost, from what the operator brings: the
 //! data directories of enough other validators (A5).
 
-use crate::{NodeError, clock, commit_batch::kind, recovery::ChainPaths, replay::read_blocks};
+use crate::{NodeError, chain_paths::ChainPaths, clock, commit_batch::kind, replay::read_blocks};
 use ccoin_core::{
     Address,
     consensus::{

@@ -5,7 +5,7 @@ use crate::{
     HostPort,
     connection::PeerId,
     first_bytes::{Foreign, foreign_protocol},
-    handshake::HandshakeError,
+    handshake_error::HandshakeError,
     link::Link,
     outbox::Outbox,
     peer::{Peer, Traffic},

@@ -1,6 +1,6 @@
 //! Dials the places that the address book names, when they are due.
 
-use crate::{HostPort, handshake::HandshakeError, link::Link, shared::Shared};
+use crate::{HostPort, handshake_error::HandshakeError, link::Link, shared::Shared};
 use ccoin_core::message::ByeReason;
 use ccoin_crypto::random_u32;
 use std::{sync::Arc, time::Instant};

@@ -1,6 +1,6 @@
 //! Recognises a caller that speaks another protocol, so that it can be told.
 
-use crate::handshake::HandshakeError;
+use crate::handshake_error::HandshakeError;
 use ccoin_core::message::{Bye, ByeReason, Message, PROTOCOL};
 use std::io;
 use tokio::{io::AsyncWriteExt, net::TcpStream};

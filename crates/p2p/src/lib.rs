@@ -24,6 +24,7 @@ mod first_bytes;
 mod frame;
 mod frame_reader;
 mod handshake;
+mod handshake_error;
 mod latency;
 mod limits;
 mod link;

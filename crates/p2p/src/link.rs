@@ -2,7 +2,7 @@
 
 use crate::{
     frame_reader::FrameReader,
-    handshake::HandshakeError,
+    handshake_error::HandshakeError,
     tls::{Channel, Tls},
 };
 use ccoin_core::{
