@@ -13,7 +13,7 @@ use ccoin_node::{
     ChainPaths, NodeError, clock,
     genesis_mining::{SlotFit, hash_rate, mine_genesis, slot_fit, throughput_cap},
 };
-use ccoin_storage::ChainLock;
+use ccoin_storage::{ChainLock, VoteFile, VoteRecord};
 use clap::Parser;
 use std::{
     fs::{self, File},
@@ -118,9 +118,22 @@ fn found(options: &Options) -> anyhow::Result<()> {
     if options.force {
         paths.remove().map_err(Failure::from)?;
     }
+    if mined {
+        note_new(&dir, &genesis)?;
+    }
     paths.create(&genesis).map_err(Failure::from)?;
     print(&genesis, mined, options.json, &dir);
     Ok(())
+}
+
+/// On a network that is new no key has signed anything, also one whose vote file was lost.
+fn note_new(dir: &DataDir, genesis: &Genesis) -> Result<(), Failure> {
+    match VoteFile::open(&dir.votes()) {
+        Ok(mut votes) if votes.record(&genesis.id).is_some() => {
+            Ok(votes.store(VoteRecord::never_signed(genesis.id))?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes the chain directory and makes sure that nothing is overwritten by accident.

@@ -11,7 +11,6 @@ use crate::{
 use ccoin_api::{NoChain, SwapRouter, WalletGuard, no_chain_router};
 use ccoin_core::{
     BlockId, Height,
-    consensus::voter_record::Standing,
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;
@@ -298,9 +297,7 @@ fn open_votes(dir: &DataDir, genesis: &ccoin_core::genesis::Genesis) -> Result<V
         Err(error) => return Err(error.into()),
     };
     tracing::warn!("{lost}: a new one is made");
-    let mut record = VoteRecord::never_signed(genesis.id);
-    record.voter.standing = Standing::Abstains(None);
-    Ok(VoteFile::create_with(&path, record)?)
+    Ok(VoteFile::create_with(&path, VoteRecord::lost(genesis.id))?)
 }
 
 /// Returns once the node works.

@@ -20,6 +20,9 @@ const SEALED_BYTES: usize = 32 + 8 + 8;
 /// The same, the greatest ballot, ballot, number and id of the lock, standing and its ballot.
 const RECORD_BYTES: usize = SEALED_BYTES + 8 + (8 + 8 + 32) + (1 + 8);
 
+/// Stands for all networks that a file which replaces a lost one does not list.
+const ANY_OTHER: BlockId = BlockId::ZERO;
+
 const LAYOUT: Layout = Layout {
     magic: *b"ccvotes",
     version: 2,
@@ -56,6 +59,14 @@ impl VoteRecord {
             last_sealed_number: 0,
             voter: VoterRecord::never_voted(genesis_id),
         }
+    }
+
+    /// The record of a key that may have signed anything on a network.
+    #[must_use]
+    pub fn lost(genesis_id: BlockId) -> Self {
+        let mut record = Self::never_signed(genesis_id);
+        record.voter.standing = Standing::Abstains(None);
+        record
     }
 
     /// Whether this record forgets what `stored` says. A key that begins to recover from a loss
@@ -177,8 +188,9 @@ impl VoteFile {
         Self::create_on(Arc::new(RealDisk), path, None)
     }
 
-    /// Creates the file of a key whose file is lost, with the record that takes its place. There
-    /// is no moment at which the key seems to have signed nothing.
+    /// Creates the file of a key whose file is lost, with the record that takes its place on one
+    /// network; on all others it counts as lost (A1). There is no moment at which the key seems
+    /// to have signed nothing.
     ///
     /// # Errors
     /// [`VoteFileError::File`], also if there is a file already.
@@ -191,7 +203,10 @@ impl VoteFile {
         path: &Path,
         record: Option<VoteRecord>,
     ) -> Result<Self, VoteFileError> {
-        let content = record.iter().flat_map(VoteRecord::encode).collect();
+        let replaces_lost = record.map(|_| VoteRecord::lost(ANY_OTHER));
+        let records = [record, replaces_lost].into_iter().flatten();
+        let content = records.flat_map(|record| record.encode().collect::<Vec<_>>());
+        let content = content.collect();
         SlotFile::create(disk, path, LAYOUT, content)
             .and_then(|file| Self::of(file, path))
             .map_err(fault(path))
@@ -230,10 +245,9 @@ impl VoteFile {
     /// What the key has signed on a network; `None` if it never signed there.
     #[must_use]
     pub fn record(&self, genesis_id: &BlockId) -> Option<VoteRecord> {
-        self.records
-            .iter()
-            .find(|record| record.genesis_id == *genesis_id)
-            .copied()
+        let of = |id: &BlockId| self.records.iter().find(|record| record.genesis_id == *id);
+        let lost = || of(&ANY_OTHER).map(|_| VoteRecord::lost(*genesis_id));
+        of(genesis_id).copied().or_else(lost)
     }
 
     /// Puts a record on disk; only then may what it allows be signed.

@@ -105,3 +105,18 @@ fn blocks_of_the_future_are_dropped_only_where_there_are_some() {
     let node = settled.place.start(&[]);
     assert_eq!(node.get("/v1/status")["final"]["number"], 4);
 }
+
+/// A1: the file that replaces a lost one vouches for no network but one that is new.
+#[test]
+fn a_key_whose_vote_file_was_lost_may_vote_on_a_new_network_at_once() {
+    let (settled, mut node) = Settled::new();
+    node.kill();
+    fs::remove_file(settled.place.data(".keys/votes")).unwrap();
+    let mut node = settled.place.spawn(&[]);
+    node.line("a new one is made");
+    node.http_port();
+    assert_eq!(node.stop().0, Some(0));
+    settled.place.ok("initc", &["--force"]);
+    let node = settled.place.start(&[]);
+    assert_eq!(node.get("/v1/status")["state"], "r");
+}

@@ -133,8 +133,7 @@ fn a_key_that_begins_to_recover_may_lock_on_less() {
 /// A1: the file that takes the place of a lost one says so from its first moment.
 #[test]
 fn a_crash_leaves_no_new_file_without_its_first_record() {
-    let mut lost = record(1, 0, 0);
-    lost.voter.standing = Standing::Abstains(None);
+    let lost = VoteRecord::lost(network(1));
     for at in 0..20 {
         let disk = SimDisk::fail_at(at, Fault::Crash);
         let create = VoteFile::create_on(Arc::new(disk.clone()), &path(), Some(lost));
@@ -147,6 +146,32 @@ fn a_crash_leaves_no_new_file_without_its_first_record() {
             (_, Err(error)) => panic!("{at}: {error}"),
         }
     }
+}
+
+/// A1: what the key has signed on its other networks is lost with the file too.
+#[test]
+fn a_file_that_replaces_a_lost_one_knows_no_network_as_new() {
+    let disk = SimDisk::default();
+    let first = Some(VoteRecord::lost(network(1)));
+    drop(VoteFile::create_on(Arc::new(disk.clone()), &path(), first).unwrap());
+    let mut votes = open(&disk).unwrap();
+    assert_eq!(
+        votes.record(&network(2)),
+        Some(VoteRecord::lost(network(2)))
+    );
+    // a network that this host has just made
+    let new = VoteRecord::never_signed(network(3));
+    votes.store(new).unwrap();
+    let votes = open(&disk).unwrap();
+    assert_eq!(votes.record(&network(3)), Some(new));
+    assert_eq!(
+        votes.record(&network(2)),
+        Some(VoteRecord::lost(network(2)))
+    );
+    assert_eq!(
+        create(&SimDisk::default()).unwrap().record(&network(2)),
+        None
+    );
 }
 
 #[test]
