@@ -13,7 +13,7 @@ mod strangers;
 mod sync;
 
 /// Name, what it measures, how.
-const FIGURES: [(&str, &str, fn()); 5] = [
+const FIGURES: [(&str, &str, fn()); 6] = [
     (
         "devnet",
         "a local network to ready, and to its end",
@@ -23,6 +23,11 @@ const FIGURES: [(&str, &str, fn()); 5] = [
         "speed",
         "four validators that share this machine",
         speed::four_validators,
+    ),
+    (
+        "killed",
+        "the same, and one of the four dies",
+        speed::one_of_four_dies,
     ),
     ("sync", "a new node fetches a long chain", sync::all),
     (

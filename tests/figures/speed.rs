@@ -2,7 +2,7 @@
 
 use crate::{
     network::{BenchNet, median},
-    support::{Place, request, send_signal},
+    support::{Node, Place, request, send_signal},
 };
 use std::{
     collections::BTreeMap,
@@ -69,6 +69,49 @@ pub(crate) fn four_validators() {
     let calm = ["--rate", "5", "--transfers", "100"];
     let (_, lags) = with_lags(nodes[1].http, || net.load(&nodes[0], &calm));
     println!("the same at 5 transfers a second: {}", told(lags));
+    println!(
+        "CPU of the threads that sign and verify votes: {}",
+        vote_share(&nodes)
+    );
+}
+
+/// The same load, and one of the four dies in the middle.
+pub(crate) fn one_of_four_dies() {
+    let net = BenchNet::found(4, &["--max-bound", "2000"]);
+    let mut nodes = net.start();
+    let mut victim = nodes.pop().unwrap();
+    let (report, lags) = with_lags(nodes[1].http, || {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_secs(20));
+                victim.kill();
+            });
+            net.load(&nodes[0], &["--transfers", "400000"])
+        })
+    });
+    println!(
+        "{:.0}/s in blocks over {:.1} s, a block is final after it is here: {}",
+        report["committed_per_second"].as_f64().unwrap(),
+        report["seconds"].as_f64().unwrap(),
+        told(lags)
+    );
+}
+
+/// The part of all CPU time of these nodes that goes to votes.
+fn vote_share(nodes: &[Node]) -> String {
+    let (mut votes, mut all) = (0, 0);
+    for node in nodes {
+        for task in std::fs::read_dir(format!("/proc/{}/task", node.pid())).unwrap() {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+            let (name, numbers) = stat.rsplit_once(')').unwrap();
+            let ticks = numbers.split_whitespace().skip(11).take(2);
+            let ticks: u64 = ticks.map(|text| text.parse::<u64>().unwrap()).sum();
+            all += ticks;
+            let of_votes = ["(voter", "(votes-"].iter().any(|of| name.contains(of));
+            votes += if of_votes { ticks } else { 0 };
+        }
+    }
+    format!("{:.1} %", 100.0 * votes as f64 / all.max(1) as f64)
 }
 
 /// Runs `work`, and watches meanwhile how long each block of a node waits for its finality:
