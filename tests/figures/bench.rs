@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
 mod liar;
 mod network;
 mod rejoin;
@@ -13,7 +14,7 @@ mod strangers;
 mod sync;
 
 /// Name, what it measures, how.
-const FIGURES: [(&str, &str, fn()); 5] = [
+const FIGURES: [(&str, &str, fn()); 6] = [
     (
         "devnet",
         "a local network to ready, and to its end",
@@ -34,6 +35,11 @@ const FIGURES: [(&str, &str, fn()); 5] = [
         "strangers",
         "payments while strangers knock",
         strangers::all,
+    ),
+    (
+        "attacks",
+        "payments while strangers attack",
+        attacks::all,
     ),
 ];
 

@@ -11,6 +11,7 @@ mod devnet_failures;
 mod discovery;
 mod events;
 mod finality;
+mod fuzz_seeds;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod hosts;

@@ -152,7 +152,9 @@ pub(crate) fn hindrances(before: &[Hindrance], now: &[Hindrance]) {
     let is_wrong = |hindrance: &&Hindrance| {
         matches!(
             hindrance,
-            Hindrance::Clock { .. } | Hindrance::DatedAhead { .. }
+            Hindrance::Clock { .. }
+                | Hindrance::DatedAhead { .. }
+                | Hindrance::RecordAhead { .. }
         )
     };
     let same =

@@ -14,7 +14,7 @@ use crate::{
 use ccoin_core::message::{ByeReason, Heights, Hello, PROTOCOL};
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Instant,
 };
 use tokio::{
@@ -167,6 +167,7 @@ impl Shared {
             place,
             since: (self.clock)(),
             began: Instant::now(),
+            quiet: AtomicBool::new(false),
             outbox: Outbox::new(self.limits.outbound),
             traffic: Traffic::new(&self.totals),
             latency: Mutex::default(),
