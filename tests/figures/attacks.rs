@@ -35,13 +35,37 @@ pub(crate) struct Target {
 
 /// Name, what the strangers do, and how.
 pub(crate) const ATTACKS: [(&str, &str, fn(&Target)); 8] = [
-    ("come-and-go", "finish handshakes and say BYE, 8 at a time", come_and_go),
-    ("unread", "96 ask for blocks and keys and read nothing", unread),
-    ("questions", "8 send PNG, RBH, BLH and KEY without a pause", questions),
-    ("known", "4 send a block that is known, without a pause", known),
-    ("penniless", "4 send payments of accounts without coins, RSA-4096", penniless),
+    (
+        "come-and-go",
+        "finish handshakes and say BYE, 8 at a time",
+        come_and_go,
+    ),
+    (
+        "unread",
+        "96 ask for blocks and keys and read nothing",
+        unread,
+    ),
+    (
+        "questions",
+        "8 send PNG, RBH, BLH and KEY without a pause",
+        questions,
+    ),
+    (
+        "known",
+        "4 send a block that is known, without a pause",
+        known,
+    ),
+    (
+        "penniless",
+        "4 send payments of accounts without coins, RSA-4096",
+        penniless,
+    ),
     ("again", "4 send the same refused payments, RSA-4096", again),
-    ("gaps", "450 accounts without coins send numbers behind a gap", gaps),
+    (
+        "gaps",
+        "450 accounts without coins send numbers behind a gap",
+        gaps,
+    ),
     ("crowd", "96 take seats and do nothing", crowd),
 ];
 
@@ -64,7 +88,9 @@ pub(crate) fn all() {
         (p99, used)
     };
     load(&nodes);
-    println!("attack        calm p99   p99      ratio  memory    disk      CPU calm  CPU   as before");
+    println!(
+        "attack        calm p99   p99      ratio  memory    disk      CPU calm  CPU   as before"
+    );
     for (name, ..) in ATTACKS {
         if !wanted.is_empty() && !wanted.contains(name) {
             continue;
@@ -101,7 +127,12 @@ pub(crate) fn all() {
 /// Seconds of CPU that a node has used.
 fn cpu(node: &Node) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", node.pid())).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .collect();
     let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
     (ticks(11) + ticks(12)) / 100.0
 }
@@ -162,7 +193,10 @@ fn unread(target: &Target) {
         };
         let (locator, most) = (Vec::new(), 256);
         loop {
-            caller.say(&Message::AskBlocks(BlockRequest { locator: locator.clone(), most }));
+            caller.say(&Message::AskBlocks(BlockRequest {
+                locator: locator.clone(),
+                most,
+            }));
             caller.say(&Message::Keys(Vec::new()));
             caller.say(&Message::AskHeights);
         }
@@ -194,7 +228,10 @@ fn known(target: &Target) {
         let Some(mut caller) = caller(target, &key(2048)) else {
             return;
         };
-        let request = BlockRequest { locator: Vec::new(), most: 8 };
+        let request = BlockRequest {
+            locator: Vec::new(),
+            most: 8,
+        };
         caller.say(&Message::AskBlocks(request));
         let answer = loop {
             if let Some(Message::Blocks(answer)) = caller.hear() {
@@ -209,7 +246,13 @@ fn known(target: &Target) {
 }
 
 /// Payments of one account, the first with this number.
-fn payments(target: &Target, key: &SecretKey, first: u64, count: u64, data: &str) -> Vec<Transaction> {
+fn payments(
+    target: &Target,
+    key: &SecretKey,
+    first: u64,
+    count: u64,
+    data: &str,
+) -> Vec<Transaction> {
     let payment = |number| Payment {
         number: AccountNonce::new(number).unwrap(),
         to: Address::ZERO,

@@ -36,11 +36,7 @@ const FIGURES: [(&str, &str, fn()); 6] = [
         "payments while strangers knock",
         strangers::all,
     ),
-    (
-        "attacks",
-        "payments while strangers attack",
-        attacks::all,
-    ),
+    ("attacks", "payments while strangers attack", attacks::all),
 ];
 
 fn main() {

@@ -2,6 +2,7 @@
 //! with every bit of its beginning changed. `tests/fuzz` looks further.
 
 #[path = "../fuzz/src/targets.rs"]
+#[allow(unreachable_pub, reason = "the fuzz crate uses it too")]
 mod targets;
 
 use ccoin_core::{
@@ -58,11 +59,15 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "frames" => {
             let frames: Vec<u8> = messages(&key).iter().flat_map(Message::frame).collect();
-            [0, 1].map(|phase| [&[phase, 7], &frames[..]].concat()).into()
+            [0, 1]
+                .map(|phase| [&[phase, 7], &frames[..]].concat())
+                .into()
         }
         "message" => {
             let body = |message: &Message| {
-                let kind = KINDS.iter().position(|kind| kind.header == message.header());
+                let kind = KINDS
+                    .iter()
+                    .position(|kind| kind.header == message.header());
                 let frame = message.frame();
                 [&[u8::try_from(kind.unwrap()).unwrap()], &frame[7..]].concat()
             };

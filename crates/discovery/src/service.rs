@@ -73,8 +73,7 @@ impl Service {
 
     pub(crate) fn members(&self, filter: &Filter, vantage: Vantage) -> Vec<Listed> {
         let chance = random_u32();
-        self.registry()
-            .members(filter, vantage, self.now(), chance)
+        self.registry().members(filter, vantage, self.now(), chance)
     }
 
     /// The next place that should prove its address.

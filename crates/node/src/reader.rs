@@ -241,11 +241,14 @@ impl ChainReader {
         keys: Vec<PublicKey>,
         most: usize,
     ) -> BlockAnswer {
-        let found = self.find_blocks(request, most).await.unwrap_or_else(|error| {
-            // The peer turns to others; the index catches up or the node ends.
-            tracing::warn!("cannot answer a peer's request for blocks: {error}");
-            None
-        });
+        let found = self
+            .find_blocks(request, most)
+            .await
+            .unwrap_or_else(|error| {
+                // The peer turns to others; the index catches up or the node ends.
+                tracing::warn!("cannot answer a peer's request for blocks: {error}");
+                None
+            });
         let nothing = || ((Height::ZERO, BlockId::ZERO), Vec::new(), Height::ZERO);
         let (start, blocks, height) = found.unwrap_or_else(nothing);
         serve::answer(start, blocks, height, &self.genesis.id, keys)

@@ -218,8 +218,9 @@ mod tests {
         assert!(pool.verdict(bad, &mut verifier).is_ok());
         assert!(pool.verdict(good.clone(), &mut verifier).is_ok());
         let source = SignatureError::Mismatch;
-        let refused = Err(TransactionError::Signature { id, source });
-        pool.checked.remember(&id, &good, refused.clone());
-        assert_eq!(pool.verdict(good, &mut verifier), refused);
+        let refused = TransactionError::Signature { id, source };
+        pool.checked.remember(&id, &good, Err(refused.clone()));
+        let verdict = pool.verdict(good, &mut verifier);
+        assert_eq!(verdict.unwrap_err(), refused);
     }
 }

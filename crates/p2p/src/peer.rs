@@ -115,7 +115,9 @@ impl Peer {
     pub(crate) fn end(&self, reason: ByeReason, text: &str) {
         let last = Message::Bye(Bye::new(reason, text)).frame();
         if self.outbox.close(Some(last.into())) {
-            self.log(&format!("connection ended by this node ({reason:?}): {text}"));
+            self.log(&format!(
+                "connection ended by this node ({reason:?}): {text}"
+            ));
         }
     }
 

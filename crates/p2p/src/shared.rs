@@ -199,7 +199,9 @@ impl Shared {
         let mut state = self.state();
         if let Some(address) = state.ended(id)
             && state.admission.ban(address, Instant::now())
-            && state.log_throttle.allows("banned", reason.code().to_string())
+            && state
+                .log_throttle
+                .allows("banned", reason.code().to_string())
         {
             tracing::info!(peer = %address, ?reason, "banned: {text}");
         }

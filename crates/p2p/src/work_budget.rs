@@ -111,8 +111,14 @@ mod tests {
         let (mut budget, now) = (budget(), Instant::now());
         let [one, other] = [1, 2].map(|host| AddressGroup::of([192, 0, 2, host].into()));
         budget.charge(1, one, Duration::from_secs(1), now);
-        assert_eq!(budget.read_at(1, one, now), Some(now + Duration::from_secs(9)));
-        assert_eq!(budget.read_at(2, one, now), Some(now + Duration::from_secs(4)));
+        assert_eq!(
+            budget.read_at(1, one, now),
+            Some(now + Duration::from_secs(9))
+        );
+        assert_eq!(
+            budget.read_at(2, one, now),
+            Some(now + Duration::from_secs(4))
+        );
         assert_eq!(budget.read_at(3, other, now), None);
     }
 

@@ -84,7 +84,9 @@ impl Run {
                 txns: self.txns(a, b, c),
                 from: (kind % 14 == 10).then_some(peer),
             },
-            12 => Input::DiskReserve { reached: a & 1 == 1 },
+            12 => Input::DiskReserve {
+                reached: a & 1 == 1,
+            },
             _ => {
                 self.shell.restart_at(self.now);
                 Input::Tick
@@ -161,7 +163,10 @@ impl Run {
             let before = |other: &&&VerifiedTransaction| {
                 other.sender() == txn.sender() && other.number > txn.number
             };
-            assert!(shares[..at].iter().find(before).is_none(), "numbers in order");
+            assert!(
+                shares[..at].iter().find(before).is_none(),
+                "numbers in order"
+            );
         }
         let head = machine.chain().head();
         for txn in waiting {
@@ -174,7 +179,7 @@ impl Run {
         let (last_final, _) = machine.chain().last_final();
         assert!(last_final.get() >= self.last_final, "final goes back");
         self.last_final = last_final.get();
-        machine.hindrances(self.shell.now(self.now));
+        let _ = machine.hindrances(self.shell.now(self.now));
         let _ = machine.wake_in(self.shell.now(self.now));
         self.shell.asks.clear();
         self.shell.published.clear();

@@ -7,10 +7,7 @@
 
 use super::tx_queue::TxQueue;
 use crate::{
-    Height, MonoTime,
-    message::MAX_MESSAGE_TXNS,
-    sync::PeerId,
-    transaction::VerifiedTransaction,
+    Height, MonoTime, message::MAX_MESSAGE_TXNS, sync::PeerId, transaction::VerifiedTransaction,
 };
 
 /// Blocks that a connected peer may fall behind without counting as behind: it takes blocks

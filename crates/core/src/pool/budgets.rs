@@ -44,7 +44,8 @@ fn portion(whole: u64, part: u64, all: u64) -> u64 {
 impl Used {
     fn now(self, allowance: u64, now: Timestamp) -> u64 {
         let passed = now.get().saturating_sub(self.at.get());
-        self.bytes.saturating_sub(portion(allowance, passed, HOUR_MS))
+        self.bytes
+            .saturating_sub(portion(allowance, passed, HOUR_MS))
     }
 }
 

@@ -211,7 +211,11 @@ impl Pool {
     ///
     /// # Errors
     /// [`PoolError::NumberUsed`] or [`PoolError::Funds`].
-    pub fn judge_again(&self, account: Account, txn: &VerifiedTransaction) -> Result<(), PoolError> {
+    pub fn judge_again(
+        &self,
+        account: Account,
+        txn: &VerifiedTransaction,
+    ) -> Result<(), PoolError> {
         self.judge_number(account, txn)?;
         self.judge_funds(account, txn)
     }
@@ -274,8 +278,13 @@ impl Pool {
                 true => (PoolError::GapExpired, vec![number]),
                 false => {
                     let queue = self.queues.get(&sender);
-                    let numbers = queue.into_iter().flat_map(|queue| queue.waiting.range(number..));
-                    (PoolError::Expired, numbers.map(|(number, _)| *number).collect())
+                    let numbers = queue
+                        .into_iter()
+                        .flat_map(|queue| queue.waiting.range(number..));
+                    (
+                        PoolError::Expired,
+                        numbers.map(|(number, _)| *number).collect(),
+                    )
                 }
             };
             for number in numbers {

@@ -1,8 +1,7 @@
 //! What becomes of a transaction that is offered to the pool.
 
 use super::{
-    LONGEST_GAP_MS, LONGEST_WAIT_MS, MAX_GAP, MAX_GAP_BYTES, MAX_PER_ACCOUNT,
-    MAX_PER_ACCOUNT_BYTES,
+    LONGEST_GAP_MS, LONGEST_WAIT_MS, MAX_GAP, MAX_GAP_BYTES, MAX_PER_ACCOUNT, MAX_PER_ACCOUNT_BYTES,
 };
 use crate::{AccountNonce, Amount};
 

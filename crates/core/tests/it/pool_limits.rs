@@ -120,7 +120,8 @@ fn the_pool_ends_at_its_bytes() {
     let number = pool.next_number(&ghost(4).address(), account(0, RICH));
     let before = pool.bytes();
     let accepted = pool.submit(at(0), account(0, RICH), large(4, number));
-    assert_eq!((accepted, pool.bytes()), (Ok(Accepted::New), before));
+    assert_eq!(accepted, Ok(Accepted::New));
+    assert!(pool.bytes() <= before);
     assert_eq!(pool.take_displaced().len(), 1);
     let poor = pool.submit(at(0), account(0, 1_000), large(5, 1));
     assert!(matches!(poor, Err(PoolError::Full { .. })));

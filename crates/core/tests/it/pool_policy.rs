@@ -23,7 +23,8 @@ fn numbers<'a>(txns: impl IntoIterator<Item = &'a VerifiedTransaction>) -> Vec<(
 fn a_sender_owns_a_coin_or_is_a_miner() {
     let genesis = Network::default().found();
     let mut pool = Pool::new([miner(0)]);
-    let mut submit = |from, coins| pool.submit(at(0), account(0, coins), give(&genesis, from, 1, 0));
+    let mut submit =
+        |from, coins| pool.submit(at(0), account(0, coins), give(&genesis, from, 1, 0));
     assert_eq!(submit(1, 0), Err(PoolError::NoCoins));
     assert_eq!(submit(1, 1), Ok(Accepted::New));
     assert_eq!(submit(0, 0), Ok(Accepted::New));
@@ -58,7 +59,9 @@ fn an_account_sends_bytes_by_its_coins() {
     // an hour later it may again, also when what it sent is in blocks
     let hour = at(3_600_000);
     let number = pool.next_number(&miner(1), account(0, 1));
-    let more = |time| (time, give(&genesis, 1, number, 0));
+    let (key, data) = (ccoin_sim::key(1), "x".repeat(4_096));
+    let large = record(&genesis, key.public_key(), number, Address::ZERO, 0, &data);
+    let more = |time| (time, large.clone());
     for ((time, txn), ok) in [(more(at(1)), false), (more(hour), true)] {
         assert_eq!(pool.submit(time, account(0, 1), txn).is_ok(), ok);
     }
@@ -80,13 +83,21 @@ fn behind_a_missing_number_little_waits_and_not_for_long() {
     // others are not concerned, and what gets its missing number is held no more
     let next = pool.submit(at(0), account(0, RICH), held(999, 1));
     assert_eq!(next, Ok(Accepted::New));
-    pool.submit(at(0), account(0, RICH), transfer(&genesis, &ghost(0), 1, Address::ZERO, 0))
-        .unwrap();
+    pool.submit(
+        at(0),
+        account(0, RICH),
+        transfer(&genesis, &ghost(0), 1, Address::ZERO, 0),
+    )
+    .unwrap();
     let ready = pool.ready_len();
     assert!(ready > 10);
     assert!(pool.expire(at(LONGEST_GAP_MS - 1)).is_empty());
     let expired = pool.expire(at(LONGEST_GAP_MS));
-    assert!(expired.iter().all(|(_, reason)| *reason == PoolError::GapExpired));
+    assert!(
+        expired
+            .iter()
+            .all(|(_, reason)| *reason == PoolError::GapExpired)
+    );
     assert_eq!((pool.len(), pool.ready_len()), (ready, ready));
     let again = pool.submit(at(LONGEST_GAP_MS), account(0, RICH), held(998, 2));
     assert_eq!(again, Ok(Accepted::New));
@@ -105,7 +116,11 @@ fn what_no_block_takes_for_a_day_expires_with_what_follows_it() {
     pool.settle(&miner(0), account(1, 100));
     assert!(pool.expire(at(LONGEST_WAIT_MS + 4)).is_empty());
     let expired = pool.expire(at(LONGEST_WAIT_MS + 5));
-    assert!(expired.iter().all(|(_, reason)| *reason == PoolError::Expired));
+    assert!(
+        expired
+            .iter()
+            .all(|(_, reason)| *reason == PoolError::Expired)
+    );
     let expired = numbers(expired.iter().map(|(txn, _)| txn));
     assert_eq!(expired, [(miner(0), 2), (miner(0), 3)]);
     assert_eq!(numbers(pool.ready()), [(miner(1), 1)]);
@@ -133,7 +148,12 @@ fn many_small_accounts_get_no_more_room_than_one_large_one() {
     let rich = first.iter().filter(|txn| of(txn)).count();
     assert!((440..=460).contains(&rich), "half of the first 900: {rich}");
     let rich: Vec<_> = pool.by_share().filter(|txn| of(txn)).collect();
-    assert!(numbers(rich).into_iter().map(|(_, number)| number).eq(1..=450));
+    assert!(
+        numbers(rich)
+            .into_iter()
+            .map(|(_, number)| number)
+            .eq(1..=450)
+    );
     // by arrival it would be the last
     assert!(of(pool.ready().last().unwrap()));
 }
@@ -173,7 +193,10 @@ fn what_has_expired_is_reported_and_only_its_user_brings_it_back() {
     let genesis = Network::default().found();
     let mut machine = machine(&genesis);
     let txn = give(&genesis, 0, 2, 1);
-    assert_eq!(result(&submit(&mut machine, 60, &txn, None)), Ok(Accepted::New));
+    assert_eq!(
+        result(&submit(&mut machine, 60, &txn, None)),
+        Ok(Accepted::New)
+    );
     let step = machine.step(now(60 + LONGEST_GAP_MS), Input::Tick);
     let ids = |dropped: &[(VerifiedTransaction, PoolError)]| -> Vec<TxId> {
         dropped.iter().map(|(txn, _)| *txn.id()).collect()
@@ -186,7 +209,10 @@ fn what_has_expired_is_reported_and_only_its_user_brings_it_back() {
         Publish::Dropped(dropped) => Some(ids(dropped)),
         _ => None,
     });
-    assert_eq!((written, told), (Some(vec![*txn.id()]), Some(vec![*txn.id()])));
+    assert_eq!(
+        (written, told),
+        (Some(vec![*txn.id()]), Some(vec![*txn.id()]))
+    );
     let later = 61 + LONGEST_GAP_MS;
     let by_peer = submit(&mut machine, later, &txn, Some(1));
     assert_eq!(result(&by_peer), Err(PoolError::Expired));
@@ -196,7 +222,7 @@ fn what_has_expired_is_reported_and_only_its_user_brings_it_back() {
 
 #[test]
 fn the_disk_reserve_refuses_transactions_and_takes_blocks() {
-    let genesis = Network::default().found();
+    let genesis = Network::ready(1).found();
     let mut machine = machine(&genesis);
     let reserve = |machine: &mut Machine, reached| {
         let _ = machine.step(now(60), Input::DiskReserve { reached });
@@ -205,7 +231,13 @@ fn the_disk_reserve_refuses_transactions_and_takes_blocks() {
     let txn = give(&genesis, 0, 1, 1);
     let refused = result(&submit(&mut machine, 60, &txn, None));
     assert_eq!(refused, Err(PoolError::DiskReserve));
-    let block = child(&genesis, &genesis.applied(), miner(0), 100, &[]);
+    let block = child(
+        &genesis,
+        &genesis.applied(),
+        miner(0),
+        100,
+        &[give(&genesis, 1, 1, 1)],
+    );
     let input = Input::Block {
         peer: 1,
         block: verified(&block.block),

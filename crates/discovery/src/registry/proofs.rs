@@ -40,9 +40,18 @@ impl Registry {
         let turn = |entry: &Entry| {
             let asked = entry.listing.as_ref().and_then(|listing| listing.asked);
             let turns = self.turns.get(&block(entry.caller)).copied();
-            (turns.unwrap_or_default(), asked, Reverse(entry.since()), entry.id)
+            (
+                turns.unwrap_or_default(),
+                asked,
+                Reverse(entry.since()),
+                entry.id,
+            )
         };
-        let next = self.entries.values().filter(due).min_by_key(|entry| turn(entry))?;
+        let next = self
+            .entries
+            .values()
+            .filter(due)
+            .min_by_key(|entry| turn(entry))?;
         let (id, caller) = (next.id, next.caller);
         *self.turns.entry(block(caller)).or_default() += 1;
         let listing = self.entries.get_mut(&id)?.listing.as_mut()?;

@@ -21,9 +21,7 @@ pub(super) fn choose(
     let (proven, others): (Vec<_>, Vec<_>) = rest
         .into_iter()
         .partition(|(_, listed)| listed.proven.is_some());
-    let scattered = |listed: &Listed| {
-        sha256(&[&chance.to_be_bytes(), listed.member.id.as_bytes()])
-    };
+    let scattered = |listed: &Listed| sha256(&[&chance.to_be_bytes(), listed.member.id.as_bytes()]);
     let mut chosen = take_turns(preferred, |listed| listed.since);
     chosen.extend(take_turns(proven, |listed| listed.proven));
     chosen.extend(take_turns(others, scattered));

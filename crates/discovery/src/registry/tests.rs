@@ -37,9 +37,9 @@ fn remove(node: usize, time: i64) -> Verified {
 
 fn shown(registry: &Registry, vantage: Vantage, now: i64) -> Vec<String> {
     let all = registry.members(&Filter::default(), vantage, at(now), 0);
-    all.iter()
-        .map(|listed| listed.member.ip.to_string())
-        .collect()
+    let mut hosts: Vec<_> = all.iter().map(|one| one.member.ip.to_string()).collect();
+    hosts.sort();
+    hosts
 }
 
 /// An entry without a key.
@@ -172,7 +172,7 @@ fn a_node_on_this_machine_is_where_callers_reached_it() {
         caller: "::ffff:127.0.0.1".parse().unwrap(),
         reached: OUTSIDE,
     };
-    assert_eq!(shown(&registry, mapped, 1), ["127.0.0.1", "10.0.0.3"]);
+    assert_eq!(shown(&registry, mapped, 1), ["10.0.0.3", "127.0.0.1"]);
 }
 
 #[test]

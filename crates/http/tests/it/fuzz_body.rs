@@ -1,6 +1,7 @@
 //! The fuzz target of JSON bodies on the stable compiler.
 
 #[path = "../../../../tests/fuzz/src/http_body.rs"]
+#[allow(unreachable_pub, reason = "the fuzz crate uses it too")]
 mod http_body;
 
 #[test]

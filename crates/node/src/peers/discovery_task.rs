@@ -103,7 +103,8 @@ impl DiscoveryTask {
         let own = self.key.public_key().address();
         let members = self
             .client
-            .get_all(None, self.genesis, &self.miners).await?;
+            .get_all(None, self.genesis, &self.miners)
+            .await?;
         let lost = members.iter().all(|member| member.id != own);
         let others = members.into_iter().filter(|member| member.id != own);
         let places = others.map(|member| PeerAddress {

@@ -136,11 +136,7 @@ pub(super) async fn run(context: Arc<PeerContext>, mut connection: Connection) {
 }
 
 /// Answers questions, one after another, as fast as the peer reads.
-async fn serve(
-    context: &Arc<PeerContext>,
-    peer: PeerId,
-    mut waiting: mpsc::Receiver<Question>,
-) {
+async fn serve(context: &Arc<PeerContext>, peer: PeerId, mut waiting: mpsc::Receiver<Question>) {
     let network = &context.network;
     // Also the end of its way to the peer: what is written leaves room.
     while network.room(peer).await {
@@ -276,7 +272,9 @@ impl PeerTask {
             return self.check_block(body).await;
         };
         let bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        context.network.charge(peer, KNOWN_BLOCK + KNOWN_BYTE * bytes);
+        context
+            .network
+            .charge(peer, KNOWN_BLOCK + KNOWN_BYTE * bytes);
         if self.is_news((height, Some(id))) {
             self.input(input).await?;
         }

@@ -11,13 +11,18 @@ async fn a_stranger_that_comes_and_goes_gets_one_log_line_a_minute() {
     for index in [1, 2, 3].into_iter().cycle().take(12) {
         let mut raw = Raw::join(node.port, index).await;
         let mut connection = node.connection().await;
-        raw.say(&Message::Bye(Bye::new(ByeReason::Stopping, "bye"))).await;
+        raw.say(&Message::Bye(Bye::new(ByeReason::Stopping, "bye")))
+            .await;
         while soon(connection.frames.recv()).await.is_some() {}
         node.count(0).await;
     }
     let lines = lines.lines();
     let of = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-    assert_eq!((of("connected"), of("ended by the other side")), (1, 1), "{lines:?}");
+    assert_eq!(
+        (of("connected"), of("ended by the other side")),
+        (1, 1),
+        "{lines:?}"
+    );
 }
 
 #[tokio::test]
@@ -27,11 +32,16 @@ async fn a_known_peer_is_logged_each_time() {
     for _ in 0..3 {
         let mut raw = Raw::join(node.port, 1).await;
         let mut connection = node.connection().await;
-        raw.say(&Message::Bye(Bye::new(ByeReason::Stopping, "bye"))).await;
+        raw.say(&Message::Bye(Bye::new(ByeReason::Stopping, "bye")))
+            .await;
         while soon(connection.frames.recv()).await.is_some() {}
         node.count(0).await;
     }
-    let connected = lines.lines().iter().filter(|line| *line == "connected").count();
+    let connected = lines
+        .lines()
+        .iter()
+        .filter(|line| *line == "connected")
+        .count();
     assert_eq!(connected, 3);
 }
 

@@ -1,6 +1,7 @@
 //! The stateful fuzz target on the stable compiler: sequences of random inputs.
 
 #[path = "../../../../tests/fuzz/src/node.rs"]
+#[allow(unreachable_pub, reason = "the fuzz crate uses it too")]
 mod node;
 
 use ccoin_sim::Random;
