@@ -7,6 +7,8 @@
 
 mod ages;
 mod budgets;
+mod judge;
+mod lines;
 mod shares;
 mod verdict;
 
@@ -18,7 +20,7 @@ use crate::{AccountNonce, Timestamp, TxId, ledger::Account, transaction::Verifie
 use ages::Ages;
 use budgets::Budgets;
 use ccoin_crypto::Address;
-use shares::{Share, Shares, share};
+use shares::{Share, Shares};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most waiting transactions of one account.
@@ -160,110 +162,6 @@ impl Pool {
         self.restore(arrived, account, txn, true)
     }
 
-    /// What [`Pool::submit`] would say.
-    ///
-    /// # Errors
-    /// The first rule that fails.
-    pub fn judge(
-        &self,
-        now: Timestamp,
-        account: Account,
-        txn: &VerifiedTransaction,
-    ) -> Result<Accepted, PoolError> {
-        if self.judge_number(account, txn)? == Accepted::Known {
-            return Ok(Accepted::Known);
-        }
-        let sender = txn.sender();
-        let (got, next) = (txn.number, self.next_number(&sender, account));
-        if got.get().saturating_sub(next) > MAX_GAP {
-            return Err(PoolError::NumberGap { got, next });
-        }
-        let coins = self.coins(&sender, account);
-        if coins == 0 {
-            return Err(PoolError::NoCoins);
-        }
-        self.judge_funds(account, txn)?;
-        let size = txn.size();
-        let queue = self.queues.get(&sender);
-        let full = |queue: &Queue| {
-            queue.waiting.len() >= MAX_PER_ACCOUNT
-                || queue.bytes.saturating_add(size) > MAX_PER_ACCOUNT_BYTES
-        };
-        if queue.is_some_and(full) {
-            return Err(PoolError::AccountFull);
-        }
-        let behind_gap = got.get() > next;
-        if behind_gap && self.gap_bytes.saturating_add(size) > MAX_GAP_BYTES {
-            return Err(PoolError::GapsFull);
-        }
-        let in_time = self.budgets.check(&sender, coins, size, now);
-        in_time.map_err(|wait_ms| PoolError::Budget {
-            allowance: budgets::allowance(coins),
-            wait_s: wait_ms.div_ceil(1_000),
-        })?;
-        if !self.has_room(size) && !self.may_displace(&sender, size, coins) {
-            return Err(self.full());
-        }
-        Ok(Accepted::New)
-    }
-
-    /// Why a transaction that has waited cannot be in a block any more.
-    ///
-    /// # Errors
-    /// [`PoolError::NumberUsed`] or [`PoolError::Funds`].
-    pub fn judge_again(
-        &self,
-        account: Account,
-        txn: &VerifiedTransaction,
-    ) -> Result<(), PoolError> {
-        self.judge_number(account, txn)?;
-        self.judge_funds(account, txn)
-    }
-
-    /// What counts as the coins of a sender.
-    fn coins(&self, sender: &Address, account: Account) -> u64 {
-        let coins = account.balance.get();
-        match self.miners.contains(sender) {
-            true => coins.max(MINER_COINS),
-            false => coins,
-        }
-    }
-
-    fn has_room(&self, size: usize) -> bool {
-        self.txns < MAX_TRANSACTIONS && self.bytes.saturating_add(size) <= MAX_BYTES
-    }
-
-    fn full(&self) -> PoolError {
-        PoolError::Full {
-            txns: self.txns,
-            bytes: self.bytes,
-        }
-    }
-
-    /// Whether the largest backlog is that of a sender which would still hold more for its
-    /// coins than this one.
-    fn may_displace(&self, sender: &Address, size: usize, coins: u64) -> bool {
-        let queue = self.queues.get(sender);
-        let bytes = queue.map_or(0, |queue| queue.bytes);
-        let after = share(bytes.saturating_add(size), coins);
-        let largest = self.shares.largest();
-        largest.is_some_and(|(backlog, of)| of != *sender && backlog > after)
-    }
-
-    /// Drops the last transaction of the sender with the largest backlog; false: that is this
-    /// one.
-    fn displace(&mut self, sender: &Address) -> bool {
-        let largest = self.shares.largest().map(|(_, of)| of);
-        let dropped = largest.filter(|of| of != sender).and_then(|of| {
-            let queue = self.queues.get(&of)?;
-            let (number, _) = queue.waiting.last_key_value()?;
-            self.remove(&of, *number)
-        });
-        let displaced = dropped.is_some();
-        self.displaced.extend(dropped.map(|waiting| waiting.txn));
-        displaced
-    }
-
     /// Transactions that made room for others since the last call.
     pub fn take_displaced(&mut self) -> Vec<VerifiedTransaction> {
         core::mem::take(&mut self.displaced)
@@ -303,147 +201,6 @@ impl Pool {
         self.ages.is_expired(id)
     }
 
-    /// Whether the sender's number is free, or this very transaction has it.
-    fn judge_number(
-        &self,
-        account: Account,
-        txn: &VerifiedTransaction,
-    ) -> Result<Accepted, PoolError> {
-        let (sender, got) = (txn.sender(), txn.number);
-        let queue = self.queues.get(&sender);
-        match queue.and_then(|queue| queue.waiting.get(&got)) {
-            Some(waiting) if waiting.txn.id() == txn.id() => Ok(Accepted::Known),
-            None if got > account.nonce => Ok(Accepted::New),
-            _ => {
-                let next = self.next_number(&sender, account);
-                Err(PoolError::NumberUsed { got, next })
-            }
-        }
-    }
-
-    /// Whether the sender's coins cover all that it has waiting and this.
-    fn judge_funds(&self, account: Account, txn: &VerifiedTransaction) -> Result<(), PoolError> {
-        let queue = self.queues.get(&txn.sender());
-        let pending = queue.map_or(0, |queue| queue.amount);
-        let spent = pending.checked_add(txn.amount.get());
-        if spent.is_some_and(|spent| spent <= account.balance.get()) {
-            return Ok(());
-        }
-        Err(PoolError::Funds {
-            balance: account.balance,
-            pending,
-            amount: txn.amount,
-        })
-    }
-
-    fn add(
-        &mut self,
-        arrived: Timestamp,
-        account: Account,
-        txn: VerifiedTransaction,
-        covered: bool,
-    ) {
-        let (sender, number, size) = (txn.sender(), txn.number, txn.size());
-        self.txns = self.txns.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(size);
-        self.gap_bytes = self.gap_bytes.saturating_add(size);
-        self.ages.add((arrived, sender, number));
-        let coins = self.coins(&sender, account);
-        let queue = self.queues.entry(sender).or_default();
-        queue.amount = queue.amount.saturating_add(txn.amount.get());
-        queue.bytes = queue.bytes.saturating_add(size);
-        queue.reach = queue.reach.max(account.nonce);
-        queue.weight = coins;
-        let waiting = Waiting {
-            txn,
-            arrived,
-            turn: None,
-            finish: 0,
-            covered,
-        };
-        queue.waiting.insert(number, waiting);
-        self.extend(&sender);
-        self.weigh(&sender, coins);
-    }
-
-    /// Makes the numbers ready that follow without a gap.
-    fn extend(&mut self, sender: &Address) {
-        let Some(queue) = self.queues.get_mut(sender) else {
-            return;
-        };
-        while let Some(number) = queue.reach.checked_add(1) {
-            let Some(waiting) = queue.waiting.get_mut(&number) else {
-                return;
-            };
-            queue.reach = number;
-            if waiting.turn.is_none() {
-                let (turn, size) = (self.next_turn, waiting.txn.size());
-                waiting.turn = Some(turn);
-                waiting.finish = self.shares.queue(queue.finish, size, queue.weight, turn);
-                queue.finish = waiting.finish;
-                self.newly_ready.push(*waiting.txn.id());
-                self.ready
-                    .insert(turn, (waiting.txn.clone(), waiting.arrived));
-                self.ages.make_ready(&(waiting.arrived, *sender, number));
-                self.gap_bytes = self.gap_bytes.saturating_sub(size);
-                self.next_turn = turn.saturating_add(1);
-            }
-        }
-    }
-
-    /// Notes the coins of a sender, and how much it holds for them.
-    fn weigh(&mut self, sender: &Address, coins: u64) {
-        if let Some(queue) = self.queues.get_mut(sender) {
-            queue.weight = coins;
-            let backlog = share(queue.bytes, coins);
-            self.shares.set_backlog(*sender, queue.backlog, backlog);
-            queue.backlog = backlog;
-        }
-    }
-
-    /// Takes a transaction out; numbers behind it keep their places.
-    fn remove(&mut self, sender: &Address, number: AccountNonce) -> Option<Waiting> {
-        let queue = self.queues.get_mut(sender)?;
-        let waiting = queue.waiting.remove(&number)?;
-        let (amount, size) = (waiting.txn.amount.get(), waiting.txn.size());
-        queue.amount = queue.amount.saturating_sub(amount);
-        queue.bytes = queue.bytes.saturating_sub(size);
-        if number <= queue.reach {
-            queue.reach = number.checked_sub(1).unwrap_or_default();
-        }
-        self.txns = self.txns.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(size);
-        self.ages.remove(&(waiting.arrived, *sender, number));
-        match waiting.turn {
-            Some(turn) => {
-                self.ready.remove(&turn);
-                self.shares.leave(waiting.finish, turn);
-            }
-            None => self.gap_bytes = self.gap_bytes.saturating_sub(size),
-        }
-        let (weight, backlog) = (queue.weight, queue.backlog);
-        if queue.waiting.is_empty() {
-            self.queues.remove(sender);
-            self.shares.set_backlog(*sender, backlog, 0);
-        } else {
-            self.weigh(sender, weight);
-        }
-        Some(waiting)
-    }
-
-    /// Takes out all that waits, by arrival; what was sent within the hour stays counted.
-    pub fn take_all(&mut self) -> Vec<(Timestamp, VerifiedTransaction)> {
-        let all: Vec<_> = self
-            .by_arrival()
-            .map(|(at, txn)| (at, txn.clone()))
-            .collect();
-        for (_, txn) in &all {
-            self.remove(&txn.sender(), txn.number);
-        }
-        self.newly_ready.clear();
-        all
-    }
-
     /// The number that the sender's next transaction must carry: its nonce, the
     /// waiting ones without a gap, plus one.
     #[must_use]
@@ -479,28 +236,6 @@ impl Pool {
             self.weigh(sender, coins);
         }
         settled
-    }
-
-    fn first_number(&self, sender: &Address) -> Option<AccountNonce> {
-        let queue = self.queues.get(sender)?;
-        queue.waiting.first_key_value().map(|(number, _)| *number)
-    }
-
-    /// Judges the funds of all of a sender's transactions again, by number, and returns
-    /// the refused.
-    fn restore_all(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
-        let mut all = Vec::new();
-        while let Some(number) = self.first_number(sender) {
-            all.extend(self.remove(sender, number));
-        }
-        let mut refused = Vec::new();
-        for w in all {
-            let again = self.restore(w.arrived, account, w.txn.clone(), w.covered);
-            if again.is_err() {
-                refused.push(w.txn);
-            }
-        }
-        refused
     }
 
     /// Transactions that have become ready since the last call: no gap holds them back.
