@@ -3,17 +3,20 @@
 
 mod signals;
 
-use ccoin_discovery::{Service, Store};
+use ccoin_crypto::SecretKey;
+use ccoin_discovery::{Service, Store, Unproven};
 use ccoin_home::{
     DaemonOptions, ExitCode, Failure, LogSink, PidFile, environment, panics, replace_file, run,
 };
 use ccoin_node::clock;
+use ccoin_p2p::{NamedPlace, Probe};
 use clap::{ArgAction, Parser};
 use signals::{SignalEvent, Signals};
 use std::{
     fs, io,
     net::{SocketAddr, ToSocketAddrs as _},
     path::{Path, PathBuf},
+    pin::Pin,
     process::{self, ExitCode as ProcessExitCode},
     sync::Arc,
     time::Duration,
@@ -100,6 +103,11 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let router = ccoin_discovery::router(Arc::clone(&service));
     let serving = tokio::spawn(ccoin_discovery::serve(listener, router, stop.clone()));
     let written = CancellationToken::new();
+    let proving = tokio::spawn(ccoin_discovery::prove(
+        Arc::clone(&service),
+        asking()?,
+        stop.clone(),
+    ));
     let keeping = tokio::spawn(ccoin_discovery::keep(store, service, written.clone()));
     let address_file = data_dir.join("discovery.json");
     write_address(&address_file, address)?;
@@ -121,11 +129,36 @@ async fn serve(options: &Options, data_dir: &Path, log: &LogSink) -> Result<(), 
     let kept = keeping.await;
     let _ = fs::remove_file(address_file);
     tracing::info!("Discovery Service ended");
-    served.and(kept).map_err(|_| {
+    served.and(kept).and(proving.await).map_err(|_| {
         let message = "the service did not end in order";
         Failure::new(ExitCode::Unexpected, message).hint("the log says more")
     })
 }
+
+/// How a listed place is asked to prove its address.
+fn asking() -> Result<impl Fn(Unproven) -> Asked + Clone, Failure> {
+    let key = SecretKey::generate(2048).map_err(|error| {
+        let message = format!("cannot make a key: {error}");
+        Failure::new(ExitCode::Unexpected, message)
+    })?;
+    let agent = concat!("ccoin-discovery/", env!("CARGO_PKG_VERSION"));
+    let probe = Arc::new(Probe::new(key, agent, clock::wall));
+    Ok(move |place: Unproven| -> Asked {
+        let probe = Arc::clone(&probe);
+        Box::pin(async move {
+            let place = NamedPlace {
+                address: place.id,
+                host: place.ip.to_string(),
+                port: place.port,
+                named_by: place.caller,
+            };
+            probe.prove(&place).await
+        })
+    })
+}
+
+/// Whether a place has answered with its key.
+type Asked = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 /// Writes process and address for programs on this host, as `node.json` of a node.
 fn write_address(file: &Path, address: SocketAddr) -> Result<(), Failure> {

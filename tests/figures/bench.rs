@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
 mod liar;
 mod network;
 mod rejoin;
@@ -40,6 +41,7 @@ const FIGURES: [(&str, &str, fn()); 6] = [
         "payments while strangers knock",
         strangers::all,
     ),
+    ("attacks", "payments while strangers attack", attacks::all),
 ];
 
 fn main() {

@@ -5,6 +5,7 @@
 //! each turn, when nobody makes blocks, decides the slowest payments.
 
 use crate::{
+    attacks::{ATTACKS, Target},
     network::{BenchNet, median, newcomer, start},
     support::{Node, tls},
 };
@@ -24,7 +25,8 @@ use std::{
     time::Duration,
 };
 
-/// The first argument of the strangers' process; the second is the door.
+/// The first argument of the strangers' process; then come the door, what they do there, and
+/// the network.
 pub(crate) const KNOCK: &str = "knock";
 
 const ROUNDS: usize = 3;
@@ -48,7 +50,7 @@ pub(crate) fn all() {
     for _ in 0..ROUNDS {
         calm.push(measure());
         let before = resident(&nodes[0]);
-        let _strangers = Strangers::start(&nodes[0]);
+        let _strangers = Strangers::start(&nodes[0], KNOCK);
         beside.push(measure());
         let grown = resident(&nodes[0]).saturating_sub(before) >> 10;
         println!("memory of the node that they knock at: {grown} KiB more");
@@ -76,15 +78,18 @@ pub(crate) fn resident(node: &Node) -> u64 {
 }
 
 /// The process; killed when dropped.
-struct Strangers(Child);
+pub(crate) struct Strangers(Child);
 
 impl Strangers {
-    fn start(node: &Node) -> Self {
+    /// What they do: an attack, or to knock.
+    pub(crate) fn start(node: &Node, what: &str) -> Self {
         let mut command = Command::new("nice");
         command
             .args(["-n", "19"])
             .arg(std::env::current_exe().unwrap());
-        command.args([KNOCK, &node.p2p()]).stdin(Stdio::null());
+        let genesis = node.genesis_id().to_string();
+        command.args([KNOCK, &node.p2p(), what, &genesis]);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         Self(command.spawn().unwrap())
     }
 }
@@ -98,7 +103,12 @@ impl Drop for Strangers {
 
 /// What the strangers do, until they are killed.
 pub(crate) fn knock() {
-    let door = std::env::args().nth(2).expect("a door to knock at");
+    let argument = |place| std::env::args().nth(place).expect("an argument");
+    let (door, what) = (argument(2), argument(3));
+    if let Some((.., attack)) = ATTACKS.iter().find(|(name, ..)| *name == what) {
+        let genesis = argument(4).parse().expect("an id");
+        return attack(&Target { door, genesis });
+    }
     let open = || TcpStream::connect(&door);
     thread::scope(|scope| {
         for _ in 0..SILENT {

@@ -200,7 +200,7 @@ fn chains_over_3_mb_are_synced() {
     let mut net = Net::found(&mining, 1_000, 1, 1);
     net.start(0);
     net.nodes[0].as_mut().unwrap().ready();
-    let (id, sender) = (net.node(0).genesis_id(), Sender::new());
+    let (id, sender) = (net.node(0).genesis_id(), Sender::of(&net.places[1]));
     let text = "x".repeat(4_000);
     for batch in 0..50u64 {
         let sign = |n: u64| {

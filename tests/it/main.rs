@@ -13,6 +13,7 @@ mod devnet_failures;
 mod discovery;
 mod events;
 mod finality;
+mod fuzz_seeds;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod hosts;

@@ -1,7 +1,7 @@
 //! The other end of a node's API: one HTTP request at a time, and users with keys who
 //! sign transactions. It never retries and takes no torn answer for an answer.
 
-use super::PATIENCE;
+use super::{PATIENCE, Place};
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Timestamp, TxId,
     transaction::{Payment, Transaction},
@@ -9,6 +9,7 @@ use ccoin_core::{
 use ccoin_crypto::SecretKey;
 use serde_json::{Value, json};
 use std::{
+    fs,
     io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
 };
@@ -80,6 +81,12 @@ pub(crate) struct Sender(SecretKey);
 impl Sender {
     pub(crate) fn new() -> Self {
         Self(SecretKey::generate(2048).unwrap())
+    }
+
+    /// With the key of the account at a place.
+    pub(crate) fn of(place: &Place) -> Self {
+        let pem = fs::read_to_string(place.data(".keys/id_rsa")).unwrap();
+        Self(SecretKey::from_pem(&pem, None).unwrap())
     }
 
     pub(crate) fn address(&self) -> Address {

@@ -149,6 +149,10 @@ impl Node {
         own["p2p"].as_str().unwrap().to_owned()
     }
 
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

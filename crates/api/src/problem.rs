@@ -55,7 +55,18 @@ fn not_queued(error: &PoolError, detail: String) -> Problem {
             amount,
         } => Problem::new(INSUFFICIENT_FUNDS, detail)
             .values(amount, balance.get().saturating_sub(*pending)),
-        PoolError::AccountFull | PoolError::Full { .. } | PoolError::Returning => {
+        PoolError::NoCoins => Problem::new(INSUFFICIENT_FUNDS, detail)
+            .hint("have somebody send a coin to the account first"),
+        PoolError::Budget { wait_s, .. } => Problem::new(RATE_LIMITED, detail)
+            .retry_after(u32::try_from(*wait_s).unwrap_or(u32::MAX)),
+        PoolError::DiskReserve => Problem::new(QUEUE_FULL, detail).hint("send to another node"),
+        PoolError::AccountFull
+        | PoolError::Full { .. }
+        | PoolError::GapsFull
+        | PoolError::Displaced
+        | PoolError::GapExpired
+        | PoolError::Expired
+        | PoolError::Returning => {
             Problem::new(QUEUE_FULL, detail).hint("wait for a block and send again")
         }
     }

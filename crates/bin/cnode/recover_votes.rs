@@ -6,9 +6,12 @@ use crate::{
 };
 use ccoin_core::{consensus::voter_record::Standing, genesis::Genesis};
 use ccoin_home::{DataDir, ExitCode, Failure, LockFile};
-use ccoin_node::{ChainPaths, IntactValidator};
+use ccoin_node::{ChainPaths, IntactValidator, clock};
 use ccoin_storage::{ChainLock, VoteFile, VoteRecord};
 use std::path::{Path, PathBuf};
+
+/// Signatures for a time further ahead than this were made by a wrong clock, in ms.
+const FAR_MS: u64 = 60_000;
 
 /// Writes a vote file from the certificates of other validators.
 pub(crate) fn run(options: &Options, given: &RecoverVotes) -> Result<(), Failure> {
@@ -31,7 +34,7 @@ pub(crate) fn run(options: &Options, given: &RecoverVotes) -> Result<(), Failure
         Ok(votes) => votes.record(&genesis.id),
         Err(_) => None,
     };
-    if old.is_some_and(|old| old.voter.standing == Standing::Intact) {
+    if old.is_some_and(|old| old.voter.standing == Standing::Intact && !is_ahead(genesis, &old)) {
         println!("nothing to do: the vote file {} is whole", path.display());
         return Ok(());
     }
@@ -43,6 +46,13 @@ pub(crate) fn run(options: &Options, given: &RecoverVotes) -> Result<(), Failure
         record.voter.lock.number
     );
     Ok(())
+}
+
+/// Whether a record tells of signatures for a time that has not come: a clock was wrong.
+fn is_ahead(genesis: &Genesis, record: &VoteRecord) -> bool {
+    let slot = record.last_sealed_slot.max(record.voter.max_vote1.slot());
+    let begins = genesis.schedule.end(slot).saturating_sub(FAR_MS);
+    begins > clock::wall().get()
 }
 
 /// No node may use the key or the chain meanwhile.

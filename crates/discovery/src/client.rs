@@ -2,7 +2,7 @@
 //! has its own connection; what is read is bounded, and so is the time.
 
 use crate::{Command, Member, Record};
-use ccoin_core::BlockId;
+use ccoin_core::{Address, BlockId};
 use ccoin_http::{Bytes, ClientLimits, Connection, RequestError};
 use serde::{
     Deserializer as _,
@@ -82,8 +82,8 @@ impl DiscoveryClient {
         .await
     }
 
-    /// The nodes of a network, `None`: of any; at most 1,000. Entries without a usable
-    /// address are left out.
+    /// The nodes of a network, `None`: of any; at most 1,000, those of `prefer` first. Entries
+    /// without a usable address are left out.
     ///
     /// # Errors
     /// [`ClientError`] if there is no list.
@@ -91,10 +91,12 @@ impl DiscoveryClient {
         &self,
         network_id: Option<u32>,
         genesis_id: Option<BlockId>,
+        prefer: &[Address],
     ) -> Result<Vec<Member>, ClientError> {
         // Absent and null are the same.
         let question = json!({
             "command": "get_all", "network_id": network_id, "genesis_id": genesis_id,
+            "prefer": prefer,
         });
         let mut connection = self.connection();
         let answer = ask(&mut connection, question.to_string()).await?;

@@ -2,11 +2,11 @@
 //! the metrics. It knows nothing of HTTP.
 
 use crate::{
-    Command, Filter, Listed, Record, RecordError, Registry, RegistryError, Vantage,
+    Command, Filter, Listed, Record, RecordError, Registry, RegistryError, Unproven, Vantage,
     metrics::Metrics,
 };
 use ccoin_core::Timestamp;
-use ccoin_crypto::Verifier;
+use ccoin_crypto::{Verifier, random_u32};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Parsed keys that are remembered, about 2 KiB each: those of a large network.
@@ -72,7 +72,18 @@ impl Service {
     }
 
     pub(crate) fn members(&self, filter: &Filter, vantage: Vantage) -> Vec<Listed> {
-        self.registry().members(filter, vantage, self.now())
+        let chance = random_u32();
+        self.registry().members(filter, vantage, self.now(), chance)
+    }
+
+    /// The next place that should prove its address.
+    pub(crate) fn next_unproven(&self) -> Option<Unproven> {
+        self.registry().next_unproven(self.now())
+    }
+
+    /// Whether a place has proven its address.
+    pub(crate) fn on_asked(&self, asked: &Unproven, proven: bool) {
+        self.registry().on_asked(asked, proven, self.now());
     }
 
     /// The metrics as text.

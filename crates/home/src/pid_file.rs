@@ -36,10 +36,10 @@ impl PidFile {
     /// [`Failure`] 3 if the old file stays or a new one cannot be written.
     pub fn prepare(&self) -> Result<(), Failure> {
         let Some(path) = &self.0 else { return Ok(()) };
-        let prepared = if is_whole_file(path) || !path.exists() {
-            replace(path, b"", 0o644).and_then(|()| fs::remove_file(path))
-        } else {
-            fs::OpenOptions::new().write(true).open(path).map(drop)
+        let prepared = match is_ours(path) {
+            Ok(true) => replace(path, b"", 0o644).and_then(|()| fs::remove_file(path)),
+            Ok(false) => fs::OpenOptions::new().write(true).open(path).map(drop),
+            Err(error) => Err(error),
         };
         prepared.map_err(|error| unwritable(path, &error))
     }
@@ -51,11 +51,11 @@ impl PidFile {
     pub fn write(&self) -> Result<(), Failure> {
         let Some(path) = &self.0 else { return Ok(()) };
         let text = own_id();
-        let written = if is_whole_file(path) || !path.exists() {
-            replace(path, text.as_bytes(), 0o644)
-        } else {
+        let written = match is_ours(path) {
+            Ok(true) => replace(path, text.as_bytes(), 0o644),
             // A pipe or a terminal stays what it is.
-            fs::write(path, text)
+            Ok(false) => fs::write(path, text),
+            Err(error) => Err(error),
         };
         written.map_err(|error| unwritable(path, &error))
     }
@@ -75,6 +75,25 @@ impl Drop for PidFile {
 
 fn own_id() -> String {
     format!("{}\n", process::id())
+}
+
+/// Whether a file may stand there that is replaced as a whole; else it is a pipe or a device.
+/// Another party may have laid a link to a file of somebody else: nothing is written there.
+fn is_ours(path: &Path) -> io::Result<bool> {
+    if is_whole_file(path) {
+        return Ok(true);
+    }
+    let Ok(link) = fs::symlink_metadata(path) else {
+        return Ok(true);
+    };
+    let target = fs::metadata(path);
+    match target {
+        Ok(target) if !target.is_file() && !target.is_dir() => Ok(false),
+        _ if link.is_symlink() => Err(io::Error::other(
+            "it is a link: name the file itself, or remove the link",
+        )),
+        _ => Ok(false),
+    }
 }
 
 /// Not a link, a pipe or a device: those are not ours to replace.
@@ -125,6 +144,25 @@ mod tests {
         file.write().unwrap();
         drop(file);
         assert_eq!(fs::read_link(path).unwrap(), Path::new("/dev/null"));
+        // a file, nothing, and a directory
+        let file = dir.path().join("somebody's");
+        fs::write(&file, "worth much").unwrap();
+        let missing = dir.path().join("missing");
+        for (name, target) in [("a", &*file), ("b", &*missing), ("c", dir.path())] {
+            let link = dir.path().join(name);
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            let pid_file = PidFile::new(Some(&link)).unwrap();
+            for refused in [pid_file.prepare(), pid_file.write()] {
+                let refused = refused.unwrap_err();
+                assert_eq!(refused.code, ExitCode::BadConfig);
+                assert!(refused.message.contains("it is a link"), "{refused}");
+            }
+            drop(pid_file);
+            assert_eq!(fs::read_link(link).unwrap(), target);
+        }
+        assert_eq!(fs::read_to_string(file).unwrap(), "worth much");
+        assert!(!missing.exists());
+
         let nowhere = dir.path().join("none/pid");
         let file = PidFile::new(Some(&nowhere)).unwrap();
         assert_eq!(file.prepare().unwrap_err().code, ExitCode::BadConfig);

@@ -2,8 +2,9 @@
 //! Made once, kept across restarts, compared in constant time, never logged.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ccoin_crypto::{constant_time_eq, random_bytes};
@@ -59,7 +60,10 @@ impl ApiToken {
         };
         let mut bytes = [0; TOKEN_DIGITS / 2];
         let text = match File::open(path) {
-            Ok(file) => read_text(file, 2 * TOKEN_DIGITS).map_err(io_error)?,
+            Ok(file) => {
+                keep_to_owner(&file, path).map_err(io_error)?;
+                read_text(file, 2 * TOKEN_DIGITS).map_err(io_error)?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let text = hex::encode(random_bytes::<{ TOKEN_DIGITS / 2 }>());
                 write_new(path, format!("{text}\n").as_bytes(), 0o600).map_err(io_error)?;
@@ -87,6 +91,21 @@ impl ApiToken {
     }
 }
 
+/// Takes the token file from other users; they may have read it before.
+fn keep_to_owner(file: &File, path: &Path) -> io::Result<()> {
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        let path = path.display();
+        tracing::warn!(
+            "{path} could be read by other users of this host (mode {:o}); now it cannot. To be \
+             safe stop the node, remove the file and start again: a new token is made",
+            mode & 0o777
+        );
+    }
+    Ok(())
+}
+
 impl fmt::Debug for ApiToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiToken(..)")
@@ -96,7 +115,6 @@ impl fmt::Debug for ApiToken {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -123,6 +141,19 @@ mod tests {
             assert!(!token.matches(std::str::from_utf8(&other).unwrap()), "{at}");
         }
         assert!(!format!("{token:?}").contains(&text));
+    }
+
+    #[test]
+    fn a_token_that_others_could_read_is_kept_from_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("api.token");
+        let token = ApiToken::open(&path).unwrap();
+        for mode in [0o644, 0o640, 0o622, 0o400] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(ApiToken::open(&path).unwrap(), token);
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0);
+        }
     }
 
     #[test]

@@ -152,6 +152,7 @@ impl NodeHandle {
         for verdict in &mut verdicts {
             let Ok(txn) = verdict else { continue };
             if let Err(error) = results.next()? {
+                self.verifiers.remember_refused(txn);
                 let included =
                     matches!(error, PoolError::NumberUsed { .. }) && self.is_included(txn).await;
                 if !included {
@@ -231,7 +232,7 @@ impl NodeHandle {
         let txn = verdict.ok_or(SubmitError::Stopping)??;
         let judge = move |machine: &Machine| {
             let account = machine.accounts().account(&txn.sender());
-            machine.pool().judge(account, &txn)
+            machine.pool().judge(clock::wall(), account, &txn)
         };
         Ok(self.ask(judge).await.ok_or(SubmitError::Stopping)??)
     }

@@ -11,6 +11,7 @@
 //! | task for each peer | its frames, requests and feed of transactions | its connection ends |
 //! | task for remembered peers | the file `peers` | the network is stopped |
 //! | task for discovery | the record of this node | the node leaves |
+//! | task for the disk reserve | none; looks at the free room | the chain thread has ended |
 //! | thread `checkpoint`, now and then | a snapshot of the state | it is written |
 //!
 //! Inputs flow `verifier -> chain -> storage -> view`; no part waits for the index.
@@ -22,10 +23,12 @@ mod certified_headers;
 mod chain_check;
 mod chain_paths;
 mod chain_thread;
+mod checked_signatures;
 mod checkpoints;
 pub mod clock;
 mod commit_batch;
 mod commit_thread;
+mod disk_reserve;
 mod dropped_txns;
 mod error;
 mod future_blocks;

@@ -152,7 +152,7 @@ pub(crate) fn hindrances(before: &[Hindrance], now: &[Hindrance]) {
     let is_wrong = |hindrance: &&Hindrance| {
         matches!(
             hindrance,
-            Hindrance::Clock { .. } | Hindrance::DatedAhead { .. }
+            Hindrance::Clock { .. } | Hindrance::DatedAhead { .. } | Hindrance::RecordAhead { .. }
         )
     };
     let same =

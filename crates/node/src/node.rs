@@ -8,6 +8,7 @@ use crate::{
     checkpoints::Checkpoints,
     commit_batch::WAITING_COMMITS,
     commit_thread::CommitThread,
+    disk_reserve,
     handle::NodeHandle,
     indexer::Indexer,
     log_lines::LogLines,
@@ -147,6 +148,7 @@ impl Node {
             gossip: gossip.clone(),
             local,
         });
+        tokio::spawn(disk_reserve::watch(setup.chain.root.clone(), chain.clone()));
         let recent = Arc::clone(&watched.borrow().recent);
         let left_branches = ReturnedTxns {
             log: reader.log.clone(),

@@ -235,22 +235,35 @@ impl ChainReader {
     }
 
     /// The answer to a request of a peer for blocks. There is always one, because the peer
-    /// waits for it: without blocks if storage does not answer.
-    pub(crate) async fn serve(&self, request: BlockRequest, keys: Vec<PublicKey>) -> BlockAnswer {
-        let found = self.find_blocks(request).await.unwrap_or_else(|error| {
-            // The peer turns to others; the index catches up or the node ends.
-            if self.log_throttle.allows("blocks", String::new()) {
-                tracing::warn!("cannot answer a peer's request for blocks: {error}");
-            }
-            None
-        });
+    /// waits for it: without blocks if storage does not answer. At most `most` bytes of blocks,
+    /// or one block.
+    pub(crate) async fn serve(
+        &self,
+        request: BlockRequest,
+        keys: Vec<PublicKey>,
+        most: usize,
+    ) -> BlockAnswer {
+        let found = self
+            .find_blocks(request, most)
+            .await
+            .unwrap_or_else(|error| {
+                // The peer turns to others; the index catches up or the node ends.
+                if self.log_throttle.allows("blocks", String::new()) {
+                    tracing::warn!("cannot answer a peer's request for blocks: {error}");
+                }
+                None
+            });
         let nothing = || ((Height::ZERO, BlockId::ZERO), Vec::new(), Height::ZERO);
         let (start, blocks, height) = found.unwrap_or_else(nothing);
         serve::answer(start, blocks, height, &self.genesis.id, keys)
     }
 
     /// Start of an answer, its encoded blocks, and the height when they were chosen.
-    async fn find_blocks(&self, request: BlockRequest) -> Result<Option<Found>, ReadError> {
+    async fn find_blocks(
+        &self,
+        request: BlockRequest,
+        most: usize,
+    ) -> Result<Option<Found>, ReadError> {
         let view = Arc::clone(&self.view.borrow());
         let in_memory = |number: Height| match view.at(number) {
             Some(recent) => Canonical::Block(recent.id()),
@@ -281,7 +294,8 @@ impl ChainReader {
         positions.extend(recent.map(|recent| recent.position));
         let read = move |log: &LogReader| {
             let blocks = positions.into_iter().map(|position| log.read(position));
-            serve::take_blocks(blocks.map(|read| read.map(|(_, bytes)| bytes.into())))
+            let blocks = blocks.map(|read| read.map(|(_, bytes)| bytes.into()));
+            serve::take_blocks(blocks, most)
         };
         let blocks = self.log_read(read).await?;
         Ok(Some((start, blocks, view.height())))

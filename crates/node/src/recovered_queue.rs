@@ -81,7 +81,7 @@ fn superseded(machine: &Machine, waiting: &[(Timestamp, VerifiedTransaction)]) -
             return None;
         }
         let account = machine.accounts().account(&txn.sender());
-        let reason = pool.judge(account, txn).err()?.to_string();
+        let reason = pool.judge_again(account, txn).err()?.to_string();
         let txn = txn.clone();
         Some(DroppedTxn { txn, reason, at })
     });

@@ -1,7 +1,7 @@
 //! The verifier threads: signatures are checked here, on all cores, off the chain's
 //! thread. Each thread keeps its own cache of parsed keys.
 
-use crate::{NodeError, metrics::Metrics};
+use crate::{NodeError, checked_signatures::CheckedSignatures, metrics::Metrics};
 use ccoin_core::{
     BlockId,
     genesis::Genesis,
@@ -35,6 +35,7 @@ pub(crate) struct VerifierPool {
     genesis: BlockId,
     max_data: usize,
     jobs: mpsc::Sender<Job>,
+    checked: Arc<CheckedSignatures>,
     /// Bounds the channel without ever blocking an async caller.
     places: Arc<Semaphore>,
 }
@@ -75,6 +76,7 @@ impl VerifierPool {
             genesis: genesis.id,
             max_data: genesis.config.transaction.max_data_bytes as usize,
             jobs,
+            checked: Arc::default(),
             places: Arc::new(Semaphore::new(WAITING_JOBS)),
         })
     }
@@ -98,6 +100,27 @@ impl VerifierPool {
     /// Checks transactions; the verdicts come in the same order. `None` when the
     /// threads have ended.
     pub(crate) async fn verify(&self, txns: Vec<Transaction>) -> Option<Vec<Verdict>> {
+        self.verify_while(txns, |_| true).await
+    }
+
+    /// Checks the transactions of one message; each of its parts ends at the first that is
+    /// not valid, because its sender is hung up on.
+    ///
+    /// # Errors
+    /// The first verdict of that kind.
+    pub(crate) async fn verify_all(
+        &self,
+        txns: Vec<Transaction>,
+    ) -> Option<Result<Vec<VerifiedTransaction>, TransactionError>> {
+        let verdicts = self.verify_while(txns, Result::is_ok).await?;
+        Some(verdicts.into_iter().collect())
+    }
+
+    async fn verify_while(
+        &self,
+        txns: Vec<Transaction>,
+        goes_on: fn(&Verdict) -> bool,
+    ) -> Option<Vec<Verdict>> {
         let mut answers = Vec::with_capacity(txns.len().div_ceil(CHUNK));
         let mut txns = txns.into_iter();
         loop {
@@ -105,10 +128,16 @@ impl VerifierPool {
             if chunk.is_empty() {
                 break;
             }
-            let (genesis, max_data) = (self.genesis, self.max_data);
+            let this = self.clone();
             let check = move |verifier: &mut Verifier| -> Vec<Verdict> {
-                let verify = |txn| VerifiedTransaction::verify(txn, &genesis, max_data, verifier);
-                chunk.into_iter().map(verify).collect()
+                let mut verdicts = Vec::with_capacity(chunk.len());
+                for txn in chunk {
+                    verdicts.push(this.verdict(txn, verifier));
+                    if !verdicts.last().is_some_and(goes_on) {
+                        break;
+                    }
+                }
+                verdicts
             };
             answers.push(self.run(check).await?);
         }
@@ -117,5 +146,81 @@ impl VerifierPool {
             verdicts.extend(answer.await.ok()?);
         }
         Some(verdicts)
+    }
+
+    fn verdict(&self, txn: Transaction, verifier: &mut Verifier) -> Verdict {
+        let id = txn.id(&self.genesis);
+        match self.checked.find(&id, &txn) {
+            Some(Ok(())) => {
+                return Ok(VerifiedTransaction::already_verified(txn, &self.genesis));
+            }
+            Some(Err(error)) => return Err(error),
+            None => {}
+        }
+        let verified =
+            VerifiedTransaction::verify(txn.clone(), &self.genesis, self.max_data, verifier);
+        if let Err(error) = &verified {
+            self.checked.remember(&id, &txn, Err(error.clone()));
+        }
+        verified
+    }
+
+    /// Remembers that the signature of a transaction fits which the pool has refused.
+    pub(crate) fn remember_refused(&self, txn: &VerifiedTransaction) {
+        self.checked.remember(txn.id(), txn, Ok(()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccoin_core::{AccountNonce, Address, Amount, Timestamp, transaction::Payment};
+    use ccoin_crypto::{SecretKey, Signature, SignatureError};
+
+    fn pool(genesis: BlockId) -> VerifierPool {
+        VerifierPool {
+            genesis,
+            max_data: 10,
+            jobs: mpsc::channel().0,
+            checked: Arc::default(),
+            places: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    fn payment() -> Transaction {
+        let payment = Payment {
+            number: AccountNonce::new(1).unwrap(),
+            to: Address::ZERO,
+            amount: Amount::ZERO,
+            data: String::new(),
+            time: Timestamp::ZERO,
+        };
+        let key = SecretKey::generate(2048).unwrap();
+        Transaction::sign(payment, &key, &BlockId::ZERO).unwrap()
+    }
+
+    /// Verdicts that no check would come to show that no signature is checked again.
+    #[test]
+    fn a_refused_transaction_is_not_verified_again() {
+        let (pool, mut verifier) = (pool(BlockId::ZERO), Verifier::new(1));
+        let good = payment();
+        let bad = Transaction {
+            signature: Signature::new(&[1; 256]).unwrap(),
+            ..good.clone()
+        };
+        let first = pool.verdict(bad.clone(), &mut verifier);
+        assert!(matches!(first, Err(TransactionError::Signature { .. })));
+        let id = bad.id(&BlockId::ZERO);
+        assert_eq!(pool.checked.find(&id, &bad), Some(Err(first.unwrap_err())));
+        // the pool has refused this one, which no check would let through
+        let forged = VerifiedTransaction::already_verified(bad.clone(), &BlockId::ZERO);
+        pool.remember_refused(&forged);
+        assert!(pool.verdict(bad, &mut verifier).is_ok());
+        assert!(pool.verdict(good.clone(), &mut verifier).is_ok());
+        let source = SignatureError::Mismatch;
+        let refused = TransactionError::Signature { id, source };
+        pool.checked.remember(&id, &good, Err(refused.clone()));
+        let verdict = pool.verdict(good, &mut verifier);
+        assert_eq!(verdict.unwrap_err(), refused);
     }
 }

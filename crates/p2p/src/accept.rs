@@ -167,6 +167,7 @@ impl Shared {
             place,
             since: (self.clock)(),
             began: Instant::now(),
+            quiet: AtomicBool::new(false),
             outbox: Outbox::new(self.limits.outbound),
             traffic: Traffic::new(&self.totals),
             latency: Mutex::default(),

@@ -24,14 +24,25 @@ pub struct Frame {
 
 /// Why bytes are not a frame that is allowed now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FrameError {
+pub enum FrameError {
+    /// The announced length is impossible.
     #[error("a frame of {got} bytes, 3 to {MAX_FRAME} are allowed")]
-    Length { got: u32 },
+    Length {
+        /// Bytes of header and body.
+        got: u32,
+    },
+    /// It is no text.
     #[error("header {} is not three printable ASCII characters", header.escape_ascii())]
-    Header { header: Header },
+    Header {
+        /// The header.
+        header: Header,
+    },
     /// Allowed only after the handshake.
     #[error("{} before the handshake", header.escape_ascii())]
-    Early { header: Header },
+    Early {
+        /// The header.
+        header: Header,
+    },
     /// Longer than its kind allows.
     #[error(transparent)]
     Size(MessageError),
@@ -39,9 +50,10 @@ pub(crate) enum FrameError {
 
 /// What the decoder found in the bytes so far.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// A frame begins.
     Announced {
+        /// Its kind.
         header: Header,
         /// Bytes of its body.
         length: usize,
@@ -76,14 +88,21 @@ const START: State = State::Head {
 
 /// Cuts a stream of bytes, in pieces of any size, into frames.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     state: State,
     early: bool,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Decoder {
     /// Allows only the kinds that a handshake needs.
-    pub(crate) fn new() -> Self {
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             state: START,
             early: true,
@@ -91,7 +110,7 @@ impl Decoder {
     }
 
     /// Allows every kind from now on.
-    pub(crate) fn allow_all(&mut self) {
+    pub fn allow_all(&mut self) {
         self.early = false;
     }
 
@@ -99,7 +118,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`FrameError`] as soon as the bytes cannot be the start of an allowed frame.
-    pub(crate) fn take(&mut self, input: &mut &[u8]) -> Result<Option<Step>, FrameError> {
+    pub fn take(&mut self, input: &mut &[u8]) -> Result<Option<Step>, FrameError> {
         if let State::Head { bytes, filled } = &mut self.state {
             let Some(head) = fill_head(bytes, filled, input)? else {
                 return Ok(None);

@@ -37,6 +37,7 @@ mod network;
 mod outbox;
 mod peer;
 mod peer_info;
+mod probe;
 mod rate_limit;
 mod reject;
 mod scope;
@@ -48,15 +49,17 @@ mod signer;
 mod state;
 mod tls;
 mod traffic;
+mod work_budget;
 mod writer;
 
 use ccoin_core::HostPort;
 
 pub use connection::{Connection, Frames, PeerId};
-pub use frame::Frame;
+pub use frame::{Decoder, Frame, FrameError, Step};
 pub use limits::Limits;
 pub use log_throttle::LogThrottle;
 pub use network::Network;
 pub use peer_info::PeerInfo;
+pub use probe::{NamedPlace, Probe};
 pub use setup::{ChainStatus, NetworkSetup};
 pub use traffic::MessageTraffic;

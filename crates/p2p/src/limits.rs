@@ -58,6 +58,13 @@ pub struct Limits {
     /// Statuses and evidence that one peer may send in a second: each may cost several
     /// signature checks, and an honest peer sends one in four rho.
     pub statuses_a_second: u32,
+    /// A peer may cost one core of so many for nothing; one that costs more is read later.
+    pub peer_share: u32,
+    /// The same for all peers of an IPv4 address, IPv6 /64 network, or loopback, but miners
+    /// and configured peers.
+    pub group_share: u32,
+    /// How far ahead of its share a peer or group may be.
+    pub debt: Duration,
     /// How long a proven address is banned after a violation.
     pub ban: Duration,
     /// How long a place at which this node has reached itself is not dialled.
@@ -115,6 +122,9 @@ impl Default for Limits {
             keys_a_second: 10,
             requests_a_second: 100,
             statuses_a_second: 100,
+            peer_share: 10,
+            group_share: 5,
+            debt: Duration::from_secs(1),
             ban: Duration::from_secs(600),
             own_address: Duration::from_secs(600),
             dials: 8,

@@ -1,8 +1,13 @@
 //! How often one peer may send the kinds of messages that cost this node work. A peer
 //! beyond a limit is read more slowly; it is not blamed.
 
-use crate::{limits::Limits, rate_limit::RateLimit};
+use crate::{frame::Frame, limits::Limits, rate_limit::RateLimit};
 use ccoin_core::message::Header;
+use std::time::Duration;
+
+/// What a question costs, and each byte of it.
+const QUESTION: Duration = Duration::from_micros(20);
+const BYTE: Duration = Duration::from_nanos(8);
 
 /// The budgets of one connection.
 #[derive(Debug)]
@@ -32,6 +37,13 @@ impl MessageLimits {
         if let Some(limit) = self.of(header) {
             limit.wait().await;
         }
+    }
+
+    /// What a message of this kind costs its peer; `None`: what comes of it decides.
+    pub(crate) fn cost(&self, frame: &Frame) -> Option<Duration> {
+        self.of(frame.header)?;
+        let bytes = u32::try_from(frame.body.len()).unwrap_or(u32::MAX);
+        Some(QUESTION + BYTE * bytes)
     }
 
     fn of(&self, header: Header) -> Option<&RateLimit> {

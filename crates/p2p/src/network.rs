@@ -13,6 +13,7 @@ use crate::{
     state::State,
     tls::Tls,
     traffic::MessageTraffic,
+    work_budget::WorkBudget,
 };
 use bytes::Bytes;
 use ccoin_core::message::{ByeReason, MAX_SHARED_PEERS, PeerAddress};
@@ -76,6 +77,7 @@ impl Network {
                 Admission::new(limits, &setup.miners),
                 Seats::new(limits),
                 book,
+                WorkBudget::new(limits),
             )),
             connections,
             known: watch::Sender::default(),
@@ -115,6 +117,24 @@ impl Network {
         match self.peer(id) {
             Some(peer) => peer.outbox.push_when_room(frame).await,
             None => false,
+        }
+    }
+
+    /// Waits until little is queued for a peer: an answer is made when it can be written.
+    /// False: the connection has ended.
+    pub async fn room(&self, id: PeerId) -> bool {
+        match self.peer(id) {
+            Some(peer) => peer.outbox.has_room().await,
+            None => false,
+        }
+    }
+
+    /// Charges a peer for CPU time that it has cost for nothing. A peer that costs more than
+    /// its share of a core, or than that of its address group, is read later. Miners and
+    /// configured peers are not charged.
+    pub fn charge(&self, id: PeerId, cost: Duration) {
+        if let Some(peer) = self.peer(id) {
+            self.shared.charge(&peer, cost);
         }
     }
 

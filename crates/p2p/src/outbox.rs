@@ -23,6 +23,9 @@ const MAX_BATCH_BYTES: usize = 256 << 10;
 /// delay urgent frames.
 const ROOM: usize = 128 << 10;
 
+/// Frames that wait before questions get no answer: an honest peer has 16 open pings.
+const MAX_ANSWERS: usize = 256;
+
 /// A vote that has waited so long behind a large frame is of no use: its slot is over, and a
 /// status tells what came of it.
 const STALE: Duration = Duration::from_secs(4);
@@ -107,6 +110,13 @@ impl Outbox {
         self.push(frame)
     }
 
+    /// Adds an answer unless [`MAX_ANSWERS`] frames wait; then it is dropped.
+    pub(crate) fn answer(&self, frame: Bytes) {
+        if self.queue().frames.len() < MAX_ANSWERS {
+            self.push(frame);
+        }
+    }
+
     /// Adds a frame that goes before the others, if there is room. It is dropped unsent when
     /// it has waited for [`STALE`].
     pub(crate) fn push_urgent(&self, frame: Bytes) -> Pushed {
@@ -142,6 +152,21 @@ impl Outbox {
     /// Waits until little is queued, then adds the frame; false:
     /// the connection has ended.
     pub(crate) async fn push_when_room(&self, frame: Bytes) -> bool {
+        self.when_room(|| match self.push(frame.clone()) {
+            Pushed::Queued => Some(true),
+            Pushed::Closed => Some(false),
+            Pushed::Full => None,
+        })
+        .await
+    }
+
+    /// Waits until little is queued; false: the connection has ended.
+    pub(crate) async fn has_room(&self) -> bool {
+        self.when_room(|| Some(true)).await
+    }
+
+    /// The first answer of `attempt` while little is queued; false: the connection has ended.
+    async fn when_room(&self, attempt: impl Fn() -> Option<bool>) -> bool {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
@@ -151,12 +176,10 @@ impl Outbox {
             if self.closed.is_cancelled() {
                 return false;
             }
-            if waiting < ROOM.min(self.bound / 2) {
-                match self.push(frame.clone()) {
-                    Pushed::Queued => return true,
-                    Pushed::Closed => return false,
-                    Pushed::Full => {}
-                }
+            if waiting < ROOM.min(self.bound / 2)
+                && let Some(done) = attempt()
+            {
+                return done;
             }
             room.await;
         }

@@ -59,6 +59,8 @@ pub(crate) struct Peer {
     pub(crate) place: Option<HostPort>,
     pub(crate) since: Timestamp,
     pub(crate) began: Instant,
+    /// Its begin was not logged, so its end is not either.
+    pub(crate) quiet: AtomicBool,
     pub(crate) outbox: Outbox,
     pub(crate) traffic: Traffic,
     pub(crate) latency: Mutex<Latency>,
@@ -100,6 +102,12 @@ impl Peer {
         }
     }
 
+    /// Queues the answer to a question, unless many frames wait: a peer that asks and does
+    /// not read gets no more answers.
+    pub(crate) fn answer(&self, message: &Message) {
+        self.outbox.answer(message.frame().into());
+    }
+
     /// Queues a frame unless the peer is behind with reading.
     pub(crate) fn offer(&self, frame: &Bytes) -> bool {
         self.outbox.offer(frame.clone()) != Pushed::Full
@@ -109,19 +117,25 @@ impl Peer {
     pub(crate) fn end(&self, reason: ByeReason, text: &str) {
         let last = Message::Bye(Bye::new(reason, text)).frame();
         if self.outbox.close(Some(last.into())) {
-            tracing::info!(
-                peer = %self.hello.address,
-                remote = %self.remote,
-                ?reason,
-                "connection ended by this node: {text}"
-            );
+            self.log(&format!(
+                "connection ended by this node ({reason:?}): {text}"
+            ));
         }
     }
 
     /// The other side is gone: ends the connection without a `BYE`.
     pub(crate) fn gone(&self, text: &str) {
         if self.outbox.close(None) {
-            tracing::info!(peer = %self.hello.address, remote = %self.remote, "{text}");
+            self.log(text);
+        }
+    }
+
+    fn log(&self, text: &str) {
+        let (peer, remote) = (self.hello.address, self.remote);
+        if self.quiet.load(Relaxed) {
+            tracing::debug!(%peer, %remote, "{text}");
+        } else {
+            tracing::info!(%peer, %remote, "{text}");
         }
     }
 

@@ -51,6 +51,18 @@ impl Seats {
         self.seats.contains_key(address)
     }
 
+    /// Whether this address is connected as a miner or a configured peer.
+    pub(crate) fn is_privileged(&self, address: &Address) -> bool {
+        let seat = self.seats.get(address);
+        seat.is_some_and(|seat| seat.claim.privileged)
+    }
+
+    /// Whether this node knew the connected address before, or must know it.
+    pub(crate) fn is_stranger(&self, address: &Address) -> bool {
+        let seat = self.seats.get(address);
+        seat.is_none_or(|seat| !seat.claim.privileged && !seat.claim.known)
+    }
+
     /// The number of connected addresses.
     pub(crate) fn len(&self) -> usize {
         self.seats.len()

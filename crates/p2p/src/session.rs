@@ -41,14 +41,18 @@ impl Shared {
             shared: self,
             peer: &peer,
         };
-        tracing::info!(
-            peer = %peer.hello.address,
-            remote = %peer.remote,
-            outgoing = peer.place.is_some(),
-            agent = ?peer.hello.agent,
-            height = %peer.hello.height,
-            "connected"
-        );
+        if self.allows_connected_line(&peer) {
+            tracing::info!(
+                peer = %peer.hello.address,
+                remote = %peer.remote,
+                outgoing = peer.place.is_some(),
+                agent = ?peer.hello.agent,
+                height = %peer.hello.height,
+                "connected"
+            );
+        } else {
+            peer.quiet.store(true, Relaxed);
+        }
         reader.allow_all();
         let mut writes = self.tasks.spawn(writer::write(
             Arc::clone(&peer),
@@ -120,6 +124,7 @@ impl Shared {
         let rates = MessageLimits::new(&self.limits);
         let mut room = None;
         loop {
+            self.afford(peer).await;
             peer.liveness().waits(Instant::now());
             let step = timeout(self.limits.silence, reader.step()).await;
             peer.liveness().heard();
@@ -149,6 +154,9 @@ impl Shared {
             let totals = &peer.traffic.totals;
             totals.received(frame.header, frame.body.len());
             rates.wait(frame.header).await;
+            if let Some(cost) = rates.cost(&frame) {
+                self.charge(peer, cost);
+            }
             let ignored = frame.header == *b"PEX" && !rates.allows_peer_list();
             let ours = !is_for_the_node(frame.header);
             if (ours || frame.header == *b"BLH")
@@ -167,14 +175,14 @@ impl Shared {
     fn handle(&self, peer: &Peer, frame: &Frame) -> Option<Ending> {
         match Message::decode(frame.header, &frame.body) {
             Ok(Message::Ping(_)) => {
-                peer.send(Message::Pong((self.clock)()).frame().into());
+                peer.answer(&Message::Pong((self.clock)()));
             }
             Ok(Message::Pong(clock)) => {
                 peer.pong(clock);
                 self.end_redundant(peer);
             }
             Ok(Message::AskHeights) => {
-                peer.send(Message::Heights(self.heights()).frame().into());
+                peer.answer(&Message::Heights(self.heights()));
             }
             Ok(Message::Heights(heights)) => peer.set_heights(heights),
             Ok(Message::Peers(peers)) => {

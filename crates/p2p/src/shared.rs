@@ -4,6 +4,7 @@
 use crate::{
     HostPort,
     address_book::DialContext,
+    address_group::AddressGroup,
     connection::{Connection, PeerId},
     limits::Limits,
     peer::Peer,
@@ -24,9 +25,12 @@ use ccoin_crypto::{PublicKey, random_bytes, random_u32};
 use std::{
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::sleep_until,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Bytes of an agent text that fit a hello.
@@ -152,6 +156,33 @@ impl Shared {
         self.changed.notify_one();
     }
 
+    /// Charges a peer for work that was of no use.
+    pub(crate) fn charge(&self, peer: &Peer, cost: Duration) {
+        let mut state = self.state();
+        if !state.seats.is_privileged(&peer.hello.address) {
+            let group = AddressGroup::of(peer.remote.ip());
+            state.work.charge(peer.id, group, cost, Instant::now());
+        }
+    }
+
+    /// Waits until the peer and its group owe little.
+    pub(crate) async fn afford(&self, peer: &Peer) {
+        let group = AddressGroup::of(peer.remote.ip());
+        let due = || self.state().work.read_at(peer.id, group, Instant::now());
+        while let Some(due) = due() {
+            sleep_until(due.into()).await;
+        }
+    }
+
+    /// Whether the begin of a connection may be logged: those of strangers once a minute for
+    /// each address group.
+    pub(crate) fn allows_connected_line(&self, peer: &Peer) -> bool {
+        let state = self.state();
+        let stranger = peer.place.is_none() && state.seats.is_stranger(&peer.hello.address);
+        let group = AddressGroup::of(peer.remote.ip());
+        !stranger || state.log_throttle.allows("connected", format!("{group:?}"))
+    }
+
     /// The next number of a connection.
     pub(crate) fn next_id(&self) -> PeerId {
         self.state().next_id()
@@ -170,6 +201,9 @@ impl Shared {
         let mut state = self.state();
         if let Some(address) = state.ended(id)
             && state.admission.ban(address, Instant::now())
+            && state
+                .log_throttle
+                .allows("banned", reason.code().to_string())
         {
             tracing::info!(peer = %address, ?reason, "banned: {text}");
         }

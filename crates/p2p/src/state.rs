@@ -9,6 +9,7 @@ use crate::{
     log_throttle::LogThrottle,
     peer::Peer,
     seats::{Claim, Seats},
+    work_budget::WorkBudget,
 };
 use ccoin_core::Address;
 use std::{
@@ -30,12 +31,18 @@ pub(crate) struct State {
     /// Incoming connections before the end of their handshake.
     pub(crate) early: HashMap<PeerId, CancellationToken>,
     pub(crate) log_throttle: LogThrottle,
+    pub(crate) work: WorkBudget,
     ended: VecDeque<(PeerId, Address)>,
     last_id: PeerId,
 }
 
 impl State {
-    pub(crate) fn new(admission: Admission, seats: Seats, book: AddressBook) -> Self {
+    pub(crate) fn new(
+        admission: Admission,
+        seats: Seats,
+        book: AddressBook,
+        work: WorkBudget,
+    ) -> Self {
         Self {
             admission,
             seats,
@@ -43,6 +50,7 @@ impl State {
             peers: BTreeMap::new(),
             early: HashMap::new(),
             log_throttle: LogThrottle::default(),
+            work,
             ended: VecDeque::new(),
             last_id: 0,
         }

@@ -1,7 +1,7 @@
 //! Small networks: block 1 of any configuration that a run needs.
 
 use crate::{
-    keys::{ghost_miner, miner},
+    keys::{ghost, ghost_miner, miner},
     time::at,
 };
 use ccoin_core::{
@@ -46,9 +46,15 @@ impl Default for Network {
             guard: 400,
             gap: 50,
             max_data: 64,
-            alloc: (0..4).map(|index| (miner(index), 0, 1_000)).collect(),
+            alloc: payers().map(|payer| (payer, 0, 1_000)).collect(),
         }
     }
+}
+
+/// The first miners, and the ghosts that pay in the tests.
+fn payers() -> impl Iterator<Item = Address> {
+    let ghosts = (0..5).chain([9, 99]).map(|index| ghost(index).address());
+    (0..4).map(miner).chain(ghosts)
 }
 
 impl Network {

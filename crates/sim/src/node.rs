@@ -11,7 +11,7 @@ use ccoin_core::{
         serve::{self, Canonical},
     },
     machine::{Fault, PeerId, Publish},
-    message::BlockRequest,
+    message::{BlockRequest, MAX_ANSWER_BYTES},
 };
 use ccoin_crypto::PublicKey;
 use std::{
@@ -236,7 +236,7 @@ pub(crate) fn serve_from(
     let bytes = chosen
         .iter()
         .map(|block| Ok::<_, ()>(block.bytes().clone()));
-    let bytes = serve::take_blocks(bytes).expect("memory answers");
+    let bytes = serve::take_blocks(bytes, MAX_ANSWER_BYTES).expect("memory answers");
     let answer = serve::answer((after, parent), bytes, height, genesis, Vec::new());
     let count = answer.blocks.len();
     (chosen.into_iter().take(count).collect(), answer.more == 1)

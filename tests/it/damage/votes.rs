@@ -120,3 +120,36 @@ fn a_key_whose_vote_file_was_lost_may_vote_on_a_new_network_at_once() {
     let node = settled.place.start(&[]);
     assert_eq!(node.get("/v1/status")["state"], "r");
 }
+
+/// A clock that was wrong once has made the key sign for the year 2100.
+#[test]
+fn a_vote_file_from_the_future_is_told_of_and_can_be_replaced() {
+    let (mut settled, mut node) = Settled::new();
+    let genesis_id = node.genesis_id();
+    node.kill();
+    let path = settled.place.data(".keys/votes");
+    let mut votes = VoteFile::open(&path).unwrap();
+    let mut record = votes.record(&genesis_id).unwrap();
+    (record.last_sealed_slot, record.last_sealed_number) = (slot_now() * 3, 5);
+    votes.store(record).unwrap();
+    drop(votes);
+    let mut node = settled.place.spawn(&[]);
+    let line = node.line("not ready: the vote file says that this key has signed for the next");
+    assert!(
+        line.contains("cnode recover-votes --no-other-copy"),
+        "{line}"
+    );
+    node.http_port();
+    let answer = request(node.http, "GET", "/readyz", &[], "").unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(answer.body.contains("vote file"), "{}", answer.body);
+    assert_eq!(node.stop().0, Some(0));
+    let said = settled
+        .place
+        .ok("cnode", &["recover-votes", "--no-other-copy"]);
+    assert!(said.contains("locked on block 4"), "{said}");
+    let mut node = settled.place.start(&[]);
+    settled.send(&node, 1);
+    node.reach(5);
+    node.ready();
+}

@@ -4,7 +4,7 @@
 use crate::{
     BlockId, Height,
     block::Block,
-    message::{BlockAnswer, BlockRequest, MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES},
+    message::{BlockAnswer, BlockRequest, MAX_ANSWER_BLOCKS},
 };
 use bytes::Bytes;
 use ccoin_crypto::PublicKey;
@@ -67,16 +67,20 @@ pub fn numbers(
     numbers.filter_map(|number| Height::new(number).ok())
 }
 
-/// The blocks of an answer: at least one, then as many as fit. They are read one by one.
+/// The blocks of an answer: at least one, then as many as fit `most` bytes. They are read
+/// one by one.
 ///
 /// # Errors
 /// What reading a block says.
-pub fn take_blocks<E>(blocks: impl IntoIterator<Item = Result<Bytes, E>>) -> Result<Vec<Bytes>, E> {
+pub fn take_blocks<E>(
+    blocks: impl IntoIterator<Item = Result<Bytes, E>>,
+    most: usize,
+) -> Result<Vec<Bytes>, E> {
     let (mut taken, mut size) = (Vec::new(), 0usize);
     for block in blocks {
         let block = block?;
         size = size.saturating_add(block.len());
-        if size > MAX_ANSWER_BYTES && !taken.is_empty() {
+        if size > most && !taken.is_empty() {
             break;
         }
         taken.push(block);

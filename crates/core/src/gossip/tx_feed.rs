@@ -7,10 +7,7 @@
 
 use super::tx_queue::TxQueue;
 use crate::{
-    Height, MonoTime,
-    message::{MAX_MESSAGE_TXN_BYTES, MAX_MESSAGE_TXNS},
-    sync::PeerId,
-    transaction::VerifiedTransaction,
+    Height, MonoTime, message::MAX_MESSAGE_TXNS, sync::PeerId, transaction::VerifiedTransaction,
 };
 
 /// Blocks that a connected peer may fall behind without counting as behind: it takes blocks
@@ -22,6 +19,9 @@ const AGAIN_MS: u64 = 30_000;
 
 /// Least time between two messages that tell again, in ms.
 const AGAIN_PACE_MS: u64 = 2_000;
+
+/// Bytes of a message: half of what is allowed, because it waits in memory for its reader.
+const MAX_PART_BYTES: usize = 256 << 10;
 
 /// Bytes of the longest array header.
 const ARRAY_HEADER: usize = 5;
@@ -127,7 +127,7 @@ pub fn messages(txns: &[VerifiedTransaction]) -> Vec<&[VerifiedTransaction]> {
         let mut bytes = ARRAY_HEADER;
         let fits = |txn: &&VerifiedTransaction| {
             bytes = bytes.saturating_add(txn.size());
-            bytes <= MAX_MESSAGE_TXN_BYTES
+            bytes <= MAX_PART_BYTES
         };
         let count = rest.iter().take(MAX_MESSAGE_TXNS).take_while(fits).count();
         let (now, later) = rest.split_at(count.max(1));

@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 /// How many blocks a ready node may lack.
 const NEAR_BLOCKS: u64 = 1;
 
+/// A key that has signed for a time further ahead than this is told of, in slots and in ms.
+const FAR_SLOTS: u64 = 10;
+const FAR_MS: u64 = 60_000;
+
 /// Something that keeps a node from being ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
@@ -46,6 +50,11 @@ pub enum Hindrance {
         /// Whether this is the only validator: its operator may take the blocks back.
         alone: bool,
     },
+    /// The key has signed for slots that are far ahead: a clock was wrong then, or is now.
+    RecordAhead {
+        /// How far the end of the last of them is.
+        ahead_ms: u64,
+    },
 }
 
 impl core::fmt::Display for Hindrance {
@@ -70,6 +79,16 @@ impl core::fmt::Display for Hindrance {
                  its operator says cnode recover-votes --no-other-copy",
             ),
             Self::Twin(meeting) => write!(f, "{meeting}"),
+            Self::RecordAhead { ahead_ms } => {
+                let hours = ahead_ms.div_ceil(3_600_000);
+                write!(
+                    f,
+                    "the vote file says that this key has signed for the next {hours} h, so it makes \
+                     no block and gives no vote before then: set the clock (NTP); if it was wrong \
+                     before and is right now, stop the node and say cnode recover-votes \
+                     --no-other-copy"
+                )
+            }
             Self::DatedAhead {
                 number,
                 ahead_ms,
@@ -138,8 +157,20 @@ impl Machine {
             behind,
             self.wrong_clock(),
             self.dated_ahead(now),
+            self.record_ahead(now),
         ];
         found.into_iter().flatten().collect()
+    }
+
+    /// Whether this key has signed for a time so far ahead that no clock within the rules was
+    /// near it.
+    fn record_ahead(&self, now: Now) -> Option<Hindrance> {
+        let voted = self.voter()?.record.max_vote1.slot();
+        let end = self.schedule().end(voted.max(self.last_sealed.slot));
+        let ahead_ms = end.saturating_sub(now.wall.get());
+        let slots = self.genesis.config.consensus.slot_ms;
+        let far = slots.saturating_mul(FAR_SLOTS).max(FAR_MS);
+        (ahead_ms > far).then_some(Hindrance::RecordAhead { ahead_ms })
     }
 
     /// Whether more than half of (connected validators and this node) differ from this

@@ -34,6 +34,11 @@ pub enum Input {
         /// The peer that sent them; `None`: a user.
         from: Option<PeerId>,
     },
+    /// The disk has come to what is kept for blocks, or it has room again.
+    DiskReserve {
+        /// Whether users' transactions are refused now.
+        reached: bool,
+    },
     /// Transactions of left blocks that memory did not hold, in the order of the branch: the
     /// shell has read them from the block log.
     Returned {

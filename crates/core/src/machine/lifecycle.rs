@@ -69,7 +69,9 @@ impl Machine {
 
     fn handle(&mut self, now: Now, input: Input, step: &mut Step) {
         match input {
-            Input::Tick | Input::Stop => {}
+            Input::Tick => self.drop_surplus(now, step),
+            Input::DiskReserve { reached } => self.disk_is_low = reached,
+            Input::Stop => {}
             Input::Submit { ticket, txns, from } => self.on_submit(now, ticket, txns, from, step),
             Input::Returned { txns, last } => self.on_returned(now, txns, last, step),
             Input::Mined { job, nonce } => self.on_mined(now, job, nonce, step),

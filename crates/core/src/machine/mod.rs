@@ -113,6 +113,8 @@ pub struct Machine {
     trusted: Option<(Height, BlockId)>,
     /// Left branches whose older transactions are not back yet.
     returning: u32,
+    /// The disk has room for blocks only.
+    disk_is_low: bool,
     job: Option<produce::Job>,
     next_job: JobId,
 }
@@ -144,7 +146,7 @@ impl Machine {
         };
         Self {
             chain: Chain::with_window(root, score, &genesis, window),
-            pool: Pool::default(),
+            pool: Pool::new(genesis.config.miners.iter().copied()),
             state: NodeState::Genesis,
             finality: finality::Finality::new(&genesis, voter),
             clocks: lifecycle::Clocks::default(),
@@ -158,6 +160,7 @@ impl Machine {
             block_text,
             trusted: None,
             returning: 0,
+            disk_is_low: false,
             job: None,
             next_job: 0,
             genesis,

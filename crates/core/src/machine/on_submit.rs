@@ -21,9 +21,14 @@ impl Machine {
         let mut new = Vec::new();
         for txn in txns {
             let account = self.account(&txn.sender());
-            let result = match self.returning {
-                0 => self.pool.submit(arrived, account, txn.clone()),
-                _ => Err(PoolError::Returning),
+            let result = if self.returning > 0 {
+                Err(PoolError::Returning)
+            } else if self.disk_is_low {
+                Err(PoolError::DiskReserve)
+            } else if from.is_some() && self.pool.is_expired(txn.id()) {
+                Err(PoolError::Expired)
+            } else {
+                self.pool.submit(arrived, account, txn.clone())
             };
             if result == Ok(Accepted::New) {
                 new.push(txn);
@@ -39,6 +44,7 @@ impl Machine {
                 from,
             });
         }
+        self.drop_surplus(now, step);
         step.publish.push(Publish::Reply { ticket, results });
     }
 }

@@ -38,7 +38,7 @@ impl Machine {
         settled.retain(|txn| !ids.contains(txn.id()));
         let reason = |txn: &VerifiedTransaction| {
             let account = self.account(&txn.sender());
-            self.pool.judge(account, txn).err()
+            self.pool.judge_again(account, txn).err()
         };
         settled
             .into_iter()
@@ -67,8 +67,7 @@ impl Machine {
                 self.queue_returned(arrived, returned, step);
             }
         }
-        let queued = core::mem::take(&mut self.pool);
-        let queued = queued.by_arrival().map(|(at, txn)| (at, txn.clone()));
+        let queued = self.pool.take_all().into_iter();
         waiting.extend(queued.filter(|(_, txn)| !included.contains(txn.id())));
         // The shell submits the transactions of older blocks again: what they bring is not
         // known here.
@@ -101,6 +100,21 @@ impl Machine {
         if !returned.is_empty() {
             self.queue_returned(arrived, returned, step);
         }
+        if !dropped.is_empty() {
+            step.write.push(Write::Dropped(dropped.clone()));
+            step.publish.push(Publish::Dropped(dropped));
+        }
+    }
+
+    /// Drops what has waited too long, unless this node's clock may be wrong, and what made
+    /// room for others.
+    pub(super) fn drop_surplus(&mut self, now: Now, step: &mut Step) {
+        let mut dropped: Vec<Dropped> = match self.wrong_clock() {
+            None => self.pool.expire(now.wall),
+            Some(_) => Vec::new(),
+        };
+        let displaced = self.pool.take_displaced().into_iter();
+        dropped.extend(displaced.map(|txn| (txn, PoolError::Displaced)));
         if !dropped.is_empty() {
             step.write.push(Write::Dropped(dropped.clone()));
             step.publish.push(Publish::Dropped(dropped));

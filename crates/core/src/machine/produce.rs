@@ -151,14 +151,14 @@ impl Machine {
         is_due(mining, &context, now, self.pool.ready_len())
     }
 
-    /// As many waiting transactions as fit and apply.
+    /// As many waiting transactions as fit and apply, by the coins of their senders.
     fn fill<'a>(&self, base: &'a State) -> (Draft<'a>, Vec<VerifiedTransaction>) {
         let most =
             usize::try_from(self.genesis.config.block_mining.max_bound).unwrap_or(usize::MAX);
         let mut room = MAX_BLOCK_BYTES.saturating_sub(HEADER_ROOM);
         let mut draft = Draft::new(base);
         let mut transactions = Vec::with_capacity(most.min(self.pool.ready_len()));
-        for txn in self.pool.ready() {
+        for txn in self.pool.by_share() {
             let Some(left) = room.checked_sub(txn.size()) else {
                 break;
             };

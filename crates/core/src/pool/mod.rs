@@ -1,23 +1,42 @@
 //! Transactions that wait for a block: per sender in the order of their numbers,
 //! over all senders in the order of their arrival. Numbers may have gaps, which
-//! are held and visible. Everything is bounded; nothing is evicted silently.
+//! are held for a while and visible. Everything is bounded; nothing is evicted silently.
+//!
+//! There are no fees, so coins decide who gets how much: a sender owns one at least, may send
+//! bytes an hour by its coins, and under pressure room goes by coins.
 
+mod ages;
+mod budgets;
+mod judge;
+mod lines;
+mod shares;
 mod verdict;
 
+pub use ages::{LONGEST_GAP_MS, LONGEST_WAIT_MS};
+pub use budgets::{HOURLY_BYTES, HOURLY_BYTES_A_COIN};
 pub use verdict::{Accepted, PoolError};
 
 use crate::{AccountNonce, Timestamp, TxId, ledger::Account, transaction::VerifiedTransaction};
+use ages::Ages;
+use budgets::Budgets;
 use ccoin_crypto::Address;
-use std::collections::BTreeMap;
+use shares::{Share, Shares};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most waiting transactions of one account.
 pub const MAX_PER_ACCOUNT: usize = 10_000;
+/// Most bytes of them.
+pub const MAX_PER_ACCOUNT_BYTES: usize = 32 << 20;
 /// Most waiting transactions.
 pub const MAX_TRANSACTIONS: usize = 100_000;
 /// Most bytes of encoded waiting transactions.
 pub const MAX_BYTES: usize = 128 << 20;
 /// How far a number may lie beyond the sender's next one.
 pub const MAX_GAP: u64 = 64;
+/// Most bytes of all transactions behind missing numbers.
+pub const MAX_GAP_BYTES: usize = 16 << 20;
+/// A miner counts as one with so many coins at least: its reward may not have come yet.
+pub const MINER_COINS: u64 = 10_000;
 
 #[derive(Clone, Debug)]
 struct Waiting {
@@ -25,6 +44,8 @@ struct Waiting {
     arrived: Timestamp,
     /// Place in the order of arrival, once no number before it is missing.
     turn: Option<u64>,
+    /// Its place among all senders, by their coins.
+    finish: Share,
     /// It was taken back, and others may bring the coins that it spends.
     covered: bool,
 }
@@ -37,6 +58,13 @@ struct Queue {
     amount: u64,
     /// Last number of the run without gaps that starts at the account's nonce.
     reach: AccountNonce,
+    bytes: usize,
+    /// Coins that the sender owned when it was heard of last.
+    weight: u64,
+    /// Of the last one that became ready.
+    finish: Share,
+    /// Its bytes divided by its weight.
+    backlog: Share,
 }
 
 /// The pool.
@@ -48,12 +76,30 @@ pub struct Pool {
     next_turn: u64,
     /// Became ready since [`Pool::take_newly_ready`].
     newly_ready: Vec<TxId>,
+    /// Made room for others since [`Pool::take_displaced`].
+    displaced: Vec<VerifiedTransaction>,
     txns: usize,
     bytes: usize,
+    /// Of those behind missing numbers.
+    gap_bytes: usize,
+    shares: Shares,
+    ages: Ages,
+    budgets: Budgets,
+    miners: BTreeSet<Address>,
 }
 
 impl Pool {
-    /// Adds a transaction; `account` is its sender's as of the head.
+    /// An empty pool of a network with these miners.
+    #[must_use]
+    pub fn new(miners: impl IntoIterator<Item = Address>) -> Self {
+        Self {
+            miners: miners.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a transaction; `account` is its sender's as of the head. If there is no room, that
+    /// of the sender with the most bytes for its coins becomes free.
     ///
     /// # Errors
     /// [`PoolError`]; nothing has changed then, and no number is used up.
@@ -63,8 +109,12 @@ impl Pool {
         account: Account,
         txn: VerifiedTransaction,
     ) -> Result<Accepted, PoolError> {
-        let verdict = self.judge(account, &txn)?;
+        let verdict = self.judge(now, account, &txn)?;
         if verdict == Accepted::New {
+            let (sender, size) = (txn.sender(), txn.size());
+            let coins = self.coins(&sender, account);
+            while !self.has_room(size) && self.displace(&sender) {}
+            self.budgets.charge(sender, coins, size, now);
             self.add(now, account, txn, false);
         }
         Ok(verdict)
@@ -106,127 +156,49 @@ impl Pool {
         txn: VerifiedTransaction,
     ) -> Result<Accepted, PoolError> {
         self.judge_number(account, &txn)?;
-        self.judge_room(&txn)?;
+        if !self.has_room(txn.size()) {
+            return Err(self.full());
+        }
         self.restore(arrived, account, txn, true)
     }
 
-    /// What [`Pool::submit`] would say.
-    ///
-    /// # Errors
-    /// The first rule that fails.
-    pub fn judge(
-        &self,
-        account: Account,
-        txn: &VerifiedTransaction,
-    ) -> Result<Accepted, PoolError> {
-        if self.judge_number(account, txn)? == Accepted::Known {
-            return Ok(Accepted::Known);
-        }
-        let sender = txn.sender();
-        let (got, next) = (txn.number, self.next_number(&sender, account));
-        if got.get().saturating_sub(next) > MAX_GAP {
-            return Err(PoolError::NumberGap { got, next });
-        }
-        self.judge_funds(account, txn)?;
-        let queue = self.queues.get(&sender);
-        if queue.is_some_and(|queue| queue.waiting.len() >= MAX_PER_ACCOUNT) {
-            return Err(PoolError::AccountFull);
-        }
-        self.judge_room(txn)?;
-        Ok(Accepted::New)
+    /// Transactions that made room for others since the last call.
+    pub fn take_displaced(&mut self) -> Vec<VerifiedTransaction> {
+        core::mem::take(&mut self.displaced)
     }
 
-    fn judge_room(&self, txn: &VerifiedTransaction) -> Result<(), PoolError> {
-        if self.txns >= MAX_TRANSACTIONS || self.bytes.saturating_add(txn.size()) > MAX_BYTES {
-            return Err(PoolError::Full {
-                txns: self.txns,
-                bytes: self.bytes,
-            });
-        }
-        Ok(())
-    }
-
-    /// Whether the sender's number is free, or this very transaction has it.
-    fn judge_number(
-        &self,
-        account: Account,
-        txn: &VerifiedTransaction,
-    ) -> Result<Accepted, PoolError> {
-        let (sender, got) = (txn.sender(), txn.number);
-        let queue = self.queues.get(&sender);
-        match queue.and_then(|queue| queue.waiting.get(&got)) {
-            Some(waiting) if waiting.txn.id() == txn.id() => Ok(Accepted::Known),
-            None if got > account.nonce => Ok(Accepted::New),
-            _ => {
-                let next = self.next_number(&sender, account);
-                Err(PoolError::NumberUsed { got, next })
-            }
-        }
-    }
-
-    /// Whether the sender's coins cover all that it has waiting and this.
-    fn judge_funds(&self, account: Account, txn: &VerifiedTransaction) -> Result<(), PoolError> {
-        let queue = self.queues.get(&txn.sender());
-        let pending = queue.map_or(0, |queue| queue.amount);
-        let spent = pending.checked_add(txn.amount.get());
-        if spent.is_some_and(|spent| spent <= account.balance.get()) {
-            return Ok(());
-        }
-        Err(PoolError::Funds {
-            balance: account.balance,
-            pending,
-            amount: txn.amount,
-        })
-    }
-
-    fn add(
-        &mut self,
-        arrived: Timestamp,
-        account: Account,
-        txn: VerifiedTransaction,
-        covered: bool,
-    ) {
-        self.txns = self.txns.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(txn.size());
-        let queue = self.queues.entry(txn.sender()).or_default();
-        queue.amount = queue.amount.saturating_add(txn.amount.get());
-        queue.reach = queue.reach.max(account.nonce);
-        queue.waiting.insert(
-            txn.number,
-            Waiting {
-                txn,
-                arrived,
-                turn: None,
-                covered,
-            },
-        );
-        Self::extend(
-            queue,
-            &mut self.ready,
-            &mut self.next_turn,
-            &mut self.newly_ready,
-        );
-    }
-
-    /// Makes the numbers ready that follow without a gap.
-    fn extend(
-        queue: &mut Queue,
-        ready: &mut BTreeMap<u64, (VerifiedTransaction, Timestamp)>,
-        next_turn: &mut u64,
-        newly_ready: &mut Vec<TxId>,
-    ) {
-        while let Some(number) = queue.reach.checked_add(1) {
-            let Some(waiting) = queue.waiting.get_mut(&number) else {
-                return;
+    /// Transactions that have waited too long, which wait no more, and why. What follows one of
+    /// them goes with it.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<(VerifiedTransaction, PoolError)> {
+        let mut expired = Vec::new();
+        while let Some(((_, sender, number), behind_gap)) = self.ages.too_old(now) {
+            let (reason, numbers) = match behind_gap {
+                true => (PoolError::GapExpired, vec![number]),
+                false => {
+                    let queue = self.queues.get(&sender);
+                    let numbers = queue
+                        .into_iter()
+                        .flat_map(|queue| queue.waiting.range(number..));
+                    (
+                        PoolError::Expired,
+                        numbers.map(|(number, _)| *number).collect(),
+                    )
+                }
             };
-            queue.reach = number;
-            if waiting.turn.is_none() {
-                waiting.turn = Some(*next_turn);
-                newly_ready.push(*waiting.txn.id());
-                ready.insert(*next_turn, (waiting.txn.clone(), waiting.arrived));
-                *next_turn = next_turn.saturating_add(1);
+            for number in numbers {
+                if let Some(waiting) = self.remove(&sender, number) {
+                    self.ages.on_expired(*waiting.txn.id());
+                    expired.push((waiting.txn, reason.clone()));
+                }
             }
         }
+        expired
+    }
+
+    /// Whether a transaction has expired lately: peers may tell it once more.
+    #[must_use]
+    pub fn is_expired(&self, id: &TxId) -> bool {
+        self.ages.is_expired(id)
     }
 
     /// The number that the sender's next transaction must carry: its nonce, the
@@ -244,54 +216,26 @@ impl Pool {
     /// block, was overtaken by another with its number, or has lost its coins to one,
     /// and returns it; the caller, which knows the block, tells the included ones from the others.
     pub fn settle(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
-        let Some(queue) = self.queues.get_mut(sender) else {
-            return Vec::new();
-        };
         let mut settled = Vec::new();
-        while let Some(first) = queue.waiting.first_entry() {
-            if *first.key() > account.nonce {
+        while let Some(number) = self.first_number(sender).filter(|n| *n <= account.nonce) {
+            let Some(waiting) = self.remove(sender, number) else {
                 break;
-            }
-            let Waiting { txn, turn, .. } = first.remove();
-            queue.amount = queue.amount.saturating_sub(txn.amount.get());
-            self.txns = self.txns.saturating_sub(1);
-            self.bytes = self.bytes.saturating_sub(txn.size());
-            turn.and_then(|turn| self.ready.remove(&turn));
-            settled.push(txn);
+            };
+            self.shares.serve(waiting.finish);
+            settled.push(waiting.txn);
         }
-        if queue.waiting.is_empty() {
-            self.queues.remove(sender);
-        } else if queue.amount > account.balance.get() {
-            settled.extend(self.judge_again(sender, account));
+        let coins = self.coins(sender, account);
+        let Some(queue) = self.queues.get_mut(sender) else {
+            return settled;
+        };
+        if queue.amount > account.balance.get() {
+            settled.extend(self.restore_all(sender, account));
         } else {
             queue.reach = queue.reach.max(account.nonce);
-            Self::extend(
-                queue,
-                &mut self.ready,
-                &mut self.next_turn,
-                &mut self.newly_ready,
-            );
+            self.extend(sender);
+            self.weigh(sender, coins);
         }
         settled
-    }
-
-    /// Judges the funds of all of a sender's transactions again, by number, and returns
-    /// the refused.
-    fn judge_again(&mut self, sender: &Address, account: Account) -> Vec<VerifiedTransaction> {
-        let queue = self.queues.remove(sender).unwrap_or_default();
-        for Waiting { txn, turn, .. } in queue.waiting.values() {
-            self.txns = self.txns.saturating_sub(1);
-            self.bytes = self.bytes.saturating_sub(txn.size());
-            turn.and_then(|turn| self.ready.remove(&turn));
-        }
-        let mut refused = Vec::new();
-        for w in queue.waiting.into_values() {
-            let again = self.restore(w.arrived, account, w.txn.clone(), w.covered);
-            if again.is_err() {
-                refused.push(w.txn);
-            }
-        }
-        refused
     }
 
     /// Transactions that have become ready since the last call: no gap holds them back.
@@ -302,6 +246,13 @@ impl Pool {
     /// Transactions that a block could take, oldest first.
     pub fn ready(&self) -> impl Iterator<Item = &VerifiedTransaction> {
         self.ready.values().map(|(txn, _)| txn)
+    }
+
+    /// The same in the order in which a leader takes them: room goes by coins, and within one
+    /// account by number.
+    pub fn by_share(&self) -> impl Iterator<Item = &VerifiedTransaction> {
+        let turns = self.shares.turns();
+        turns.filter_map(|turn| self.ready.get(&turn).map(|(txn, _)| txn))
     }
 
     /// How many are ready.

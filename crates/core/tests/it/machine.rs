@@ -164,6 +164,7 @@ fn blocks_never_pass_the_byte_limit() {
     let (mut shell, genesis) = node(&Network {
         max_bound: 1_000,
         max_data: 65_536,
+        alloc: vec![(miner(1), 0, 10_000)],
         ..Network::default()
     });
     let data = "x".repeat(65_536);

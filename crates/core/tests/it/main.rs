@@ -15,6 +15,7 @@ mod messages;
 mod pool;
 mod pool_limits;
 mod pool_model;
+mod pool_policy;
 mod receipts;
 mod requests;
 mod restart;

@@ -4,7 +4,10 @@ use ccoin_core::{
     AccountNonce, Address,
     pool::{Accepted, MAX_BYTES, MAX_GAP, MAX_PER_ACCOUNT, MAX_TRANSACTIONS, Pool, PoolError},
 };
-use ccoin_sim::{Network, account, at, ghost, give, key, miner, record, transfer};
+use ccoin_sim::{Network, account, at, ghost, give, miner, record, transfer};
+
+/// Coins of a sender that no budget stops.
+const RICH: u64 = 1 << 40;
 
 #[test]
 fn the_largest_gap_is_exact() {
@@ -32,7 +35,7 @@ fn the_largest_gap_is_exact() {
 fn one_account_may_have_so_many_and_no_more() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
-    let rich = account(0, 0);
+    let rich = account(0, RICH);
     for number in 1..=MAX_PER_ACCOUNT as u64 {
         assert_eq!(
             pool.submit(at(0), rich, give(&genesis, 0, number, 0)),
@@ -48,8 +51,11 @@ fn one_account_may_have_so_many_and_no_more() {
         pool.submit(at(0), rich, give(&genesis, 1, 1, 0)),
         Ok(Accepted::New)
     );
-    pool.settle(&miner(0), account(1, 0));
-    assert_eq!(pool.submit(at(0), account(1, 0), next), Ok(Accepted::New));
+    pool.settle(&miner(0), account(1, RICH));
+    assert_eq!(
+        pool.submit(at(0), account(1, RICH), next),
+        Ok(Accepted::New)
+    );
 }
 
 #[test]
@@ -69,7 +75,7 @@ fn the_pool_ends_at_its_count() {
     };
     for index in 0..MAX_TRANSACTIONS {
         assert_eq!(
-            pool.submit(at(0), account(0, 0), sent(index)),
+            pool.submit(at(0), account(0, RICH), sent(index)),
             Ok(Accepted::New)
         );
     }
@@ -78,11 +84,16 @@ fn the_pool_ends_at_its_count() {
         bytes: pool.bytes(),
     };
     assert_eq!(
-        pool.submit(at(0), account(0, 0), sent(MAX_TRANSACTIONS)),
-        Err(refused)
+        pool.submit(
+            at(0),
+            account(0, RICH),
+            transfer(&genesis, &ghost(0), each as u64 + 1, Address::ZERO, 0)
+        ),
+        Err(refused),
+        "it holds as much as any other"
     );
     assert_eq!(
-        pool.submit(at(0), account(0, 0), sent(5)),
+        pool.submit(at(0), account(0, RICH), sent(5)),
         Ok(Accepted::Known)
     );
 }
@@ -92,31 +103,26 @@ fn the_pool_ends_at_its_bytes() {
     let genesis = Network::default().found();
     let mut pool = Pool::default();
     let data = "x".repeat(65_536);
-    let large = |number| {
-        record(
-            &genesis,
-            key(0).public_key(),
-            number,
-            Address::ZERO,
-            0,
-            &data,
-        )
-    };
-    let full = (1..)
-        .map(|number| pool.submit(at(0), account(0, 0), large(number)))
-        .find_map(Result::err);
-    assert_eq!(
-        full,
-        Some(PoolError::Full {
-            txns: pool.len(),
-            bytes: pool.bytes()
-        })
-    );
-    assert!(pool.bytes() <= MAX_BYTES && pool.bytes() + large(1).size() > MAX_BYTES);
-    let room = MAX_BYTES - pool.bytes();
-    assert_eq!(
-        pool.submit(at(0), account(0, 0), give(&genesis, 1, 1, 0))
-            .is_ok(),
-        give(&genesis, 1, 1, 0).size() <= room
-    );
+    let large = |sender, number| record(&genesis, &ghost(sender), number, Address::ZERO, 0, &data);
+    for sender in 0..4 {
+        let full = (1..)
+            .map(|number| pool.submit(at(0), account(0, RICH), large(sender, number)))
+            .find_map(Result::err);
+        assert_eq!(full, Some(PoolError::AccountFull));
+    }
+    assert!(pool.bytes() <= MAX_BYTES && pool.bytes() + 4 * large(0, 1).size() > MAX_BYTES);
+    while pool.bytes() + large(4, 1).size() <= MAX_BYTES {
+        let number = pool.next_number(&ghost(4).address(), account(0, RICH));
+        pool.submit(at(0), account(0, RICH), large(4, number))
+            .unwrap();
+    }
+    // as rich as the others, and it holds less; a poorer one holds more for its coins
+    let number = pool.next_number(&ghost(4).address(), account(0, RICH));
+    let before = pool.bytes();
+    let accepted = pool.submit(at(0), account(0, RICH), large(4, number));
+    assert_eq!(accepted, Ok(Accepted::New));
+    assert!(pool.bytes() <= before);
+    assert_eq!(pool.take_displaced().len(), 1);
+    let poor = pool.submit(at(0), account(0, 1_000), large(5, 1));
+    assert!(matches!(poor, Err(PoolError::Full { .. })));
 }

@@ -47,6 +47,9 @@ impl Model {
         if number > self.next(from, nonce) + MAX_GAP {
             return "gap";
         }
+        if balance == 0 {
+            return "coins";
+        }
         if self.pending(from) + amount > balance {
             return "funds";
         }
@@ -91,6 +94,7 @@ fn verdict(result: Result<Accepted, PoolError>) -> &'static str {
         Ok(Accepted::Known) => "known",
         Err(PoolError::NumberUsed { .. }) => "used",
         Err(PoolError::NumberGap { .. }) => "gap",
+        Err(PoolError::NoCoins) => "coins",
         Err(PoolError::Funds { .. }) => "funds",
         Err(error) => panic!("{error}"),
     }

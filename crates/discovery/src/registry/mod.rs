@@ -4,12 +4,20 @@
 //! An entry outlives its listing for as long as an older record of the same
 //! node would still pass the check of its time: nothing can be replayed.
 
+mod proofs;
+mod sample;
+
+pub use proofs::Unproven;
+
 use crate::{Command, Host, Verified};
 use ccoin_core::{BlockId, Timestamp};
 use ccoin_crypto::Address;
 use ccoin_http::address_group;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// A node stays listed so long after its last record, by the server's clock. Nodes renew
 /// every 30 s, so two lost renewals do no harm.
@@ -18,14 +26,16 @@ pub const LIFE_MS: u64 = 90_000;
 /// Largest difference between the time of a record and the server's clock.
 pub const CLOCK_WINDOW_MS: u64 = 60_000;
 
-/// Entries of all callers; further ids are refused until one ends.
+/// Entries of all callers; beyond them the unproven ones of the largest block of addresses go.
 pub const MAX_ENTRIES: usize = 10_000;
 
 /// Entries from one address (one /64 of IPv6) that is not this machine.
 pub const MAX_ENTRIES_PER_CALLER: usize = 64;
 
-/// Nodes in one answer, the longest listed first: the longest names fit into 1 MiB, and
-/// a flood of new records hides no older node.
+/// Entries from one /24 of IPv4 or /48 of IPv6.
+pub const MAX_ENTRIES_PER_BLOCK: usize = 512;
+
+/// Nodes in one answer: the longest names fit into 1 MiB. [`Registry::members`] chooses them.
 pub const MAX_ANSWER: usize = 3_000;
 
 /// A node, as others connect to it.
@@ -53,15 +63,19 @@ pub struct Listed {
     pub since: Timestamp,
     /// When it was last heard of, server's clock.
     pub seen: Timestamp,
+    /// Since when it answers there with its key, server's clock.
+    pub proven: Option<Timestamp>,
 }
 
 /// Selects nodes; the default is all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only this network.
     pub network_id: Option<u32>,
     /// Only this block 1.
     pub genesis_id: Option<BlockId>,
+    /// These come first: the miners that the asking node knows.
+    pub prefer: Vec<Address>,
 }
 
 /// Both ends of a connection: the listed addresses depend on them.
@@ -92,6 +106,9 @@ pub enum RegistryError {
         /// Milliseconds of the stored one.
         stored: Timestamp,
     },
+    /// Too many records from the neighbours of one caller.
+    #[error("there are {MAX_ENTRIES_PER_BLOCK} records from your network")]
+    BlockFull,
     /// Too many records from one caller.
     #[error("there are {MAX_ENTRIES_PER_CALLER} records from your address")]
     CallerFull,
@@ -121,6 +138,12 @@ struct Listing {
     genesis_id: BlockId,
     since: Timestamp,
     seen: Timestamp,
+    /// Since when the place answers with the key of this node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proven: Option<Timestamp>,
+    /// When it was asked last.
+    #[serde(skip)]
+    asked: Option<Timestamp>,
 }
 
 impl Listing {
@@ -134,6 +157,8 @@ impl Listing {
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     entries: BTreeMap<Address, Entry>,
+    /// How often places of each block of addresses were asked for proof.
+    turns: BTreeMap<IpAddr, u64>,
     revision: u64,
 }
 
@@ -143,6 +168,7 @@ impl Registry {
         let entries = entries.into_iter().take(MAX_ENTRIES);
         let mut registry = Self {
             entries: entries.map(|entry| (entry.id, entry)).collect(),
+            turns: BTreeMap::new(),
             revision: 0,
         };
         registry.sweep(now);
@@ -180,18 +206,25 @@ impl Registry {
             return Err(RegistryError::Stale { got, stored });
         }
         let caller = caller.to_canonical();
-        self.check_room(id, caller)?;
+        self.make_room(id, caller)?;
+        let former = self.entries.get(&id);
         let former = former.and_then(|entry| entry.listing.as_ref());
         let listing = match verified.command() {
             Command::Remove => None,
-            Command::Add => Some(Listing {
-                ip: seen_from(caller, verified.host()),
-                port: record.port,
-                network_id: record.network_id,
-                genesis_id: record.genesis_id,
-                since: former.map_or(now, |listing| listing.since),
-                seen: now,
-            }),
+            Command::Add => {
+                let (ip, port) = (seen_from(caller, verified.host()), record.port);
+                let same = former.filter(|former| (&former.ip, former.port) == (&ip, port));
+                Some(Listing {
+                    port,
+                    network_id: record.network_id,
+                    genesis_id: record.genesis_id,
+                    since: former.map_or(now, |listing| listing.since),
+                    seen: now,
+                    proven: same.and_then(|former| former.proven),
+                    asked: same.and_then(|former| former.asked),
+                    ip,
+                })
+            }
         };
         let entry = Entry {
             id,
@@ -204,33 +237,40 @@ impl Registry {
         Ok(())
     }
 
-    /// The nodes that live now, the longest listed first, at most [`MAX_ANSWER`].
+    /// The nodes that live now, at most [`MAX_ANSWER`]: those that the filter prefers, then
+    /// proven ones, the longest proven first, then the others in an order that `chance` gives.
+    /// The blocks of addresses take turns, so that one of them hides no other.
     #[must_use]
-    pub fn members(&self, filter: &Filter, vantage: Vantage, now: Timestamp) -> Vec<Listed> {
+    pub fn members(
+        &self,
+        filter: &Filter,
+        vantage: Vantage,
+        now: Timestamp,
+        chance: u32,
+    ) -> Vec<Listed> {
         let wanted = |listing: &Listing| {
             listing.lives(now)
                 && filter.network_id.is_none_or(|id| id == listing.network_id)
                 && filter.genesis_id.is_none_or(|id| id == listing.genesis_id)
         };
-        let mut found: Vec<_> = self
-            .entries
-            .values()
-            .filter_map(|entry| Some((entry.listing.as_ref().filter(|p| wanted(p))?, entry.id)))
-            .collect();
-        found.sort_unstable_by_key(|(listing, id)| (listing.since, *id));
-        found.truncate(MAX_ANSWER);
-        let listed = |(listing, id): (&Listing, Address)| Listed {
-            member: Member {
-                id,
-                ip: shown_to(vantage, &listing.ip),
-                port: listing.port,
-            },
-            network_id: listing.network_id,
-            genesis_id: listing.genesis_id,
-            since: listing.since,
-            seen: listing.seen,
+        let listed = |entry: &Entry| {
+            let listing = entry.listing.as_ref().filter(|listing| wanted(listing))?;
+            Some(Listed {
+                member: Member {
+                    id: entry.id,
+                    ip: shown_to(vantage, &listing.ip),
+                    port: listing.port,
+                },
+                network_id: listing.network_id,
+                genesis_id: listing.genesis_id,
+                since: listing.since,
+                seen: listing.seen,
+                proven: listing.proven,
+            })
         };
-        found.into_iter().map(listed).collect()
+        let entries = self.entries.values();
+        let found = entries.filter_map(|entry| Some((block(entry.caller), listed(entry)?)));
+        sample::choose(found.collect(), &filter.prefer, chance, MAX_ANSWER)
     }
 
     /// How many nodes live now.
@@ -249,21 +289,59 @@ impl Registry {
             entry.listing = entry.listing.take().filter(|listing| listing.lives(now));
             entry.listing.is_some() || is_current(entry.time, now)
         });
+        self.sweep_turns();
     }
 
-    fn check_room(&self, id: Address, caller: IpAddr) -> Result<(), RegistryError> {
-        if !self.entries.contains_key(&id) && self.entries.len() >= MAX_ENTRIES {
-            return Err(RegistryError::Full);
+    /// Room for an entry of this id. When all room is taken, the newest entry without a proof
+    /// goes, of the block of addresses that has most entries.
+    fn make_room(&mut self, id: Address, caller: IpAddr) -> Result<(), RegistryError> {
+        let others = || self.entries.values().filter(|entry| entry.id != id);
+        let count = |same: &dyn Fn(&Entry) -> bool| others().filter(|entry| same(entry)).count();
+        let (group, own) = (address_group(caller), block(caller));
+        let in_block = count(&|entry| block(entry.caller) == own);
+        if !caller.is_loopback() {
+            let in_group = count(&|entry| address_group(entry.caller) == group);
+            if in_group >= MAX_ENTRIES_PER_CALLER {
+                return Err(RegistryError::CallerFull);
+            }
+            if in_block >= MAX_ENTRIES_PER_BLOCK {
+                return Err(RegistryError::BlockFull);
+            }
         }
-        if caller.is_loopback() {
+        if self.entries.contains_key(&id) || self.entries.len() < MAX_ENTRIES {
             return Ok(());
         }
-        let group = address_group(caller);
-        let same = |entry: &&Entry| entry.id != id && address_group(entry.caller) == group;
-        if self.entries.values().filter(same).count() >= MAX_ENTRIES_PER_CALLER {
-            return Err(RegistryError::CallerFull);
+        let mut sizes: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for entry in self.entries.values() {
+            *sizes.entry(block(entry.caller)).or_default() += 1;
         }
+        let size = |entry: &Entry| sizes.get(&block(entry.caller)).copied().unwrap_or_default();
+        let unproven = self.entries.values().filter(|entry| !entry.is_proven());
+        let worst = unproven
+            .filter(|entry| size(entry) > in_block + 1)
+            .max_by_key(|entry| (size(entry), entry.since(), entry.id));
+        let worst = worst.map(|entry| entry.id).ok_or(RegistryError::Full)?;
+        self.entries.remove(&worst);
         Ok(())
+    }
+}
+
+impl Entry {
+    fn is_proven(&self) -> bool {
+        let listing = self.listing.as_ref();
+        listing.is_some_and(|listing| listing.proven.is_some())
+    }
+
+    fn since(&self) -> Option<Timestamp> {
+        self.listing.as_ref().map(|listing| listing.since)
+    }
+}
+
+/// The /24 of an IPv4 address or the /48 of an IPv6 address: what one party may hold whole.
+fn block(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() >> 8 << 8)),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80)),
     }
 }
 

@@ -36,10 +36,10 @@ fn remove(node: usize, time: i64) -> Verified {
 }
 
 fn shown(registry: &Registry, vantage: Vantage, now: i64) -> Vec<String> {
-    let all = registry.members(&Filter::default(), vantage, at(now));
-    all.iter()
-        .map(|listed| listed.member.ip.to_string())
-        .collect()
+    let all = registry.members(&Filter::default(), vantage, at(now), 0);
+    let mut hosts: Vec<_> = all.iter().map(|one| one.member.ip.to_string()).collect();
+    hosts.sort();
+    hosts
 }
 
 /// An entry without a key.
@@ -57,6 +57,8 @@ fn stranger(number: u32, caller: IpAddr) -> Entry {
             genesis_id: BlockId::ZERO,
             since: at(0),
             seen: at(0),
+            proven: None,
+            asked: None,
         }),
     }
 }
@@ -78,7 +80,7 @@ fn a_record_lives_90_s_unless_it_is_renewed() {
         .apply(&add(0, "10.0.0.2", 80_000), OUTSIDE, at(80_000))
         .unwrap();
     assert_eq!(shown(&registry, NEARBY, 169_999), ["10.0.0.2"]);
-    let listed = registry.members(&Filter::default(), NEARBY, at(100_000));
+    let listed = registry.members(&Filter::default(), NEARBY, at(100_000), 0);
     assert_eq!((listed[0].since, listed[0].seen), (at(0), at(80_000)));
 }
 
@@ -170,7 +172,7 @@ fn a_node_on_this_machine_is_where_callers_reached_it() {
         caller: "::ffff:127.0.0.1".parse().unwrap(),
         reached: OUTSIDE,
     };
-    assert_eq!(shown(&registry, mapped, 1), ["127.0.0.1", "10.0.0.3"]);
+    assert_eq!(shown(&registry, mapped, 1), ["10.0.0.3", "127.0.0.1"]);
 }
 
 #[test]
@@ -181,8 +183,9 @@ fn a_filter_names_network_and_block_1() {
         let filter = Filter {
             network_id,
             genesis_id,
+            prefer: Vec::new(),
         };
-        registry.members(&filter, NEARBY, at(0)).len()
+        registry.members(&filter, NEARBY, at(0), 0).len()
     };
     assert_eq!(count(None, None), 2);
     assert_eq!((count(Some(7), None), count(Some(8), None)), (1, 0));
@@ -220,7 +223,7 @@ fn one_caller_has_at_most_64_records() {
 }
 
 #[test]
-fn the_registry_is_bounded_and_new_records_hide_no_older_one() {
+fn the_registry_is_bounded() {
     let many = (0..20_000).map(|n| stranger(n, HERE)).collect();
     let mut registry = Registry::restore(many, at(0));
     assert_eq!(registry.entries().count(), MAX_ENTRIES);
@@ -235,14 +238,6 @@ fn the_registry_is_bounded_and_new_records_hide_no_older_one() {
     let mut registry = Registry::restore(many.collect(), at(0));
     assert_eq!(registry.apply(&add(1, "", 1), HERE, at(0)), full);
     registry.apply(&add(0, "", 1), HERE, at(0)).unwrap();
-
-    let many = (0..9_000).map(|n| stranger(n, HERE)).collect();
-    let mut registry = Registry::restore(many, at(0));
-    registry
-        .apply(&add(0, "10.0.0.1", 0), HERE, at(-1))
-        .unwrap();
-    let first = shown(&registry, NEARBY, 0);
-    assert_eq!((first.len(), first[0].as_str()), (MAX_ANSWER, "10.0.0.1"));
 }
 
 #[test]
@@ -270,4 +265,128 @@ fn entries_keep_their_form_on_disk() {
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), written);
     assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry);
     assert!(serde_json::from_str::<Entry>(&text.replace("10.0.0.9", "<b>")).is_err());
+}
+
+/// Of one host in each of many /24 networks.
+fn host(n: u32) -> IpAddr {
+    IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0001 | n << 8))
+}
+
+fn ids(registry: &Registry, filter: &Filter, chance: u32) -> Vec<Address> {
+    let all = registry.members(filter, NEARBY, at(0), chance);
+    all.iter().map(|listed| listed.member.id).collect()
+}
+
+#[test]
+fn a_thousand_invented_records_of_sixteen_hosts_hide_no_honest_one() {
+    let invented = (0..1_024).map(|n| stranger(n, host(n % 16)));
+    let mut registry = Registry::restore(invented.collect(), at(0));
+    let honest: Vec<Address> = (0..3).map(|n| add(n, "", 0).record().id).collect();
+    for n in 0..3 {
+        let caller = host(100 + n as u32);
+        registry.apply(&add(n, "", 0), caller, at(0)).unwrap();
+    }
+    for chance in 0..20 {
+        let first: Vec<_> = ids(&registry, &Filter::default(), chance);
+        let early = &first[..16 + 3];
+        assert!(honest.iter().all(|id| early.contains(id)), "{chance}");
+    }
+    // a miner that the asking node knows
+    let filter = Filter {
+        prefer: vec![honest[2]],
+        ..Filter::default()
+    };
+    assert_eq!(ids(&registry, &filter, 0)[0], honest[2]);
+    // and one that was proven
+    prove(&mut registry, honest[1]);
+    assert_eq!(ids(&registry, &filter, 0)[..2], [honest[2], honest[1]]);
+}
+
+/// Asks until this node has been asked, which proves itself as the only one; returns how many
+/// others were asked before.
+fn prove(registry: &mut Registry, id: Address) -> usize {
+    for others in 0.. {
+        let asked = registry.next_unproven(at(0)).unwrap();
+        registry.on_asked(&asked, asked.id == id, at(0));
+        if asked.id == id {
+            return others;
+        }
+    }
+    unreachable!("every place is asked")
+}
+
+#[test]
+fn an_honest_place_is_asked_for_proof_before_the_rest_of_a_flood() {
+    let invented = (0..1_024).map(|n| stranger(n, host(n % 16)));
+    let mut registry = Registry::restore(invented.collect(), at(0));
+    for _ in 0..100 {
+        registry.next_unproven(at(0)).unwrap();
+    }
+    let record = add(0, "", 0);
+    registry.apply(&record, host(100), at(0)).unwrap();
+    assert_eq!(prove(&mut registry, record.record().id), 0);
+}
+
+#[test]
+fn a_proof_belongs_to_a_place_and_is_renewed() {
+    let mut registry = Registry::default();
+    registry.apply(&add(0, "10.0.0.1", 0), HERE, at(0)).unwrap();
+    let proven = |registry: &Registry, now| {
+        registry.members(&Filter::default(), NEARBY, at(now), 0)[0].proven
+    };
+    let asked = registry.next_unproven(at(0)).unwrap();
+    assert_eq!(registry.next_unproven(at(0)), None, "once a minute");
+    registry.on_asked(&asked, true, at(7));
+    // it stays over renewals, and over a restart
+    registry
+        .apply(&add(0, "10.0.0.1", 50_000), HERE, at(50_000))
+        .unwrap();
+    let kept = serde_json::to_string(&registry.entries().collect::<Vec<_>>()).unwrap();
+    let mut registry = Registry::restore(serde_json::from_str(&kept).unwrap(), at(50_000));
+    assert_eq!(proven(&registry, 50_000), Some(at(7)));
+    let asked = registry.next_unproven(at(50_000)).unwrap();
+    registry.on_asked(&asked, false, at(50_000));
+    assert_eq!(proven(&registry, 50_000), None);
+    registry.on_asked(&asked, true, at(50_000));
+    // another place is not proven by the answer of this one
+    registry
+        .apply(&add(0, "10.0.0.2", 60_000), HERE, at(60_000))
+        .unwrap();
+    assert_eq!(proven(&registry, 60_000), None);
+    registry.on_asked(&asked, true, at(60_000));
+    assert_eq!(proven(&registry, 60_000), None);
+}
+
+#[test]
+fn ten_thousand_invented_records_do_not_fill_the_registry() {
+    let invented = (0..10_000).map(|n| stranger(n, host(n % 20)));
+    let mut registry = Registry::restore(invented.collect(), at(0));
+    for n in 0..3 {
+        let caller = host(100 + n as u32);
+        registry.apply(&add(n, "", 0), caller, at(0)).unwrap();
+        assert_eq!(registry.entries().count(), MAX_ENTRIES);
+    }
+    let all: Vec<_> = registry.entries().map(|entry| entry.id).collect();
+    assert!((0..3).all(|n| all.contains(&add(n, "", 0).record().id)));
+    // proven ones stay
+    let mut proven: Vec<_> = (0..10_000).map(|n| stranger(n, host(n % 20))).collect();
+    for entry in &mut proven {
+        entry.listing.as_mut().unwrap().proven = Some(at(0));
+    }
+    let mut registry = Registry::restore(proven, at(0));
+    let full = Err(RegistryError::Full);
+    assert_eq!(registry.apply(&add(0, "", 0), host(100), at(0)), full);
+}
+
+#[test]
+fn one_network_has_at_most_512_records() {
+    let neighbour = |n| {
+        let bits = 0x0a00_0000 | (n % 200);
+        stranger(n, IpAddr::V4(std::net::Ipv4Addr::from_bits(bits)))
+    };
+    let mut registry = Registry::restore((0..512).map(neighbour).collect(), at(0));
+    let caller: IpAddr = "10.0.0.250".parse().unwrap();
+    let full = Err(RegistryError::BlockFull);
+    assert_eq!(registry.apply(&add(0, "", 0), caller, at(0)), full);
+    registry.apply(&add(0, "", 0), host(100), at(0)).unwrap();
 }

@@ -104,6 +104,7 @@ mod tests {
             genesis_id: BlockId::new([0xcd; 32]),
             since: Timestamp::ZERO,
             seen: Timestamp::new(1_000).unwrap(),
+            proven: None,
         };
         let now = Timestamp::new(13_500).unwrap();
         let page = render(std::slice::from_ref(&listed), now);

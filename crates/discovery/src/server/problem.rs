@@ -35,7 +35,7 @@ impl From<RefusedError> for Problem {
             RefusedError::Registry(RegistryError::Stale { .. }) => {
                 Self::new(STALE, detail).hint("sign a record with the current time")
             }
-            RefusedError::Registry(RegistryError::CallerFull) => {
+            RefusedError::Registry(RegistryError::CallerFull | RegistryError::BlockFull) => {
                 Self::new(TOO_MANY_RECORDS, detail).retry_after(RETRY_AFTER_SECONDS)
             }
             RefusedError::Registry(RegistryError::Full) => {

@@ -3,7 +3,7 @@
 use super::problem::UNSIGNED;
 use crate::{Command, Filter, Record};
 use ccoin_core::{BlockId, Timestamp};
-use ccoin_crypto::{PublicKey, Signature};
+use ccoin_crypto::{Address, PublicKey, Signature};
 use ccoin_http::{Problem, json::parse_object};
 use serde::Deserialize;
 
@@ -30,6 +30,8 @@ struct Body {
     network_id: Option<u32>,
     #[serde(default)]
     genesis_id: Option<BlockId>,
+    #[serde(default)]
+    prefer: Option<Vec<Address>>,
     #[serde(default)]
     time: Option<Timestamp>,
     #[serde(default)]
@@ -66,6 +68,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, Problem> {
         "get_all" => Ok(Parsed::List(Filter {
             network_id: body.network_id.filter(|id| *id != 0),
             genesis_id: body.genesis_id.filter(|id| *id != BlockId::ZERO),
+            prefer: body.prefer.unwrap_or_default(),
         })),
         "add" => {
             let peer = body.peer.ok_or_else(|| missing("peer"))?;

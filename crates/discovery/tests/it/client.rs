@@ -25,7 +25,7 @@ async fn answering(bytes: Vec<u8>) -> DiscoveryClient {
 async fn listing(body: &str) -> Result<Vec<Member>, ClientError> {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
     let client = answering((head + body).into_bytes()).await;
-    client.get_all(None, None).await
+    client.get_all(None, None, &[]).await
 }
 
 fn member(number: usize) -> Value {
@@ -38,22 +38,22 @@ async fn a_node_is_listed_found_and_removed() {
     let client = service.client();
     let record = add(0, "10.0.0.1", 0);
     client.add(&record).await.unwrap();
-    let found = client.get_all(Some(7), Some(GENESIS)).await.unwrap();
+    let found = client.get_all(Some(7), Some(GENESIS), &[]).await.unwrap();
     let expected = Member {
         id: record.id,
         ip: "10.0.0.1".parse().unwrap(),
         port: 4001,
     };
     assert_eq!(found, [expected]);
-    assert_eq!(client.get_all(Some(8), None).await.unwrap(), []);
+    assert_eq!(client.get_all(Some(8), None, &[]).await.unwrap(), []);
     let other = ccoin_core::BlockId::new([1; 32]);
-    assert_eq!(client.get_all(None, Some(other)).await.unwrap(), []);
+    assert_eq!(client.get_all(None, Some(other), &[]).await.unwrap(), []);
     let refused = client.add(&record).await.unwrap_err();
     let said = refused.to_string();
     assert!(matches!(refused, ClientError::Refused { status: 409, .. }));
     assert!(said.contains(" 409 time ") && !said.contains('{'), "{said}");
     client.remove(&remove(0, 1)).await.unwrap();
-    assert_eq!(client.get_all(None, None).await.unwrap(), []);
+    assert_eq!(client.get_all(None, None, &[]).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn another_answer_is_an_error_on_one_line() {
     let error = answering(said.into()).await.add(&add(0, "", 0)).await;
     assert!(matches!(error, Err(ClientError::Answer { .. })));
     let long = format!("HTTP/1.1 502 Bad\r\n\r\n<p>\r\n{}", "é".repeat(9_000));
-    let error = answering(long.into()).await.get_all(None, None).await;
+    let error = answering(long.into()).await.get_all(None, None, &[]).await;
     let said = error.unwrap_err().to_string();
     assert!(
         said.contains(" 502 <p>") && said.chars().count() < 300,
@@ -119,7 +119,7 @@ async fn a_server_that_does_not_answer_is_left_after_5_s() {
     let port = listener.local_addr().unwrap().port();
     let since = tokio::time::Instant::now();
     let error = DiscoveryClient::new("127.0.0.1", port)
-        .get_all(None, None)
+        .get_all(None, None, &[])
         .await;
     let said = error.unwrap_err().to_string();
     assert_eq!(said, format!("127.0.0.1:{port} did not answer within 5 s"));

@@ -250,7 +250,7 @@ async fn pages_for_people_and_for_monitoring() {
     }
     let members = service.get("/members").await.json();
     let whole = json!([{"id": record.id, "ip": "node.example.org", "port": 4001,
-        "network_id": 7, "genesis_id": GENESIS, "since": NOW, "seen": NOW}]);
+        "network_id": 7, "genesis_id": GENESIS, "since": NOW, "seen": NOW, "proven": null}]);
     assert_eq!(members, whole);
     assert_eq!(service.get("/healthz").await.body, "ok\n");
 

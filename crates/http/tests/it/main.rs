@@ -3,5 +3,6 @@
 
 mod client;
 mod fixtures;
+mod fuzz_body;
 mod server;
 mod timers;

@@ -3,7 +3,7 @@
 //! other.
 
 use crate::clock;
-use ccoin_core::{BlockId, message::PeerAddress};
+use ccoin_core::{Address, BlockId, message::PeerAddress};
 use ccoin_crypto::SecretKey;
 use ccoin_discovery::{Claim, ClientError, DiscoveryClient, Record};
 use ccoin_p2p::Network;
@@ -34,6 +34,8 @@ pub(super) struct DiscoveryTask {
     pub(super) claim: Option<Claim>,
     /// The network whose members are wanted.
     pub(super) genesis: Option<BlockId>,
+    /// They are asked for first.
+    pub(super) miners: Vec<Address>,
     pub(super) network: Network,
 }
 
@@ -99,7 +101,10 @@ impl DiscoveryTask {
     /// the record if that is due, or if the service has lost it; `true`: it has been added.
     async fn once(&self, due: bool) -> Result<bool, ClientError> {
         let own = self.key.public_key().address();
-        let members = self.client.get_all(None, self.genesis).await?;
+        let members = self
+            .client
+            .get_all(None, self.genesis, &self.miners)
+            .await?;
         let lost = members.iter().all(|member| member.id != own);
         let others = members.into_iter().filter(|member| member.id != own);
         let places = others.map(|member| PeerAddress {
@@ -187,13 +192,14 @@ mod tests {
                 genesis_id: BlockId::ZERO,
             }),
             genesis: None,
+            miners: Vec::new(),
             network,
         }
     }
 
     async fn until_listed(client: &DiscoveryClient) {
         let listed = async {
-            while client.get_all(None, None).await.unwrap().is_empty() {
+            while client.get_all(None, None, &[]).await.unwrap().is_empty() {
                 tokio::task::yield_now().await;
             }
         };
@@ -214,7 +220,7 @@ mod tests {
         let (second, _) = Forgetful::start(at).await;
         until_listed(&client).await;
         registered.end().await;
-        assert!(client.get_all(None, None).await.unwrap().is_empty());
+        assert!(client.get_all(None, None, &[]).await.unwrap().is_empty());
         second.end().await;
     }
 }

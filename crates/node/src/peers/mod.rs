@@ -37,7 +37,7 @@ use outbound::SharedGossip;
 use peer_store::PeerStore;
 use setup::Identity;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use verify::Checker;
 use votes_inbound::VoteChecker;
 
@@ -53,6 +53,8 @@ pub(crate) struct PeerContext {
     reader: ChainReader,
     tx_tracker: Arc<TxTracker>,
     chain: ChainHandle,
+    /// Places of answers that are on their way.
+    answers: Semaphore,
 }
 
 /// What peers need of their node.
@@ -137,6 +139,7 @@ pub(crate) fn spawn(
         reader,
         tx_tracker,
         chain,
+        answers: Semaphore::new(peer_task::ANSWERS),
     });
     tokio::spawn(watch_clocks(network.clone(), context.chain.clone()));
     tokio::spawn(watch_twin(network.twin(), context.chain.clone()));

@@ -13,15 +13,18 @@ use super::{
 };
 use bytes::Bytes;
 use ccoin_core::{
-    Height,
+    BlockId, Height,
     block::Block,
     gossip::Gossip,
     machine::{Input, PeerId},
-    message::{BlockAnswer, BlockRequest, Header, Message},
+    message::{BlockAnswer, BlockRequest, Header, MAX_ANSWER_BYTES, Message},
 };
 use ccoin_crypto::PublicKey;
 use ccoin_p2p::{Connection, Frame};
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// Messages of transactions that wait to be verified: few, so that the peer waits and
@@ -38,11 +41,38 @@ const WAITING_BYTES: usize = 6 << 20;
 /// Requests that wait for the answer before: an honest peer has one in flight.
 const WAITING_REQUESTS: usize = 1;
 
+/// What a known block costs, and each byte of it: read, hashed, and dropped.
+const KNOWN_BLOCK: Duration = Duration::from_micros(30);
+const KNOWN_BYTE: Duration = Duration::from_nanos(1);
+
+/// What an answer costs, and each byte of it.
+const ANSWER: Duration = Duration::from_micros(100);
+const ANSWER_BYTE: Duration = Duration::from_nanos(1);
+
+/// Answers that may be on their way at a time; with more of them further ones are small,
+/// because their readers may not read.
+pub(super) const ANSWERS: usize = 12;
+const SMALL_ANSWER: usize = 64 << 10;
+
+/// The height that a peer tells, and the block that shows it.
+type News = (Height, Option<BlockId>);
+
+/// The machine hears the same again after this time: it may have asked in vain meanwhile.
+const SAME_NEWS: Duration = Duration::from_secs(1);
+
+/// A question that is answered when the peer has read the answer before.
+enum Question {
+    Blocks(BlockRequest),
+    Keys,
+}
+
 struct PeerTask {
     context: Arc<PeerContext>,
     peer: PeerId,
     /// The height that the peer tells.
     claimed: watch::Sender<Height>,
+    /// What the machine has heard last, and when.
+    told: Mutex<Option<(News, Instant)>>,
 }
 
 /// Talks to a peer until one of both ends it.
@@ -58,6 +88,7 @@ pub(super) async fn run(context: Arc<PeerContext>, mut connection: Connection) {
         context: Arc::clone(&context),
         peer,
         claimed,
+        told: Mutex::new(None),
     };
     if !context.chain.input(joined).await {
         return;
@@ -104,17 +135,35 @@ pub(super) async fn run(context: Arc<PeerContext>, mut connection: Connection) {
     context.chain.input(Input::PeerLeft { peer }).await;
 }
 
-/// Answers requests for blocks, one after another, as fast as the peer reads.
-async fn serve(
-    context: &Arc<PeerContext>,
-    peer: PeerId,
-    mut waiting: mpsc::Receiver<BlockRequest>,
-) {
-    while let Some(request) = waiting.recv().await {
-        let keys = context.gossip.lock().keys.all();
-        let answer = context.reader.serve(request, keys).await;
-        let frame = Message::Blocks(answer).frame();
-        context.network.send_when_room(peer, frame.into()).await;
+/// Answers questions, one after another, as fast as the peer reads.
+async fn serve(context: &Arc<PeerContext>, peer: PeerId, mut waiting: mpsc::Receiver<Question>) {
+    let network = &context.network;
+    // Also the end of its way to the peer: what is written leaves room.
+    while network.room(peer).await {
+        let Some(question) = waiting.recv().await else {
+            return;
+        };
+        let place = context.answers.try_acquire();
+        let frame = match question {
+            Question::Blocks(request) => {
+                let most = match place {
+                    Ok(_) => MAX_ANSWER_BYTES,
+                    Err(_) => SMALL_ANSWER,
+                };
+                let keys = context.gossip.lock().keys.all();
+                let answer = context.reader.serve(request, keys, most).await;
+                Message::Blocks(answer).frame()
+            }
+            Question::Keys => {
+                let known = context.gossip.lock().requested_keys();
+                let Some(known) = known else { continue };
+                Message::Keys(known).frame()
+            }
+        };
+        let bytes = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        network.charge(peer, ANSWER + ANSWER_BYTE * bytes);
+        network.send_when_room(peer, frame.into()).await;
+        network.room(peer).await;
     }
 }
 
@@ -149,7 +198,7 @@ impl PeerTask {
     async fn take_frames(
         &self,
         mut waiting: mpsc::Receiver<(Frame, OwnedSemaphorePermit)>,
-        requests: mpsc::Sender<BlockRequest>,
+        requests: mpsc::Sender<Question>,
     ) -> Result<(), End> {
         while let Some((Frame { header, body }, _place)) = waiting.recv().await {
             if let Some(request) = self.handle_frame(header, body).await? {
@@ -164,8 +213,8 @@ impl PeerTask {
         taken.then_some(()).ok_or(End::Stopping)
     }
 
-    /// Does what a frame asks for; a request for blocks is given back.
-    async fn handle_frame(&self, header: Header, body: Bytes) -> Result<Option<BlockRequest>, End> {
+    /// Does what a frame asks for; a question is given back.
+    async fn handle_frame(&self, header: Header, body: Bytes) -> Result<Option<Question>, End> {
         if &header == b"BLK" {
             self.block(body).await?;
             return Ok(None);
@@ -174,10 +223,11 @@ impl PeerTask {
             return Ok(None);
         }
         match Message::decode(header, &body).map_err(CheckError::from)? {
+            Message::Keys(keys) if keys.is_empty() => return Ok(Some(Question::Keys)),
             Message::Keys(keys) => self.keys(&keys).await?,
             Message::Heights(heights) => self.height(heights.height).await?,
             Message::Blocks(answer) => self.blocks(answer).await?,
-            Message::AskBlocks(request) => return Ok(Some(request)),
+            Message::AskBlocks(request) => return Ok(Some(Question::Blocks(request))),
             _ => {}
         }
         Ok(None)
@@ -185,8 +235,21 @@ impl PeerTask {
 
     async fn height(&self, height: Height) -> Result<(), End> {
         self.claimed.send_replace(height);
+        if !self.is_news((height, None)) {
+            return Ok(());
+        }
         let peer = self.peer;
         self.input(Input::Heights { peer, height }).await
+    }
+
+    /// Whether the machine has not just heard the same of this peer.
+    fn is_news(&self, news: News) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = told.is_some_and(|(last, at)| last == news && at.elapsed() < SAME_NEWS);
+        if !same {
+            *told = Some((news, Instant::now()));
+        }
+        !same
     }
 
     async fn block(&self, body: Bytes) -> Result<(), End> {
@@ -205,10 +268,17 @@ impl PeerTask {
             .gossip
             .lock()
             .on_announced(peer, (height, id), own, canonical);
-        match known {
-            Some(input) => self.input(input).await,
-            None => self.check_block(body).await,
+        let Some(input) = known else {
+            return self.check_block(body).await;
+        };
+        let bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        context
+            .network
+            .charge(peer, KNOWN_BLOCK + KNOWN_BYTE * bytes);
+        if self.is_news((height, Some(id))) {
+            self.input(input).await?;
         }
+        Ok(())
     }
 
     async fn check_block(&self, body: Bytes) -> Result<(), End> {
@@ -245,14 +315,6 @@ impl PeerTask {
     }
 
     async fn keys(&self, keys: &[PublicKey]) -> Result<(), End> {
-        if keys.is_empty() {
-            let known = self.context.gossip.lock().requested_keys();
-            if let Some(known) = known {
-                let frame = Message::Keys(known).frame();
-                self.context.network.send(self.peer, frame.into());
-            }
-            return Ok(());
-        }
         self.context.learn(keys, self.peer);
         let parked = self.context.gossip.lock().unpark(self.peer);
         for body in parked {

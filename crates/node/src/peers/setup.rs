@@ -104,6 +104,7 @@ impl PeerSetup {
             key: Arc::clone(key),
             claim,
             genesis: chain.map(|genesis| genesis.id).or(self.wanted_genesis),
+            miners: chain.map_or_else(Vec::new, |genesis| genesis.config.miners.clone()),
             network: network.clone(),
         };
         Some(registration.keep())

@@ -41,6 +41,10 @@ pub(super) async fn feed(
             }
         }
         for part in messages(&txns) {
+            // encoded when it can be written: many peers may not read
+            if !context.network.room(peer).await {
+                return;
+            }
             let frame = frame(*b"TXN", &encode(part)).into();
             if !context.network.send_when_room(peer, frame).await {
                 return;

@@ -216,14 +216,10 @@ impl Checker {
 
     async fn verify_rest(&self, sorted: Sorted) -> Result<Vec<VerifiedTransaction>, CheckError> {
         let (mut places, rest) = sorted;
-        let verdicts = self
-            .verifiers
-            .verify(rest)
-            .await
-            .ok_or(CheckError::Stopping)?;
-        let mut verdicts = verdicts.into_iter();
+        let verified = self.verifiers.verify_all(rest).await;
+        let mut verified = verified.ok_or(CheckError::Stopping)??.into_iter();
         for place in places.iter_mut().filter(|place| place.is_none()) {
-            *place = verdicts.next().transpose()?;
+            *place = verified.next();
         }
         Ok(places.into_iter().flatten().collect())
     }

@@ -57,8 +57,10 @@ impl AddressBook {
     }
 
     /// All places whose peers are wanted, in the order of dialling, and when each is due.
-    fn wanted(&self, now: Instant, context: &DialContext<'_>) -> Vec<(Rank, Instant, HostPort)> {
-        let mut wanted: Vec<(Rank, Instant, HostPort)> = self
+    /// Candidates follow each other as they were named: a discovery service names proven
+    /// ones first.
+    fn wanted(&self, now: Instant, context: &DialContext<'_>) -> Vec<(Instant, HostPort)> {
+        let mut wanted: Vec<(Rank, Instant, u64, HostPort)> = self
             .entries
             .iter()
             .filter(|(_, entry)| !entry.dialling)
@@ -68,11 +70,12 @@ impl AddressBook {
             .map(|(rank, place, entry)| {
                 let refused = entry.address.as_ref().and_then(context.refused);
                 let not_before = refused.unwrap_or(now).max(entry.not_before);
-                (rank, not_before, place.clone())
+                (rank, not_before, entry.candidate_number, place.clone())
             })
             .collect();
         wanted.sort();
-        wanted
+        let due = |(_, not_before, _, place)| (not_before, place);
+        wanted.into_iter().map(due).collect()
     }
 
     /// The places to dial now, marked as being dialled, and when the next one is due.
@@ -92,7 +95,7 @@ impl AddressBook {
             .saturating_sub(candidates.count());
         let mut places = Vec::new();
         let mut next: Option<Instant> = None;
-        for (_, not_before, place) in self.wanted(now, context) {
+        for (not_before, place) in self.wanted(now, context) {
             if not_before > now {
                 next = Some(next.map_or(not_before, |next| next.min(not_before)));
                 continue;

@@ -1,6 +1,6 @@
 //! What a caller costs before its handshake is over and while it is rejected.
 
-use crate::{fixtures::*, log::Warnings};
+use crate::{fixtures::*, log::Lines};
 use ccoin_core::message::{ByeReason, Message, frame};
 use ccoin_p2p::Limits;
 use std::time::{Duration, Instant};
@@ -161,7 +161,7 @@ async fn a_peer_off_the_allow_list_is_disconnected_and_rejected() {
 
 #[tokio::test]
 async fn an_http_client_is_told_that_this_is_the_peer_port() {
-    let (warnings, _guard) = Warnings::capture();
+    let (warnings, _guard) = Lines::capture(tracing::Level::WARN);
     let node = Node::start(0, |_| {}).await;
     for _ in 0..3 {
         let mut http = TcpStream::connect(("127.0.0.1", node.port)).await.unwrap();
@@ -200,7 +200,7 @@ fn running_out_of_descriptors_is_logged_once_with_the_way_out() {
 #[tokio::test]
 #[ignore = "runs with few file descriptors, started by another test"]
 async fn without_descriptors() {
-    let (warnings, _guard) = Warnings::capture();
+    let (warnings, _guard) = Lines::capture(tracing::Level::WARN);
     let node = Node::start(0, |setup| setup.limits.early = 1000).await;
     for _ in 0..3 {
         let mut raws = Vec::new();

@@ -1,6 +1,6 @@
 //! Several connections of one address: a working one is never replaced.
 
-use crate::{fixtures::*, log::Warnings};
+use crate::{fixtures::*, log::Lines};
 use ccoin_core::message::{Bye, ByeReason, Message};
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ async fn two_nodes_that_dial_each_other_keep_one_connection() {
 
 #[tokio::test]
 async fn two_processes_with_one_key_stay_and_are_logged_once() {
-    let (warnings, _guard) = Warnings::capture();
+    let (warnings, _guard) = Lines::capture(tracing::Level::WARN);
     let mut node = Node::start(0, |setup| setup.limits.ping = SHORT / 20).await;
     let mut first = join(&mut node, 1).await;
     let mut second = join(&mut node, 2).await;

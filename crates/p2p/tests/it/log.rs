@@ -1,4 +1,4 @@
-//! Captures the warnings that one test's thread logs.
+//! Captures what one test's thread logs, and how often strangers may fill the log.
 
 use std::{
     fmt::Debug,
@@ -11,34 +11,38 @@ use tracing::{
     subscriber::DefaultGuard,
 };
 
-/// The messages of the warnings so far.
-#[derive(Clone, Default)]
-pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
+/// The messages of this level and worse ones so far.
+#[derive(Clone)]
+pub(crate) struct Lines {
+    level: Level,
+    lines: Arc<Mutex<Vec<String>>>,
+}
 
-impl Warnings {
+impl Lines {
     /// Captures until the guard is dropped.
-    pub(crate) fn capture() -> (Self, DefaultGuard) {
-        let warnings = Self::default();
-        let guard = tracing::subscriber::set_default(warnings.clone());
-        (warnings, guard)
+    pub(crate) fn capture(level: Level) -> (Self, DefaultGuard) {
+        let lines = Arc::default();
+        let lines = Self { level, lines };
+        let guard = tracing::subscriber::set_default(lines.clone());
+        (lines, guard)
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.lines.lock().unwrap().clone()
     }
 }
 
-impl Visit for Warnings {
+impl Visit for Lines {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
-            self.0.lock().unwrap().push(format!("{value:?}"));
+            self.lines.lock().unwrap().push(format!("{value:?}"));
         }
     }
 }
 
-impl Subscriber for Warnings {
+impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
+        *metadata.level() <= self.level
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

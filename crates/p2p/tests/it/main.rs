@@ -14,3 +14,4 @@ mod rates;
 mod relay;
 mod sharing;
 mod tls;
+mod useless_work;

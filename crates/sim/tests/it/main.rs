@@ -2,6 +2,7 @@
 
 mod bandwidth;
 mod deep;
+mod fuzz_node;
 mod gossip;
 mod network;
 mod options;
