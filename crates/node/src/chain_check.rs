@@ -6,7 +6,8 @@ use crate::{
     error::NodeError,
     recovered_queue::{RecoveredQueue, id_of},
     recovery::ChainPaths,
-    replay::{damaged, read_blocks},
+    replay::read_blocks,
+    replayer::damaged,
 };
 use ccoin_core::{
     Height,

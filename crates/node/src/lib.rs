@@ -41,6 +41,7 @@ mod receipts;
 mod recovered_queue;
 mod recovery;
 mod replay;
+mod replayer;
 mod returned_txns;
 mod threads;
 mod tx_status;

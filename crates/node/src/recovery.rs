@@ -8,7 +8,8 @@ use crate::{
     error::NodeError,
     publication::RECENT_LEAST,
     recovered_queue::{RecoveredQueue, id_of, warn_of_loss},
-    replay::{Replay, damaged, read_blocks},
+    replay::{Replay, read_blocks},
+    replayer::damaged,
     tx_status::TxTracker,
     view::{FinalBlock, QueueSize, Recent, View},
 };
