@@ -3,6 +3,7 @@
 
 mod account;
 mod bench;
+mod chain;
 mod devnet;
 mod manual;
 mod offline;
@@ -48,6 +49,8 @@ enum Command {
     Wallet(wallet::Wallet),
     #[command(flatten)]
     Pay(send::Pay),
+    #[command(flatten)]
+    Chain(chain::Chain),
     /// Make, list and move the keys on this host
     #[command(subcommand)]
     Account(account::Account),
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
     run(|| match &options.command {
         Command::Account(account) => account.run(&options),
         Command::Bench(bench) => bench.run(&options),
+        Command::Chain(chain) => chain.run(&options),
         Command::Devnet(devnet) => devnet.run(&options),
         Command::Receipts(receipts) => receipts.run(&options),
         Command::Manual(manual) => manual.run(),

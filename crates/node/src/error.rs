@@ -1,6 +1,6 @@
 //! Why a node cannot start or cannot go on.
 
-use ccoin_core::{Amount, Height, genesis::GenesisError};
+use ccoin_core::{Address, Amount, Height, genesis::GenesisError};
 use ccoin_home::{ExitCode, Failure};
 use ccoin_storage::{IndexError, StorageError};
 use std::{
@@ -60,6 +60,9 @@ pub enum NodeError {
         /// Directory of the log.
         path: PathBuf,
     },
+    /// Signatures of a miner can neither be trusted nor refused.
+    #[error("the public key of miner {0} is not here, so its signatures cannot be checked")]
+    MinerKey(Address),
     /// A file or directory.
     #[error("{path}: {source}", path = path.display())]
     File {
@@ -110,6 +113,9 @@ impl From<NodeError> for Failure {
             NodeError::Alarmed { .. } => Self::new(ExitCode::No, message)
                 .hint("no vote of this key would be safe: agree with the other operators on a new network")
                 .hint("GET /v1/evidence of a running node shows who signed twice"),
+            NodeError::MinerKey(_) => Self::new(ExitCode::NotFound, message)
+                .hint("the file keys in chain/ holds these keys; peers send a node those that it lacks")
+                .hint("start the node, and check again when it has stopped"),
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
             NodeError::File { .. } => full_or_broken(message),
             NodeError::Socket(_) | NodeError::Thread(_) | NodeError::Panic(_) => {

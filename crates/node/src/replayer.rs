@@ -177,6 +177,11 @@ impl<'a> Replayer<'a> {
         }
     }
 
+    /// Directory of the log.
+    pub(crate) fn log(&self) -> &Path {
+        self.log
+    }
+
     /// The machine so far; `None` before its first block.
     pub(crate) fn machine(&self) -> Option<&Machine> {
         self.machine.as_ref()

@@ -1,0 +1,38 @@
+//! What an operator does with the chain of a node that does not run. Nothing here talks to peers
+//! or decides what a rule says.
+
+mod check;
+mod checker;
+mod on_all_cores;
+
+pub use check::{BadChain, ChainReport};
+
+use crate::{peers::stored_keys, recovery::ChainPaths};
+use ccoin_core::{
+    genesis::Genesis,
+    gossip::MinerKeys,
+    machine::{PlaceholderText, SealMark, Start},
+};
+use ccoin_crypto::PublicKey;
+use std::sync::Arc;
+
+/// A machine that only follows.
+pub(crate) fn start(genesis: &Arc<Genesis>) -> Start {
+    Start {
+        checkpoint: None,
+        miner: None,
+        last_sealed: SealMark::default(),
+        voter_record: None,
+        block_text: PlaceholderText::new(None, None, [0; 32]),
+        genesis: Arc::clone(genesis),
+    }
+}
+
+impl ChainPaths {
+    /// The miners' keys of this directory, and those of `keys`.
+    fn miner_keys(&self, genesis: &Genesis, keys: &[PublicKey]) -> MinerKeys {
+        let mut known = stored_keys(&self.root, genesis);
+        known.learn(keys);
+        known
+    }
+}
