@@ -65,19 +65,36 @@ impl ChainPaths {
     /// # Errors
     /// [`NodeError`] if there is one already or it cannot be written.
     pub fn create(&self, genesis: &Genesis) -> Result<(), NodeError> {
-        let unfinished = self.root.join("blocks.new");
-        let io = |source| NodeError::file(&unfinished, source);
+        self.begin(genesis)?.sync()?;
+        self.install()
+    }
+
+    /// A log with block 1 that is no chain yet.
+    pub(crate) fn begin(&self, genesis: &Genesis) -> Result<BlockLog, NodeError> {
+        let unfinished = self.unfinished();
         match fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(NodeError::file(&unfinished, error));
+            }
             _ => {}
         }
         let mut blocks = BlockLog::create(&unfinished)?;
         blocks.append(kind::GENESIS, &[&genesis.encode()])?;
-        blocks.sync()?;
+        Ok(blocks)
+    }
+
+    /// Makes the log that was begun, and that nobody writes any more, the chain.
+    pub(crate) fn install(&self) -> Result<(), NodeError> {
+        let unfinished = self.unfinished();
+        let io = |source| NodeError::file(&unfinished, source);
         fs::rename(&unfinished, &self.blocks).map_err(io)?;
         fs::File::open(&self.root)
             .and_then(|root| root.sync_all())
             .map_err(io)
+    }
+
+    fn unfinished(&self) -> PathBuf {
+        self.root.join("blocks.new")
     }
 
     /// Throws the chain away, the truth first, so that no half of it is ever taken for one.

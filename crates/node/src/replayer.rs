@@ -92,6 +92,23 @@ impl<'a> Replayer<'a> {
         }
     }
 
+    /// Goes on behind the log that `machine` has read; `positions` are those of its blocks.
+    pub(crate) fn continued(
+        paths: &'a ChainPaths,
+        start: &'a Start,
+        reader: LogReader,
+        (machine, positions): (Machine, BTreeMap<(Height, BlockId), Position>),
+    ) -> Self {
+        Self {
+            log: &paths.blocks,
+            start,
+            reader,
+            restored: None,
+            machine: Some(machine),
+            positions,
+        }
+    }
+
     /// The error of a record that does not fit.
     pub(crate) fn misfit(&self, position: Position, reason: &impl Display) -> NodeError {
         damaged(self.log, position, reason.to_string())

@@ -50,10 +50,11 @@ pub struct BadChain {
 impl From<BadChain> for Failure {
     fn from(bad: BadChain) -> Self {
         // The bytes are as they were written: it is what they say that is wrong.
-        let false_content = matches!(
-            bad.error,
-            NodeError::Record { .. } | NodeError::OldReward { .. }
-        );
+        let false_content = bad.number.is_some()
+            && matches!(
+                bad.error,
+                NodeError::Record { .. } | NodeError::OldReward { .. }
+            );
         let failure = Self::from(bad.error);
         let message = match bad.number {
             Some(number) => format!("block {number} is the first bad one: {}", failure.message),

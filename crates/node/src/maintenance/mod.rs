@@ -3,11 +3,22 @@
 
 mod check;
 mod checker;
+mod export;
+mod export_head;
+mod import;
 mod on_all_cores;
+mod restore;
+mod survey;
 
 pub use check::{BadChain, ChainReport};
+pub use export::Exported;
+pub use import::Imported;
+pub use restore::abstain;
 
-use crate::{peers::stored_keys, recovery::ChainPaths};
+use crate::{
+    peers::{save_keys, stored_keys},
+    recovery::ChainPaths,
+};
 use ccoin_core::{
     genesis::Genesis,
     gossip::MinerKeys,

@@ -75,6 +75,11 @@ pub(crate) fn stored_keys(directory: &Path, genesis: &Genesis) -> MinerKeys {
     keys
 }
 
+/// Writes the file of miners' keys; they can be asked for again.
+pub(crate) fn save_keys(directory: &Path, keys: &MinerKeys) {
+    KeyStore::new(directory.join("keys")).save(&keys.all());
+}
+
 /// The gossip of a node that knows the keys of its file and its own.
 pub(crate) fn open_gossip(directory: &Path, genesis: &Genesis, own: &SecretKey) -> SharedGossip {
     let mut keys = stored_keys(directory, genesis);
