@@ -4,6 +4,8 @@
 mod account;
 mod bench;
 mod chain;
+mod chain_file;
+mod check;
 mod devnet;
 mod manual;
 mod offline;

@@ -55,7 +55,7 @@ pub use chain_check::ChainSummary;
 pub use error::NodeError;
 pub use handle::{AccountNow, NodeHandle, SubmitError};
 pub use indexer::IndexBehind;
-pub use maintenance::{BadChain, ChainReport, Exported, Imported, abstain};
+pub use maintenance::{BadChain, ChainReport, Exported, Imported, abstain, genesis_of_file};
 pub use node::{Node, NodeSetup};
 pub use peers::{PeerSetup, fetch_genesis};
 pub use reader::{AccountsPage, ChainReader, ReadError};

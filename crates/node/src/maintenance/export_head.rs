@@ -53,6 +53,14 @@ impl ExportHead {
     }
 }
 
+/// Block 1 of a file of blocks, which must be of the network `wanted` if one is named.
+///
+/// # Errors
+/// [`NodeError`].
+pub fn genesis_of_file(file: &Path, wanted: Option<BlockId>) -> Result<Arc<Genesis>, NodeError> {
+    Ok(ExportHead::open(file, wanted)?.genesis)
+}
+
 fn bad(file: &Path, reason: String) -> NodeError {
     NodeError::BadArchive {
         path: file.to_owned(),

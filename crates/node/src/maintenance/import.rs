@@ -142,7 +142,7 @@ impl Taker<'_> {
                 kind::LATE_BLOCK => Block::peek(&bytes),
                 _ => None,
             };
-            let here = |signed: &_| known.blocks.contains(&signed.id(&genesis));
+            let here = |signed: &SignedHeader| known.blocks.contains(&signed.id(&genesis));
             if signed.as_ref().is_some_and(here) {
                 return None;
             }

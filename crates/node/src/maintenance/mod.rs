@@ -12,6 +12,7 @@ mod survey;
 
 pub use check::{BadChain, ChainReport};
 pub use export::Exported;
+pub use export_head::genesis_of_file;
 pub use import::Imported;
 pub use restore::abstain;
 
