@@ -14,7 +14,7 @@ mod strangers;
 mod sync;
 
 /// Name, what it measures, how.
-const FIGURES: [(&str, &str, fn()); 6] = [
+const FIGURES: [(&str, &str, fn()); 7] = [
     (
         "devnet",
         "a local network to ready, and to its end",

@@ -3,6 +3,9 @@
 
 mod account;
 mod bench;
+mod chain;
+mod chain_file;
+mod check;
 mod devnet;
 mod manual;
 mod offline;
@@ -49,6 +52,8 @@ enum Command {
     Wallet(wallet::Wallet),
     #[command(flatten)]
     Pay(send::Pay),
+    #[command(flatten)]
+    Chain(chain::Chain),
     /// Make, list and move the keys on this host
     #[command(subcommand)]
     Account(account::Account),
@@ -65,6 +70,7 @@ fn main() -> ExitCode {
     run(|| match &options.command {
         Command::Account(account) => account.run(&options),
         Command::Bench(bench) => bench.run(&options),
+        Command::Chain(chain) => chain.run(&options),
         Command::Devnet(devnet) => devnet.run(&options),
         Command::Receipts(receipts) => receipts.run(&options),
         Command::Manual(manual) => manual.run(),

@@ -46,7 +46,7 @@ pub(crate) fn on_all_cores<J: Sync, R: Send, E: Send>(
         for (index, result) in finishes {
             results[index] = Some(result?);
             done += size(&jobs[index]);
-            progress.tell(done);
+            progress.tell(done as u64);
         }
         Ok(())
     })?;

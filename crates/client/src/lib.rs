@@ -27,6 +27,7 @@ mod words;
 pub use answers::{AccountAnswer, BlockIds, FinalAnswer, GenesisAnswer, StatusAnswer};
 pub use http::{Connection, HttpError, Refusal};
 pub use node_url::{LocalNode, NodeUrl, NodeUrlError};
+pub use progress::Progress;
 pub use words::plain;
 
 /// A runtime of one thread: the client nearly always waits, and a node on the same host needs

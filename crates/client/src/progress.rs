@@ -1,21 +1,20 @@
-//! Shows people on stderr how far some work is: a line that is rewritten on a terminal,
-//! else a line now and then. It never writes to stdout, and ignores a closed stderr.
+//! Shows people on stderr how far some work is: a bar on a terminal, else a line now and then.
+//! It never writes to stdout, and ignores a closed stderr.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Time between two lines in a file or pipe.
 const LINES: Duration = Duration::from_secs(10);
 
-/// Time between two changes of the line on a terminal.
-const CHANGES: Duration = Duration::from_millis(200);
-
 /// The progress of one piece of work.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     what: String,
-    total: usize,
-    terminal: bool,
+    total: u64,
+    bar: ProgressBar,
     begun: Instant,
     shown: Instant,
 }
@@ -23,45 +22,53 @@ pub(crate) struct Progress {
 impl Progress {
     /// Work of `total` steps that begins now.
     pub(crate) fn new(what: impl Into<String>, total: usize) -> Self {
+        Self::begin(what.into(), total as u64, "{human_pos} of {human_len}")
+    }
+
+    /// Work on `total` bytes that begins now.
+    #[must_use]
+    pub fn of_bytes(what: impl Into<String>, total: u64) -> Self {
+        let steps = "{binary_bytes} of {binary_total_bytes}";
+        Self::begin(what.into(), total, steps)
+    }
+
+    fn begin(what: String, total: u64, steps: &str) -> Self {
         let now = Instant::now();
+        let template = format!("{{msg}} {{bar:30}} {steps}, {{eta}} left");
+        let style = ProgressStyle::with_template(&template).expect("the template is well formed");
+        let bar = ProgressBar::new(total).with_style(style);
         let progress = Self {
-            what: what.into(),
+            bar: bar.with_message(what.clone()),
+            what,
             total,
-            terminal: io::stderr().is_terminal(),
             begun: now,
             shown: now,
         };
-        progress.show(0);
+        progress.bar.tick();
         progress
     }
 
-    /// Shows the steps done, unless it has just shown some.
-    pub(crate) fn tell(&mut self, done: usize) {
-        let pause = if self.terminal { CHANGES } else { LINES };
-        if self.shown.elapsed() >= pause {
+    /// Shows the steps done so far.
+    pub fn tell(&mut self, done: u64) {
+        self.bar.set_position(done);
+        if self.bar.is_hidden() && self.shown.elapsed() >= LINES {
             self.shown = Instant::now();
-            self.show(done);
+            let percent = done.saturating_mul(100) / self.total.max(1);
+            let _ = writeln!(io::stderr(), "{}: {percent} %", self.what);
         }
     }
 
     /// Shows that the work is over.
-    pub(crate) fn finish(self) {
-        if self.terminal {
-            self.show(self.total);
-            let _ = writeln!(io::stderr());
-        } else {
-            let seconds = self.begun.elapsed().as_secs_f64();
-            let _ = writeln!(io::stderr(), "{}: done in {seconds:.1} s", self.what);
-        }
+    pub fn finish(self) {
+        self.bar.finish_and_clear();
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let _ = writeln!(io::stderr(), "{}: done in {seconds:.1} s", self.what);
     }
+}
 
-    fn show(&self, done: usize) {
-        let (start, end) = if self.terminal {
-            ("\r", "")
-        } else {
-            ("", "\n")
-        };
-        let (what, total) = (&self.what, self.total);
-        let _ = write!(io::stderr(), "{start}{what}: {done} of {total}{end}");
+impl Drop for Progress {
+    /// Work that failed leaves no half bar above its error.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }

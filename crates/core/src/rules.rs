@@ -7,13 +7,13 @@
 
 use crate::{
     Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
-    block::{Header, MAX_BLOCK_DATA, SignedHeader, VERSION, txns_hash},
+    block::{Block, Header, MAX_BLOCK_DATA, SealedBlock, SignedHeader, VERSION, txns_hash},
     consensus::schedule::Schedule,
     genesis::{Genesis, GenesisHeader},
     genesis_config::BlockMining,
     ledger::ApplyError,
     pow,
-    transaction::TransactionError,
+    transaction::{TransactionError, VerifiedTransaction},
 };
 use ccoin_crypto::{Address, PublicKey, SignatureError, Verifier};
 
@@ -171,6 +171,33 @@ pub fn check_header(
         .verify(key, &id.into(), &signed.signature)
         .map_err(|source| BlockError::Signature { id, source })?;
     Ok(id)
+}
+
+/// The block under [`check_header`], [`check_body`], and the signature of every transaction.
+///
+/// # Errors
+/// The first [`BlockError`].
+pub fn check_block(
+    block: Block,
+    genesis: &GenesisHeader,
+    key: &PublicKey,
+    verifier: &mut Verifier,
+) -> Result<SealedBlock, BlockError> {
+    let id = check_header(&block.signed, genesis, key, verifier)?;
+    let max_data = genesis.config.transaction.max_data_bytes;
+    let max_data = usize::try_from(max_data).unwrap_or(usize::MAX);
+    let txns = block.transactions.into_iter().enumerate();
+    let txns = txns.map(|(index, txn)| {
+        VerifiedTransaction::verify(txn, &genesis.id, max_data, verifier)
+            .map_err(|source| BlockError::Transaction { index, source })
+    });
+    let block = SealedBlock {
+        id,
+        transactions: txns.collect::<Result<_, _>>()?,
+        signed: block.signed,
+    };
+    check_body(block.header(), block.txn_ids())?;
+    Ok(block)
 }
 
 fn check_constants(header: &Header, genesis: &GenesisHeader) -> Result<(), BlockError> {

@@ -5,15 +5,11 @@ use crate::{
     chain_paths::ChainPaths,
     commit_batch::kind,
     error::NodeError,
+    maintenance,
     recovered_queue::{RecoveredQueue, id_of},
     replay::read_blocks,
 };
-use ccoin_core::{
-    Height,
-    block::Block,
-    genesis::Genesis,
-    machine::{PlaceholderText, SealMark, Start},
-};
+use ccoin_core::{Height, block::Block, genesis::Genesis};
 use ccoin_storage::{BlockLog, ChainLock, PoolLog, Position};
 use std::sync::Arc;
 
@@ -47,14 +43,7 @@ impl ChainPaths {
             },
         )?;
         let genesis = Arc::new(genesis.clone());
-        let start = Start {
-            checkpoint: None,
-            miner: None,
-            last_sealed: SealMark::default(),
-            voter_record: None,
-            block_text: PlaceholderText::new(None, None, [0; 32]),
-            genesis: Arc::clone(&genesis),
-        };
+        let start = maintenance::start(&genesis);
         let mut machine = read_blocks(self, &start)?.machine;
         let contents = PoolLog::read(&self.pool, &id_of(&genesis)).map_err(NodeError::Pool)?;
         RecoveredQueue::restore(&mut machine, &genesis, &contents);

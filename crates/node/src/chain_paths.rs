@@ -51,14 +51,30 @@ impl ChainPaths {
     /// # Errors
     /// [`NodeError`] if there is one already or it cannot be written.
     pub fn create(&self, genesis: &Genesis) -> Result<(), NodeError> {
-        let unfinished = self.root.join("blocks.new");
-        let io = |source| NodeError::file(&unfinished, source);
+        self.begin(genesis)?.sync()?;
+        self.install()
+    }
+
+    /// A log with block 1 that is no chain yet.
+    pub(crate) fn begin(&self, genesis: &Genesis) -> Result<BlockLog, NodeError> {
+        let unfinished = self.unfinished();
         remove(&unfinished)?;
         let mut blocks = BlockLog::create(&unfinished)?;
         blocks.append(kind::GENESIS, &[&genesis.encode()])?;
-        blocks.sync()?;
-        fs::rename(&unfinished, &self.blocks).map_err(io)?;
+        Ok(blocks)
+    }
+
+    /// Makes the log that was begun, and that nobody writes any more, the chain.
+    pub(crate) fn install(&self) -> Result<(), NodeError> {
+        let unfinished = self.unfinished();
+        let renamed = fs::rename(&unfinished, &self.blocks);
+        renamed.map_err(|source| NodeError::file(&unfinished, source))?;
         self.sync_root()
+    }
+
+    /// Where a log is made that takes the place of the chain.
+    pub(crate) fn unfinished(&self) -> PathBuf {
+        self.root.join("blocks.new")
     }
 
     pub(crate) fn sync_root(&self) -> Result<(), NodeError> {

@@ -66,4 +66,6 @@ pub(crate) mod kind {
     pub(crate) const CERTIFICATE: u8 = 4;
     /// Proof of a validator's fault.
     pub(crate) const EVIDENCE: u8 = 5;
+    /// Public keys of miners; only in files that carry a chain elsewhere.
+    pub(crate) const KEYS: u8 = 6;
 }

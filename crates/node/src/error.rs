@@ -1,6 +1,6 @@
 //! Why a node cannot start or cannot go on.
 
-use ccoin_core::{Amount, Height, genesis::GenesisError};
+use ccoin_core::{Address, Amount, BlockId, Height, genesis::GenesisError};
 use ccoin_home::{ExitCode, Failure};
 use ccoin_storage::{IndexError, Position, StorageError};
 use std::{
@@ -60,6 +60,28 @@ pub enum NodeError {
         /// Directory of the log.
         path: PathBuf,
     },
+    /// A file of blocks, or the place where it is to be written.
+    #[error(transparent)]
+    Archive(StorageError),
+    /// A file of blocks passes its checksums but is not what a chain allows.
+    #[error("{path} is not a good chain: {reason}", path = path.display())]
+    BadArchive {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A file of blocks of another network.
+    #[error("the file holds the network {got}, not {wanted}")]
+    OtherNetwork {
+        /// Genesis id of the file.
+        got: BlockId,
+        /// Genesis id of the chain here, or the one that was asked for.
+        wanted: BlockId,
+    },
+    /// Signatures of a miner can neither be trusted nor refused.
+    #[error("the public key of miner {0} is not here, so its signatures cannot be checked")]
+    MinerKey(Address),
     /// A file or directory.
     #[error("{path}: {source}", path = path.display())]
     File {
@@ -118,6 +140,15 @@ impl From<NodeError> for Failure {
             NodeError::Alarmed { .. } => Self::new(ExitCode::No, message)
                 .hint("no vote of this key would be safe: agree with the other operators on a new network")
                 .hint("GET /v1/evidence of a running node shows who signed twice"),
+            NodeError::Archive(error) => archive(&error, message),
+            NodeError::BadArchive { .. } => Self::new(ExitCode::No, message)
+                .hint("only blocks before the one that is named were taken, if any")
+                .hint("take a file from another node, and ask who made this one"),
+            NodeError::OtherNetwork { .. } => Self::new(ExitCode::BadConfig, message)
+                .hint("nothing was changed: name the right file, or another data directory"),
+            NodeError::MinerKey(_) => Self::new(ExitCode::NotFound, message)
+                .hint("the file keys in chain/ holds these keys; peers send a node those that it lacks")
+                .hint("start the node, and check again when it has stopped"),
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
             NodeError::File { .. } => full_or_broken(message),
             NodeError::Socket(_) | NodeError::Thread(_) | NodeError::Panic(_) => {
@@ -132,7 +163,14 @@ fn storage(error: &StorageError, message: &str, damaged: impl FnOnce(&Path) -> F
     match error {
         StorageError::Busy { .. } => Failure::new(ExitCode::Busy, message)
             .hint("another process works on this data directory: stop it first"),
-        StorageError::Exists { .. } => Failure::new(ExitCode::Busy, message),
+        StorageError::Exists { path } => {
+            let chain = path.parent().unwrap_or(path).display();
+            Failure::new(ExitCode::Busy, message)
+                .hint("nothing was changed: a chain is never written over")
+                .hint(format!(
+                    "move {chain} away first, if another chain is to be there"
+                ))
+        }
         StorageError::Damaged { path, .. } | StorageError::Missing { path } => damaged(path),
         StorageError::Io { .. } | StorageError::Poisoned => full_or_broken(message),
         StorageError::Format { .. } => Failure::new(ExitCode::Unexpected, message)
@@ -140,6 +178,24 @@ fn storage(error: &StorageError, message: &str, damaged: impl FnOnce(&Path) -> F
         StorageError::TooLong { .. }
         | StorageError::Beyond { .. }
         | StorageError::Unsorted { .. } => Failure::new(ExitCode::Unexpected, message),
+    }
+}
+
+/// How a file that carries a chain ends the process.
+fn archive(error: &StorageError, message: String) -> Failure {
+    match error {
+        StorageError::Damaged { .. } => Failure::new(ExitCode::Damaged, message)
+            .hint("the file is cut off, damaged, or not one of ccoin export or backup")
+            .hint("only blocks before that place were taken, if any: repeat it with a good copy"),
+        StorageError::Missing { .. } => Failure::new(ExitCode::NotFound, message),
+        StorageError::Exists { .. } => {
+            Failure::new(ExitCode::Busy, message).hint("nothing is written over: name another file")
+        }
+        StorageError::Busy { path, .. } => {
+            let message = format!("another process writes {}", path.display());
+            Failure::new(ExitCode::Busy, message)
+        }
+        _ => storage(error, &message, |_| full_or_broken(message.clone())),
     }
 }
 

@@ -54,7 +54,7 @@ impl ChainPaths {
         let Some(mut found) = self.find_future(genesis, latest)? else {
             return Ok(None);
         };
-        let shorter = self.root.join("blocks.new");
+        let shorter = self.unfinished();
         remove(&shorter)?;
         self.copy_until(genesis, latest, &shorter, now)?;
         // They may know the blocks.

@@ -4,19 +4,17 @@
 use crate::{
     chain_paths::ChainPaths,
     checkpoints::{self, Restored},
-    commit_batch::kind,
     error::NodeError,
+    replayer::{Record, Replayer},
 };
 use ccoin_core::{
     BlockId, Height,
-    applied::Applied,
-    block::{Block, SealedBlock},
-    encoding::{DecodeError, decode},
+    block::SealedBlock,
+    encoding::DecodeError,
     machine::{Machine, Start},
-    rules::BlockError,
 };
 use ccoin_storage::{BlockLog, PoolMark, Position, ScannedLog, load_newest};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// A log read from some block to its end.
 pub(crate) struct Replay {
@@ -71,68 +69,20 @@ fn replay_log(
     start: &Start,
     restored: Option<Restored>,
 ) -> Result<Replay, NodeError> {
-    let genesis = &start.genesis;
     let from = restored
         .as_ref()
         .map_or(Position::START, |restored| restored.position);
-    let mut restored = restored;
-    let mut machine = match restored {
-        Some(_) => None,
-        None => Some(Machine::new(start.clone())),
-    };
     let reader = BlockLog::reader_of(&paths.blocks)?;
-    let mut positions = BTreeMap::new();
-    let blocks = BlockLog::read(&paths.blocks, from, &mut |position, record, bytes| {
-        let misfit = |reason: String| NodeError::record(&paths.blocks, position, reason);
-        if record == kind::GENESIS {
-            // A young chain's checkpoint is block 1 itself.
-            restored = None;
-            machine.get_or_insert_with(|| Machine::new(start.clone()));
-            positions.insert((Height::GENESIS, genesis.id), position);
-        }
-        if let (kind::CERTIFICATE | kind::EVIDENCE, Some(machine)) = (record, &mut machine) {
-            return replay_votes(machine, record, bytes).map_err(|error| misfit(error.to_string()));
-        }
-        if !matches!(record, kind::TIMELY_BLOCK | kind::LATE_BLOCK) {
-            return Ok(());
-        }
-        let block = Block::decode(bytes).map_err(|error| misfit(error.to_string()))?;
-        let block = SealedBlock::already_verified(block, &genesis.id);
-        let key = (block.header().number, block.id);
-        match (&mut machine, restored.take()) {
-            (None, Some(checkpoint)) => {
-                machine = Some(from_checkpoint(start, block, checkpoint).map_err(misfit)?)
-            }
-            (Some(machine), _) => {
-                for (key, position) in bare_path(machine, &block, &positions) {
-                    let (_, bytes) = reader.read(position)?;
-                    let bare = Block::decode(&bytes).map_err(|error| misfit(error.to_string()))?;
-                    let bare = SealedBlock::already_verified(bare, &genesis.id);
-                    let replayed = machine.replay(bare, true);
-                    replayed.map_err(|error| misfit(format!("block {}: {error}", key.0)))?;
-                }
-                replay(machine, block, record == kind::TIMELY_BLOCK).map_err(
-                    |error| match error {
-                        BlockError::Reward { got, expected } if got > expected => {
-                            NodeError::OldReward {
-                                path: paths.blocks.clone(),
-                                number: key.0,
-                                got,
-                                expected,
-                            }
-                        }
-                        other => misfit(other.to_string()),
-                    },
-                )?;
-            }
-            (None, None) => return Err(misfit("a block before the first".into())),
-        }
-        positions.insert(key, position);
-        Ok::<_, NodeError>(())
+    let mut replayer = Replayer::new(paths, start, reader, restored);
+    let genesis = start.genesis.id;
+    let blocks = BlockLog::read(&paths.blocks, from, &mut |position, kind, bytes| {
+        let record = Record::parse(kind, bytes, |block| {
+            Ok::<_, DecodeError>(SealedBlock::already_verified(block, &genesis))
+        });
+        let record = record.map_err(|error| replayer.misfit(position, &error))?;
+        replayer.take(position, record).map(drop)
     })?;
-    let machine =
-        machine.ok_or_else(|| NodeError::record(&paths.blocks, from, "no block".into()))?;
-    positions = positions.split_off(&(machine.chain().lowest(), BlockId::ZERO));
+    let (machine, positions) = replayer.finish(from)?;
     Ok(Replay {
         blocks,
         machine,
@@ -140,68 +90,4 @@ fn replay_log(
         from,
         pool_mark: PoolMark::default(),
     })
-}
-
-/// What must be executed again before a block: key and record of each.
-fn bare_path(
-    machine: &Machine,
-    block: &SealedBlock,
-    positions: &BTreeMap<(Height, BlockId), Position>,
-) -> Vec<((Height, BlockId), Position)> {
-    let path = machine.chain().bare_path(&block.header().hash_parent);
-    let find = |key| positions.get(&key).map(|position| (key, *position));
-    path.into_iter().filter_map(find).collect()
-}
-
-/// A machine whose first block is a checkpoint's, if block and accounts agree.
-fn from_checkpoint(
-    start: &Start,
-    block: SealedBlock,
-    restored: Restored,
-) -> Result<Machine, String> {
-    let Restored {
-        id,
-        state,
-        score,
-        certificates,
-        ..
-    } = restored;
-    if block.id != id || block.header().hash_state != state.root() {
-        return Err("the block is not the one of the checkpoint".into());
-    }
-    let applied = Arc::new(Applied {
-        block,
-        state,
-        changes: Vec::new(),
-    });
-    let mut machine = Machine::new(Start {
-        checkpoint: Some((applied, score)),
-        ..start.clone()
-    });
-    let known = machine.certificates().len();
-    let mut certificates = certificates.into_iter();
-    for certificate in certificates.by_ref().take(known) {
-        machine.replay_certificate(certificate);
-    }
-    certificates.for_each(|alarm| machine.replay_alarm(alarm));
-    Ok(machine)
-}
-
-/// Executes a block from the log again; one whose parent lies below the window is settled, and
-/// so is one of another branch than final.
-fn replay(machine: &mut Machine, block: SealedBlock, timely: bool) -> Result<(), BlockError> {
-    match machine.replay(block, timely) {
-        Err(BlockError::Parent(_) | BlockError::Settled { .. }) => Ok(()),
-        replayed => replayed,
-    }
-}
-
-/// A certificate or evidence from the log.
-fn replay_votes(machine: &mut Machine, record: u8, bytes: &[u8]) -> Result<(), DecodeError> {
-    if record == kind::CERTIFICATE {
-        machine.replay_certificate(decode("certificate", bytes)?);
-    } else {
-        machine.replay_evidence(decode("evidence", bytes)?);
-    }
-    Ok(())
 }

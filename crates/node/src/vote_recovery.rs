@@ -1,7 +1,9 @@
 //! A vote record made anew for a key whose record is lost, from what the operator brings: the
 //! data directories of enough other validators (A5).
 
-use crate::{NodeError, chain_paths::ChainPaths, clock, commit_batch::kind, replay::read_blocks};
+use crate::{
+    NodeError, chain_paths::ChainPaths, clock, commit_batch::kind, maintenance, replay::read_blocks,
+};
 use ccoin_core::{
     Address,
     consensus::{
@@ -11,7 +13,7 @@ use ccoin_core::{
     },
     encoding::encode,
     genesis::Genesis,
-    machine::{Machine, PlaceholderText, SealMark, Start},
+    machine::{Machine, SealMark, Start},
 };
 use ccoin_storage::{BlockLog, VoteRecord};
 use std::sync::Arc;
@@ -98,12 +100,9 @@ fn check_alarm(machine: &Machine, chain: &ChainPaths) -> Result<(), NodeError> {
 
 fn start(genesis: &Arc<Genesis>, validator: Option<&IntactValidator>) -> Start {
     Start {
-        checkpoint: None,
         miner: validator.map(|validator| validator.address),
-        last_sealed: SealMark::default(),
         voter_record: validator.map(|validator| validator.record),
-        block_text: PlaceholderText::new(None, None, [0; 32]),
-        genesis: Arc::clone(genesis),
+        ..maintenance::start(genesis)
     }
 }
 

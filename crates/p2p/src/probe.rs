@@ -1,7 +1,9 @@
 //! Asks the node at a place to prove its address, as far as `ACK`, and hangs up: a discovery
 //! service prefers records that it has seen proven. It joins no network and takes no seat.
 
-use crate::{handshake::HandshakeError, link::Link, scope::may_name, shared::agent, tls::Tls};
+use crate::{
+    handshake_error::HandshakeError, link::Link, scope::may_name, shared::agent, tls::Tls,
+};
 use ccoin_core::{
     Address, BlockId, Hash, Height, Timestamp,
     message::{

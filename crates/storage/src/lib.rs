@@ -7,6 +7,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod archive;
 mod block_log;
 mod checkpoint;
 mod disk;
@@ -29,6 +30,7 @@ mod slot_file;
 mod tests;
 mod vote_file;
 
+pub use archive::{ArchiveReader, ArchiveSum, ArchiveWriter};
 pub use block_log::{BlockLog, Position, Visit};
 pub use checkpoint::{Accounts, CheckpointHead, load_newest, write as write_checkpoint};
 pub use error::{IndexError, StorageError};

@@ -3,11 +3,11 @@
 use super::*;
 
 /// A small file system of its own; gone when dropped.
-struct SmallDisk(PathBuf);
+pub(super) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Moves a directory onto it; `None`, with the reason printed, if that is not allowed.
-    fn below(dir: &Path, megabytes: u32) -> Option<Self> {
+    pub(super) fn below(dir: &Path, megabytes: u32) -> Option<Self> {
         let aside = dir.with_extension("aside");
         fs::rename(dir, &aside).unwrap();
         fs::create_dir(dir).unwrap();
@@ -35,7 +35,7 @@ impl SmallDisk {
     }
 
     /// Fills what is free; the file to remove again.
-    fn fill(&self) -> PathBuf {
+    pub(super) fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");
         let mut file = fs::File::create(&path).unwrap();
         for size in [1 << 20, 4096, 1] {

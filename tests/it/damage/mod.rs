@@ -5,6 +5,7 @@ mod blocks;
 mod full_disk;
 mod index;
 mod queue;
+mod tools;
 mod votes;
 
 use crate::support::{Node, Place, Sender, genesis, in_a_block, request, wait_for};

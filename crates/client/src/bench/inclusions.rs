@@ -62,7 +62,7 @@ pub(super) async fn follow(
             }
         });
         polling.await?;
-        progress.tell(seen.included);
+        progress.tell(seen.included as u64);
         let accepted = flight.accepted.load(Ordering::Relaxed);
         if accepted <= seen.included {
             moved = Instant::now();

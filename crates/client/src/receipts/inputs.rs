@@ -144,7 +144,7 @@ fn hash_all(files: &[PathBuf]) -> Result<Vec<Hash>, Failure> {
     for (done, file) in files.iter().enumerate() {
         if begun.elapsed() > QUIET {
             let shown = progress.get_or_insert_with(|| Progress::new("documents", files.len()));
-            shown.tell(done);
+            shown.tell(done as u64);
         }
         hashes.push(hash_file(file)?);
     }

@@ -70,10 +70,21 @@ pub(crate) struct PeerParts {
     pub(crate) chain: ChainHandle,
 }
 
-/// The gossip of a node that knows the keys of its file and its own.
-pub(crate) fn open_gossip(directory: &Path, genesis: &Genesis, own: &SecretKey) -> SharedGossip {
+/// The miners' keys in the file of a chain directory.
+pub(crate) fn stored_keys(directory: &Path, genesis: &Genesis) -> MinerKeys {
     let mut keys = MinerKeys::new(genesis.config.miners.clone());
     KeyStore::new(directory.join("keys")).load(&mut keys);
+    keys
+}
+
+/// Writes the file of miners' keys; they can be asked for again.
+pub(crate) fn save_keys(directory: &Path, keys: &MinerKeys) {
+    KeyStore::new(directory.join("keys")).save(&keys.all());
+}
+
+/// The gossip of a node that knows the keys of its file and its own.
+pub(crate) fn open_gossip(directory: &Path, genesis: &Genesis, own: &SecretKey) -> SharedGossip {
+    let mut keys = stored_keys(directory, genesis);
     keys.learn(core::slice::from_ref(own.public_key()));
     SharedGossip::new(Gossip::new(keys))
 }

@@ -1,6 +1,7 @@
 //! Faults of disks and files, and what must survive them. `CCOIN_ROUNDS`
 //! multiplies the random ones; every failure names its seed.
 
+mod archive;
 mod block_log;
 mod checkpoint;
 mod disk_full;

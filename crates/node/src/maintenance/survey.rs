@@ -1,0 +1,106 @@
+//! Which blocks of a log are final, from its records alone: no block is executed. It also works
+//! on the log of a running node.
+
+use crate::{chain_paths::ChainPaths, commit_batch::kind, error::NodeError};
+use ccoin_core::{
+    BlockId, Height,
+    block::Block,
+    consensus::{ballot::Ballot, certificate::Certificate, vote::Phase},
+    encoding::decode,
+    genesis::Genesis,
+};
+use ccoin_storage::{BlockLog, Position, StorageError};
+use std::collections::BTreeMap;
+
+/// A block of a log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) number: Height,
+    parent: BlockId,
+    pub(super) position: Position,
+}
+
+/// What a log holds.
+#[derive(Default)]
+pub(super) struct Survey {
+    /// Blocks behind block 1, of all branches.
+    pub(super) blocks: BTreeMap<BlockId, Found>,
+    /// Certificates of phase 2 by their block.
+    pub(super) certificates: BTreeMap<BlockId, (Ballot, Position)>,
+}
+
+impl Survey {
+    /// Reads the log of `paths`.
+    ///
+    /// # Errors
+    /// [`NodeError`] if it is damaged.
+    pub(super) fn read(paths: &ChainPaths, genesis: &Genesis) -> Result<Self, NodeError> {
+        let mut survey = Self::default();
+        let (mut from, mut damage) = (Position::START, None);
+        loop {
+            let read = BlockLog::read(&paths.blocks, from, &mut |position, kind, bytes| {
+                from = position;
+                survey.take(position, kind, bytes, &genesis.id);
+                Ok::<_, StorageError>(())
+            });
+            match read {
+                Ok(_) => return Ok(survey),
+                // Where a node writes meanwhile, more is there the next time.
+                Err(StorageError::Damaged { path, offset }) => {
+                    let found = Some((path, offset));
+                    if found == damage {
+                        let (path, offset) = found.expect("it was just made");
+                        return Err(StorageError::Damaged { path, offset }.into());
+                    }
+                    damage = found;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn take(&mut self, position: Position, kind: u8, bytes: &[u8], genesis: &BlockId) {
+        match kind {
+            kind::TIMELY_BLOCK | kind::LATE_BLOCK => {
+                if let Some(signed) = Block::peek(bytes) {
+                    let found = Found {
+                        number: signed.header.number,
+                        parent: signed.header.hash_parent,
+                        position,
+                    };
+                    self.blocks.entry(signed.id(genesis)).or_insert(found);
+                }
+            }
+            kind::CERTIFICATE => {
+                let read = decode::<Certificate>("certificate", bytes).ok();
+                if let Some(read) = read.filter(|read| read.phase == Phase::Two) {
+                    let newest = self.certificates.entry(read.id);
+                    let newest = newest.or_insert((read.ballot, position));
+                    *newest = (*newest).max((read.ballot, position));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The highest number of a block.
+    pub(super) fn height(&self) -> Height {
+        let numbers = self.blocks.values().map(|found| found.number);
+        numbers.max().unwrap_or(Height::GENESIS)
+    }
+
+    /// The final blocks behind block 1, in order; `None` if one of them is missing.
+    pub(super) fn final_blocks(&self, genesis: &BlockId) -> Option<Vec<(BlockId, Found)>> {
+        let here = self.certificates.iter();
+        let here = here.filter(|(id, _)| self.blocks.contains_key(id));
+        let newest = here.max_by_key(|(_, (ballot, _))| *ballot);
+        let (mut path, mut at) = (Vec::new(), newest.map_or(*genesis, |(id, _)| *id));
+        while at != *genesis {
+            let found = *self.blocks.get(&at)?;
+            path.push((at, found));
+            at = found.parent;
+        }
+        path.reverse();
+        Some(path)
+    }
+}
