@@ -29,20 +29,21 @@ impl World {
             );
         }
         for (index, node) in self.honest() {
-            assert!(!node.shell.alarmed, "{index} raised the alarm");
+            let name = self.name(index);
+            assert!(!node.shell.alarmed, "{name} raised the alarm");
             for pair in node.shell.finals.windows(2) {
                 let [before, after] = [&pair[0], &pair[1]];
                 // After a restart a certificate may be told again.
                 assert!(
                     after.ballot >= before.ballot || extends(&parents, before, after),
-                    "I3: final of {index} went from {before:?} to {after:?}"
+                    "I3: final of {name} went from {before:?} to {after:?}"
                 );
             }
             let mut given: BTreeMap<(Phase, Ballot), BlockId> = BTreeMap::new();
             for vote in &node.shell.votes {
                 let turn = (vote.phase, vote.block.ballot);
                 let first = *given.entry(turn).or_insert(vote.block.id);
-                assert_eq!(first, vote.block.id, "I4: {index} voted twice in {turn:?}");
+                assert_eq!(first, vote.block.id, "I4: {name} voted twice in {turn:?}");
             }
         }
         let quorum = self.genesis.config.consensus.quorum as usize;
@@ -122,7 +123,7 @@ impl World {
             let oldest = canonical.find(|block| block.block.header().number > last_final.number)?;
             let header = oldest.block.header();
             let waits = header.time.get() + patience < at(self.now).get();
-            waits.then(|| format!("{index}: block {} is not final", header.number))
+            waits.then(|| format!("{}: block {} is not final", self.name(index), header.number))
         })
     }
 }

@@ -164,7 +164,7 @@ impl World {
                 .account(&txn.sender());
             let is_user = (0..self.payments.users)
                 .any(|user| ghost(FIRST_USER + user).address() == txn.sender());
-            let (user, at) = (txn.sender(), self.now);
+            let (user, at, name) = (txn.sender(), self.now, self.name(node));
             let promise = self.payments.promises.get(&(node, *txn.id()));
             // A start may find another head than the one before, and does not know what the
             // branch that was left has brought until it follows it again.
@@ -174,7 +174,7 @@ impl World {
             }
             assert!(
                 !is_user || self.payments.doubles || promise.is_none(),
-                "at {at}: {node} drops number {} of {user}, who never signed two: {reason}",
+                "at {at}: {name} drops number {} of {user}, who never signed two: {reason}",
                 txn.number
             );
             if let PoolError::NumberUsed { got, .. } = reason {
@@ -183,7 +183,7 @@ impl World {
                     other.sender() == user && other.number == *got && other.id() != txn.id()
                 });
                 let used = place < last || other || account.nonce >= *got;
-                assert!(used, "at {at}: {node} lies: {reason}");
+                assert!(used, "at {at}: {name} lies: {reason}");
             }
             if let PoolError::Funds {
                 balance,
@@ -194,7 +194,7 @@ impl World {
                 let lacks = pending.saturating_add(amount.get()) > balance.get();
                 // Accounts are known as of the last change only.
                 let known = place < last || *balance == account.balance;
-                assert!(lacks && known, "at {at}: {node} lies: {reason}");
+                assert!(lacks && known, "at {at}: {name} lies: {reason}");
             }
             let key = (node, *txn.id());
             self.payments.dropped.insert(key, reason.clone());
@@ -229,9 +229,9 @@ impl World {
                 None => stuck() || restarted && used,
             };
             if !excused || !self.payments.doubles {
-                let (number, user) = (txn.number, txn.sender());
+                let (number, user, name) = (txn.number, txn.sender(), self.name(*node));
                 return Some(format!(
-                    "number {number} of {user}, acknowledged by {node}, is not there: {dropped:?}"
+                    "number {number} of {user}, acknowledged by {name}, is not there: {dropped:?}"
                 ));
             }
         }

@@ -8,7 +8,7 @@ use crate::{
     trace,
 };
 use ccoin_core::{
-    Address, BlockId, MonoTime, Now, PowNonce, Timestamp,
+    Address, BlockId, Height, MonoTime, Now, PowNonce, Timestamp,
     applied::Applied,
     block::SealedBlock,
     chain::{Score, Window},
@@ -208,7 +208,9 @@ impl Shell {
                 publish,
             } = self.machine.step(now, input);
             self.asks.extend(ask);
-            write.into_iter().for_each(|write| self.write(write));
+            for write in write {
+                self.write(write);
+            }
             for publish in publish {
                 inputs.extend(self.publish(publish));
             }
@@ -236,8 +238,8 @@ impl Shell {
         self.input(after_ms, input);
     }
 
-    /// Brings a record to the disk.
-    pub fn write(&mut self, write: Write) {
+    /// Brings a record to the disk; the block, if it was made here.
+    pub fn write(&mut self, write: Write) -> Option<(Height, BlockId)> {
         self.trace.push(trace::of_write(&write));
         match write {
             Write::Transactions { arrived, txns } => {
@@ -269,12 +271,14 @@ impl Shell {
                     self.late.insert(applied.block.id);
                 }
                 let block = &applied.block;
+                self.log.push(block.clone());
                 if self.signed.iter().any(|(_, id)| *id == block.id.into()) {
                     self.made.push(block.clone());
+                    return Some((block.header().number, block.id));
                 }
-                self.log.push(block.clone());
             }
         }
+        None
     }
 
     /// Makes something visible; what the miner or the key answer at once.

@@ -4,6 +4,7 @@
 use crate::{
     node::{Node, Process},
     time::at,
+    timeline::What,
     world::World,
 };
 use ccoin_core::{
@@ -59,6 +60,7 @@ impl World {
             record.standing = Standing::Abstains(None);
             node.shell.record = record;
             self.coverage.met("vote file lost");
+            self.note(Some(index), What::VotesLost);
         }
     }
 }

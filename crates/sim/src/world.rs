@@ -8,11 +8,12 @@ use crate::{
     delivery::Frame,
     keys::{ghost, ghost_miner_key, key},
     latency::Latency,
-    links::{Conn, Link, SILENCE},
+    links::{Conn, Link},
     node::{Node, Process},
     payments::Payments,
     random::Random,
     time::at,
+    timeline::Timeline,
     vote_lies::VoteLie,
 };
 use bytes::Bytes;
@@ -105,10 +106,11 @@ pub struct World {
     pub(crate) forged: BTreeMap<usize, (Forged, u64)>,
     /// How often what the soak must show has happened.
     pub coverage: Coverage,
+    pub timeline: Timeline,
     pub nodes: Vec<Node>,
     pub now: u64,
     /// Public keys of the miners, in genesis order.
-    keys: Vec<PublicKey>,
+    pub(crate) keys: Vec<PublicKey>,
     pub(crate) links: Vec<Link>,
     pub(crate) conns: BTreeMap<PeerId, Conn>,
     queue: BTreeMap<(u64, u64), Event>,
@@ -145,6 +147,7 @@ impl World {
             second_votes: Vec::new(),
             forged: BTreeMap::new(),
             coverage: Coverage::default(),
+            timeline: Timeline::default(),
             nodes: (0..nodes).map(node).collect(),
             now: 0,
             keys: (0..validators)
@@ -183,60 +186,6 @@ impl World {
         self.queue.insert((at, self.counted), event);
     }
 
-    /// Starts a node from its disk.
-    pub fn start(&mut self, index: usize) {
-        assert_eq!(self.nodes[index].process, Process::Down);
-        let (wall, mono) = (self.clock(index), MonoTime(self.now));
-        let made = self.nodes[index]
-            .shell
-            .log
-            .iter()
-            .map(|b| b.header().coinbase);
-        let made: BTreeSet<_> = made.chain(self.nodes[index].shell.miner()).collect();
-        let keys = self.keys.iter().filter(|key| made.contains(&key.address()));
-        let keys: Vec<_> = keys.cloned().collect();
-        self.nodes[index].boot(wall, mono, &keys);
-        self.wake(index);
-        self.reconnect();
-    }
-
-    /// Gives a node the keys of all miners, as if it had met them before.
-    pub fn give_keys(&mut self, index: usize) {
-        self.nodes[index].gossip.learn(&self.keys);
-    }
-
-    /// Ends a process; its disk stays.
-    pub fn kill(&mut self, index: usize) {
-        self.nodes[index].process = Process::Down;
-        self.nodes[index].backlog.clear();
-        self.lose_unwritten(index);
-        self.payments.forget_questions(index);
-        for conn in core::mem::take(&mut self.nodes[index].feeds).into_keys() {
-            self.close(conn);
-        }
-        let dead: Vec<PeerId> = self.conns_of(index);
-        dead.into_iter().for_each(|conn| self.close(conn));
-    }
-
-    /// Stops a process: what comes in waits.
-    pub fn hang(&mut self, index: usize) {
-        self.nodes[index].process = Process::Hung;
-        for conn in self.conns_of(index) {
-            let since = self.now;
-            self.schedule(self.now + SILENCE, Event::Silence { conn, since });
-        }
-    }
-
-    /// Lets a stopped process go on.
-    pub fn resume(&mut self, index: usize) {
-        self.nodes[index].process = Process::Up;
-        // Its timers have run out long ago: they are what it sees first.
-        self.wake(index);
-        while let Some(event) = self.nodes[index].backlog.pop_front() {
-            self.happen(event);
-        }
-    }
-
     /// Time passes.
     pub fn run_until(&mut self, end: u64) {
         while let Some(next) = self.queue.first_entry().filter(|next| next.key().0 <= end) {
@@ -247,7 +196,7 @@ impl World {
         self.now = end;
     }
 
-    fn happen(&mut self, event: Event) {
+    pub(crate) fn happen(&mut self, event: Event) {
         match &event {
             Event::Reconnect => {
                 self.reconnect();
@@ -333,7 +282,7 @@ impl World {
         }
     }
 
-    fn wake(&mut self, index: usize) {
+    pub(crate) fn wake(&mut self, index: usize) {
         self.step(index, Input::Tick);
         if self.votes_by(index, VoteLie::Backdate) {
             self.propose_forged(index);
