@@ -117,14 +117,23 @@ impl World {
             return None;
         }
         let patience = 2 * consensus.slot_ms;
-        self.honest().find_map(|(index, node)| {
-            let last_final = node.shell.machine.last_final();
-            let mut canonical = node.shell.machine.chain().canonical().iter();
-            let oldest = canonical.find(|block| block.block.header().number > last_final.number)?;
-            let header = oldest.block.header();
-            let waits = header.time.get() + patience < at(self.now).get();
-            waits.then(|| format!("{}: block {} is not final", self.name(index), header.number))
+        self.honest().find_map(|(index, _)| {
+            let (number, waits) = self.oldest_unfinal(index)?;
+            let name = self.name(index);
+            (waits > patience).then(|| format!("{name}: block {number} is not final"))
         })
+    }
+
+    /// The oldest block of a node's branch that is not final there, and how many ms ago it was
+    /// made.
+    pub(crate) fn oldest_unfinal(&self, index: usize) -> Option<(Height, u64)> {
+        let machine = &self.nodes[index].shell.machine;
+        let mut canonical = machine.chain().canonical().iter();
+        let last_final = machine.last_final().number;
+        let oldest = canonical.find(|block| block.block.header().number > last_final)?;
+        let header = oldest.block.header();
+        let waits = at(self.now).get().saturating_sub(header.time.get());
+        Some((header.number, waits))
     }
 }
 

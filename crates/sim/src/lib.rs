@@ -22,6 +22,7 @@ mod past;
 mod payments;
 mod process;
 mod random;
+pub mod scenario;
 mod shell;
 mod shell_log;
 mod time;

@@ -70,8 +70,9 @@ impl World {
         (self.payments.users, self.payments.doubles) = (users, doubles);
     }
 
-    /// A user spends some or all of what its node says it has.
-    pub fn spend(&mut self, random: &mut Random) {
+    /// A user spends some or all of what its node says it has; the node and the payment, if its
+    /// process runs.
+    pub fn spend(&mut self, random: &mut Random) -> Option<(usize, TxId)> {
         let user = random.below(self.payments.users.into()) as u32;
         let home = user as usize % self.nodes.len();
         let away = self.payments.doubles && random.below(4) == 0;
@@ -81,7 +82,12 @@ impl World {
             home
         };
         let number = self.account(node, user).0;
-        self.send(node, user, number, random);
+        self.send(node, user, number, random).map(|id| (node, id))
+    }
+
+    /// Whether a node has said that a payment is on its disk.
+    pub(crate) fn has_acknowledged(&self, node: usize, id: &TxId) -> bool {
+        self.payments.promises.contains_key(&(node, *id))
     }
 
     /// The number that is next for a user at a node, and the coins that are left to it.
@@ -96,9 +102,9 @@ impl World {
         (machine.pool().next_number(&address, account), left)
     }
 
-    fn send(&mut self, node: usize, user: u32, number: u64, random: &mut Random) {
+    fn send(&mut self, node: usize, user: u32, number: u64, random: &mut Random) -> Option<TxId> {
         if self.nodes[node].process != Process::Up || self.nodes[node].lie.is_some() {
-            return;
+            return None;
         }
         let left = self.account(node, user).1;
         let amount = match random.below(4) {
@@ -118,6 +124,7 @@ impl World {
             amount,
             &ticket.to_string(),
         );
+        let id = *txn.id();
         self.payments.open.insert((node, ticket), txn.clone());
         let input = Input::Submit {
             ticket,
@@ -125,6 +132,7 @@ impl World {
             from: None,
         };
         self.step(node, input);
+        Some(id)
     }
 
     /// What a node says it has dropped, and whether that is true.

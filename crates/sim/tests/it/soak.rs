@@ -233,7 +233,11 @@ fn trouble(world: &mut World, node: usize, random: &mut Random) {
         (8 | 9, _) => world.heal(),
         (10, _) if random.below(5) == 0 => world.run_until(world.now + random.below(60_000)),
         (11..=14, _) => (0..world.nodes.len()).for_each(|node| world.misbehave(node, random)),
-        _ => (0..random.between(1, 4)).for_each(|_| world.spend(random)),
+        _ => {
+            for _ in 0..random.between(1, 4) {
+                world.spend(random);
+            }
+        }
     }
     if world.jumps {
         world.latest = world.latest.max(world.future());
