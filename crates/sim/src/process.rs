@@ -2,9 +2,11 @@
 //! set.
 
 use crate::{
+    lies::Lie,
     links::SILENCE,
-    node::Process,
+    node::{Node, Process},
     timeline::What,
+    vote_lies::VoteLie,
     world::{Event, World},
 };
 use ccoin_core::{MonoTime, machine::PeerId};
@@ -32,6 +34,17 @@ impl World {
     /// Gives a node the keys of all miners, as if it had met them before.
     pub fn give_keys(&mut self, index: usize) {
         self.nodes[index].gossip.learn(&self.keys);
+    }
+
+    /// Lets a node, which has not started, be a second machine with the key and the disk of a
+    /// validator.
+    pub fn copy_machine(&mut self, index: usize, of: usize) {
+        assert_eq!(self.nodes[index].life, 0);
+        let mut copy = Node::new(&self.genesis, Some(of));
+        copy.lie = Some(Lie::Votes(VoteLie::Copied));
+        copy.gossip.keys = self.nodes[of].gossip.keys.clone();
+        self.nodes[of].shell.copy_disk_to(&mut copy.shell);
+        self.nodes[index] = copy;
     }
 
     /// Ends a process; its disk stays.

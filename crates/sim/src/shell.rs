@@ -340,6 +340,21 @@ impl Shell {
         self.index.is_some()
     }
 
+    /// Position of its key among the miners.
+    pub(crate) fn index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// Puts what is on its disk on another one.
+    pub(crate) fn copy_disk_to(&self, other: &mut Self) {
+        other.log.clone_from(&self.log);
+        other.late.clone_from(&self.late);
+        other.certificates.clone_from(&self.certificates);
+        other.pool_log.clone_from(&self.pool_log);
+        other.checkpoint.clone_from(&self.checkpoint);
+        (other.mark, other.record) = (self.mark, self.record);
+    }
+
     /// A long run of many nodes keeps its disks, and nothing else.
     pub(crate) fn forget_what_tests_look_at(&mut self) {
         self.trace.clear();

@@ -118,16 +118,15 @@ impl What {
 }
 
 impl World {
-    /// The name of a node: v1, v2 ... for miners in the order of genesis, n5, n6 ... for the
-    /// nodes behind them.
+    /// The name of a node: v1, v2 ... for miners in the order of genesis, v2b for a second machine
+    /// with the key of v2, n5, n6 ... for the other nodes.
     #[must_use]
     pub fn name(&self, index: usize) -> String {
-        let letter = if self.nodes[index].shell.is_validator() {
-            'v'
-        } else {
-            'n'
-        };
-        format!("{letter}{}", index + 1)
+        match self.nodes[index].shell.index() {
+            Some(miner) if miner == index => format!("v{}", index + 1),
+            Some(miner) => format!("v{}b", miner + 1),
+            None => format!("n{}", index + 1),
+        }
     }
 
     pub(crate) fn note(&mut self, node: Option<usize>, what: What) {

@@ -28,7 +28,8 @@ impl World {
         let yours = &status.yours;
         let mut votes = yours.vote1.iter().chain(&yours.vote2);
         let miner = self.nodes[to].shell.miner();
-        votes.any(|vote| usize::from(vote.vote.voter) != to)
+        let index = self.nodes[to].shell.index();
+        votes.any(|vote| Some(usize::from(vote.vote.voter)) != index)
             || (yours.header.iter()).any(|header| Some(header.header.coinbase) != miner)
     }
 }

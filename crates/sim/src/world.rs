@@ -318,7 +318,9 @@ impl World {
     /// The public key that a node proves in handshakes.
     pub fn public_key(&self, index: usize) -> PublicKey {
         let follower = || ghost(FIRST_FOLLOWER + index as u32);
-        self.keys.get(index).cloned().unwrap_or_else(follower)
+        let miner = self.nodes[index].shell.index();
+        let key = miner.and_then(|miner| self.keys.get(miner));
+        key.cloned().unwrap_or_else(follower)
     }
 
     /// The miners' keys that a node knows.

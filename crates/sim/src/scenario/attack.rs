@@ -14,6 +14,13 @@ pub struct Attack {
     pub(crate) lie: Lie,
 }
 
+impl Attack {
+    /// Whether it is a second machine.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.lie == Lie::Votes(VoteLie::Copied)
+    }
+}
+
 const fn votes(name: &'static str, does: &'static str, lie: VoteLie) -> Attack {
     let lie = Lie::Votes(lie);
     Attack { name, does, lie }
@@ -25,7 +32,12 @@ const fn blocks(name: &'static str, does: &'static str, misdeed: Misdeed) -> Att
 }
 
 /// All of them.
-pub const ATTACKS: [Attack; 14] = [
+pub const ATTACKS: [Attack; 15] = [
+    votes(
+        "copy",
+        "runs on a second machine behind the first cut, with a copy of its directory",
+        VoteLie::Copied,
+    ),
     votes("silent", "keeps its votes to itself", VoteLie::Silent),
     votes(
         "strip",

@@ -26,14 +26,6 @@ impl Planned {
     pub(crate) fn holds_at(&self, ms: u64) -> bool {
         self.from_ms <= ms && self.until_ms.is_none_or(|until| ms < until)
     }
-
-    /// Whether it touches a validator.
-    fn touches(&self, index: usize) -> bool {
-        match &self.fault {
-            Fault::Kill(nodes) | Fault::Skew(nodes, _) => nodes.contains(&index),
-            Fault::Cut(sides) => sides.iter().any(|side| side.contains(&index)),
-        }
-    }
 }
 
 impl Scenario {
@@ -43,29 +35,70 @@ impl Scenario {
             .filter(move |planned| planned.holds_at(ms))
     }
 
-    /// Whether a validator has no process.
+    /// Validators whose keys are on second machines: those are the nodes behind the validators.
+    pub(crate) fn copied(&self) -> Vec<usize> {
+        let copies = self.attacks.iter().filter(|(_, attack)| attack.is_copy());
+        copies
+            .flat_map(|(liars, _)| liars.iter().copied())
+            .collect()
+    }
+
+    /// All nodes.
+    pub(crate) fn nodes(&self) -> usize {
+        self.validators() + self.copied().len()
+    }
+
+    /// The name of a node.
+    pub(crate) fn name(&self, index: usize) -> String {
+        match index.checked_sub(self.validators()) {
+            None => format!("v{}", index + 1),
+            Some(copy) => format!("v{}b", self.copied()[copy] + 1),
+        }
+    }
+
+    /// When the first cut begins.
+    pub(crate) fn first_cut(&self) -> Option<u64> {
+        let cuts = self.faults.iter();
+        let cuts = cuts.filter(|planned| matches!(planned.fault, Fault::Cut(_)));
+        cuts.map(|planned| planned.from_ms).min()
+    }
+
+    /// The side of a cut on which a node is: a second machine stands on the last one, where its
+    /// first is not.
+    fn side(&self, sides: &[Vec<usize>], index: usize) -> Option<usize> {
+        if index >= self.validators() {
+            return sides.len().checked_sub(1);
+        }
+        let named = sides.iter().position(|side| side.contains(&index));
+        named.or_else(|| self.copied().contains(&index).then_some(0))
+    }
+
+    /// Whether a node has no process.
     pub(crate) fn is_dead(&self, index: usize, ms: u64) -> bool {
+        if index >= self.validators() {
+            return self.first_cut().is_none_or(|first| ms < first);
+        }
         self.at(ms)
             .any(|planned| matches!(&planned.fault, Fault::Kill(nodes) if nodes.contains(&index)))
     }
 
-    /// Whether two validators do not reach each other.
+    /// Whether two nodes do not reach each other.
     pub(crate) fn is_cut(&self, [a, b]: [usize; 2], ms: u64) -> bool {
         self.at(ms).any(|planned| match &planned.fault {
             Fault::Cut(sides) => {
-                let side = |of| sides.iter().position(|side| side.contains(of));
-                side(&a).zip(side(&b)).is_some_and(|(a, b)| a != b)
+                let ends = self.side(sides, a).zip(self.side(sides, b));
+                ends.is_some_and(|(a, b)| a != b)
             }
             Fault::Kill(_) | Fault::Skew(..) => false,
         })
     }
 
-    /// Whether a validator is cut off from any other.
+    /// Whether a node is cut off from any other.
     pub(crate) fn is_apart(&self, index: usize, ms: u64) -> bool {
-        let mut cuts = self
-            .at(ms)
-            .filter(|planned| matches!(planned.fault, Fault::Cut(_)));
-        cuts.any(|planned| planned.touches(index))
+        self.at(ms).any(|planned| match &planned.fault {
+            Fault::Cut(sides) => self.side(sides, index).is_some(),
+            Fault::Kill(_) | Fault::Skew(..) => false,
+        })
     }
 
     /// How far a validator's clock is ahead, in ms.

@@ -26,7 +26,7 @@ pub(super) struct Lane {
 
 /// Who led, made blocks, was dead or cut off, and at last when a block became final.
 pub(super) fn lanes(scenario: &Scenario, run: &Run) -> Vec<Lane> {
-    let mut sealed = vec![[false; CELLS as usize]; scenario.validators()];
+    let mut sealed = vec![[false; CELLS as usize]; scenario.nodes()];
     let mut settled = [false; CELLS as usize];
     for entry in &run.entries {
         let cell = (entry.at * CELLS / scenario.length_ms) as usize;
@@ -38,7 +38,7 @@ pub(super) fn lanes(scenario: &Scenario, run: &Run) -> Vec<Lane> {
         }
     }
     let show = |(index, made): (usize, &[bool; CELLS as usize])| Lane {
-        name: format!("v{}", index + 1),
+        name: scenario.name(index),
         cells: (0..CELLS)
             .map(|cell| show(scenario, run, index, cell, made[cell as usize]))
             .collect(),
@@ -64,8 +64,7 @@ fn show(scenario: &Scenario, run: &Run, index: usize, cell: u64, made: bool) -> 
     let moments: Vec<_> = begins.chain([(from + until) / 2]).collect();
     let dead = moments.iter().any(|ms| scenario.is_dead(index, *ms));
     let apart = moments.iter().any(|ms| scenario.is_apart(index, *ms));
-    let led = [from, (from + until) / 2, until.saturating_sub(1)];
-    let led = led.iter().any(|ms| run.leader(*ms, scenario) == index);
+    let led = run.leader((from + until) / 2, scenario) == index;
     match (dead, apart, made) {
         (true, ..) => 'x',
         (_, true, true) => '*',

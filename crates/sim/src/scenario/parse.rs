@@ -147,6 +147,15 @@ impl ScenarioTexts {
             rtt_ms,
             length_ms,
         };
+        if !scenario.copied().is_empty() && scenario.first_cut().is_none() {
+            let text = "copy".to_owned();
+            let fault = "the copy starts when a cut begins, and there is no --cut".to_owned();
+            return Err(ScenarioError::Form {
+                option: "--attack",
+                text,
+                fault,
+            });
+        }
         if let Some(late) = scenario.edges().into_iter().find(|edge| *edge >= length_ms) {
             return Err(ScenarioError::Form {
                 option: "--for",

@@ -122,7 +122,7 @@ impl Report {
 }
 
 fn happened(scenario: &Scenario, run: &Run, planned: &Planned) -> Happened {
-    let name = |index: &usize| format!("v{}", index + 1);
+    let name = |index: &usize| scenario.name(*index);
     let names = |nodes: &[usize]| nodes.iter().map(name).collect::<Vec<_>>().join(" ");
     let is = |nodes: &[usize]| if nodes.len() == 1 { "is" } else { "are" };
     let has = |nodes: &[usize]| {

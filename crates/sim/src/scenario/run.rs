@@ -23,6 +23,10 @@ const LOOK: u64 = 50;
 const PAY: u64 = 200;
 const LIE: u64 = 500;
 
+/// After the end payments have so long to become final: one that was refused in a bad moment is
+/// told again after half a minute, and everybody looks every half minute.
+const DRAIN: u64 = 80_000;
+
 /// Looks at the invariants of all signatures, besides those at the faults.
 const AUDITS: u64 = 10;
 
@@ -88,10 +92,13 @@ impl<'a> Stage<'a> {
     fn new(scenario: &'a Scenario, seed: u64) -> Self {
         let validators = scenario.validators();
         let genesis = scenario.genesis();
-        let mut world = World::new(&genesis, validators, validators);
+        let mut world = World::new(&genesis, validators, scenario.nodes());
         let mut random = Random(seed);
-        for b in 0..validators {
-            (0..b).for_each(|a| world.link(a, b, scenario.rtt_ms / 2));
+        let copied = scenario.copied();
+        for b in 0..scenario.nodes() {
+            let first = b.checked_sub(validators).map(|copy| copied[copy]);
+            let others = (0..b).filter(|a| Some(*a) != first);
+            others.for_each(|a| world.link(a, b, scenario.rtt_ms / 2));
         }
         world.jitter = scenario.rtt_ms / 20;
         world.latency = scenario.latency();
@@ -116,7 +123,7 @@ impl<'a> Stage<'a> {
 
     fn play(&mut self) {
         let (slot, length) = (self.scenario.slot_ms(), self.scenario.length_ms);
-        (0..self.world.nodes.len()).for_each(|index| self.world.start(index));
+        (0..self.scenario.validators()).for_each(|index| self.world.start(index));
         self.world.run_until(self.world.now + 2 * slot + 2_000);
         self.zero = self.world.now;
         self.observer = Observer::new(&self.world);
@@ -137,7 +144,7 @@ impl<'a> Stage<'a> {
             self.go_on(ms);
         }
         self.world.reveal_all();
-        let end = length + self.watchdog.patience;
+        let end = length + self.watchdog.patience.max(DRAIN);
         while ms < end && self.waits() {
             ms += LOOK;
             self.go_on(ms);
@@ -163,6 +170,7 @@ impl<'a> Stage<'a> {
     /// Brings the world to what the scenario says of this moment.
     fn apply_faults(&mut self, ms: u64) {
         let (scenario, world) = (self.scenario, &mut self.world);
+        world.cut_only(|a, b| scenario.is_cut([a, b], ms));
         for index in 0..scenario.validators() {
             world.set_clock(index, scenario.skew(index, ms));
             match (scenario.is_dead(index, ms), world.nodes[index].process) {
@@ -171,7 +179,14 @@ impl<'a> Stage<'a> {
                 _ => {}
             }
         }
-        world.cut_only(|a, b| scenario.is_cut([a, b], ms));
+        for (place, of) in scenario.copied().into_iter().enumerate() {
+            let copy = scenario.validators() + place;
+            let due = !scenario.is_dead(copy, ms) && !scenario.is_dead(of, ms);
+            if due && world.nodes[copy].process == Process::Down {
+                world.copy_machine(copy, of);
+                world.start(copy);
+            }
+        }
     }
 
     /// Users pay, and liars lie.

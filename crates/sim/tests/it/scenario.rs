@@ -97,6 +97,7 @@ fn what_cannot_happen_is_refused_with_the_value_and_what_to_write() {
             "no honest one",
             "v2=replay",
         ),
+        (("attack", "copy"), "no --cut", "v1,v2=replay"),
         (("rtt", "-1ms"), "not a time", "150ms"),
         (("for", "0s"), "less than a second", "--for 120s"),
     ] {
@@ -177,8 +178,9 @@ fn without_a_quorum_blocks_go_on_and_finality_waits() {
         from <= 11_000 && (50_000..54_000).contains(&until),
         "{from} {until}"
     );
+    // It leads every second slot.
     let v2 = &report.lanes["v2"];
-    assert!(v2.matches('#').count() > 60, "{v2}");
+    assert!(v2.matches('#').count() > 30, "{v2}");
     assert!(report.faults[0].final_after_ms.unwrap() <= 4_000);
 }
 
@@ -194,8 +196,37 @@ fn a_network_that_is_too_slow_is_told_and_not_blamed() {
 #[test]
 fn every_attack_is_survived_by_four() {
     for attack in ccoin_sim::scenario::ATTACKS {
-        let scenario = scenario(4, &[("attack", attack.name), ("kill", "v1@20s..30s")]);
-        let report = report(&scenario, 9);
+        let faults = [
+            ("attack", attack.name),
+            ("kill", "v1@20s..30s"),
+            ("cut", "v1,v2|v3@40s..50s"),
+        ];
+        let report = report(&scenario(4, &faults), 9);
         assert_eq!(report.violation, None, "{}", attack.name);
+    }
+}
+
+/// The copy of a key votes on the other side of a cut: more than three miners with two votes
+/// survive, and as much as four do.
+#[test]
+fn a_copied_key_makes_two_branches_final_only_where_the_network_survives_none() {
+    let options = [("attack", "v3=copy"), ("cut", "v1|v2@10s..30s")];
+    let report = report(&scenario(3, &options), 1);
+    let what = report.violation.clone().unwrap();
+    let said = report.to_string();
+    assert!(what.starts_with("I1: "), "{said}");
+    assert!(said.contains("VIOLATION I1"), "{said}");
+    let told = |word: &str| report.timeline.iter().any(|line| line.contains(word));
+    assert!(
+        told("v3b   has final block") && told("links are cut"),
+        "{said}"
+    );
+    let violations = Summary::of(&[report]).violations;
+    assert_eq!((violations.len(), violations[0].seed), (1, 1));
+
+    let options = [("attack", "v4=copy"), ("cut", "v1,v2|v3@10s..30s")];
+    let scenario = scenario(4, &options);
+    for seed in 0..4 {
+        assert_eq!(self::report(&scenario, seed).violation, None, "{seed}");
     }
 }
