@@ -25,7 +25,7 @@ pub(crate) struct Sim {
     #[arg(long, value_name = "V|V@FROM..TO")]
     cut: Vec<String>,
     /// Validators whose clock is ahead, or with a minus behind: v1=400ms, v1=-2s@10s..70s
-    #[arg(long, value_name = "V=TIME", allow_hyphen_values = true)]
+    #[arg(long, value_name = "V=TIME")]
     skew: Vec<String>,
     /// What lying validators do: NAME for the last third, or v1,v2=NAME
     #[arg(long, value_name = "NAME", long_help = attacks())]

@@ -2,7 +2,8 @@
 //! it once, no coin too many, no honest node blamed, no key used twice, and quiet.
 
 use crate::{
-    adversaries::is_a_liars, blocks::total, keys::ghost, lies::Lie, node::Node, world::World,
+    adversaries::is_a_liars, blocks::total, keys::ghost, lies::Lie, node::Node, timeline::short,
+    world::World,
 };
 use ccoin_core::{
     AccountNonce, BlockId, Height, TxId, consensus::schedule::Schedule,
@@ -153,7 +154,13 @@ impl World {
             if keys.contains(&header.coinbase) {
                 let turn = (schedule.slot(header.time), header.number);
                 let first = *turns.entry(turn).or_insert(block.id);
-                assert_eq!(first, block.id, "two blocks of one turn: {turn:?}");
+                let (number, slot) = (turn.1, turn.0);
+                assert!(
+                    first == block.id,
+                    "I4: two blocks {number} of one key in slot {slot}: ...{} and ...{}",
+                    short(&first),
+                    short(&block.id)
+                );
             }
         }
     }

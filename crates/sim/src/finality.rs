@@ -1,6 +1,6 @@
 //! What must hold of votes and final blocks, judged from all signatures in existence.
 
-use crate::{time::at, world::World};
+use crate::{time::at, timeline::short, world::World};
 use ccoin_core::{
     BlockId, Height,
     consensus::{
@@ -25,7 +25,9 @@ impl World {
             let [lower, higher] = [&pair[0], &pair[1]];
             assert!(
                 extends(&parents, higher, lower),
-                "I1: {higher:?} is final and does not extend {lower:?}"
+                "I1: {} is final and does not extend {}, which is final, too",
+                block_name(higher),
+                block_name(lower)
             );
         }
         for (index, node) in self.honest() {
@@ -36,14 +38,19 @@ impl World {
                 // After a restart a certificate may be told again.
                 assert!(
                     after.ballot >= before.ballot || extends(&parents, before, after),
-                    "I3: final of {name} went from {before:?} to {after:?}"
+                    "I3: final of {name} went from {} to {}",
+                    block_name(before),
+                    block_name(after)
                 );
             }
             let mut given: BTreeMap<(Phase, Ballot), BlockId> = BTreeMap::new();
             for vote in &node.shell.votes {
                 let turn = (vote.phase, vote.block.ballot);
                 let first = *given.entry(turn).or_insert(vote.block.id);
-                assert_eq!(first, vote.block.id, "I4: {name} voted twice in {turn:?}");
+                assert!(
+                    first == vote.block.id,
+                    "I4: {name} voted for two blocks in {turn:?}"
+                );
             }
         }
         let quorum = self.genesis.config.consensus.quorum as usize;
@@ -61,7 +68,9 @@ impl World {
             };
             assert!(
                 extends(&parents, &block, below),
-                "I2: {block:?} is certified beside the final {below:?}"
+                "I2: {} is certified beside {}, which is final",
+                block_name(&block),
+                block_name(below)
             );
         }
     }
@@ -135,6 +144,11 @@ impl World {
         let waits = at(self.now).get().saturating_sub(header.time.get());
         Some((header.number, waits))
     }
+}
+
+/// A block as a person finds it in the timeline.
+fn block_name(block: &Proposed) -> String {
+    format!("block {} ...{}", block.number, short(&block.id))
 }
 
 /// Whether `block` is `base` or a descendant of it. What is on no disk any more was never

@@ -87,13 +87,15 @@ impl Timeline {
     }
 }
 
+/// The last digits of a block id: the first ones are zeros.
+pub(crate) fn short(id: &BlockId) -> String {
+    let hex = id.to_string();
+    hex[hex.len() - ID_DIGITS..].to_owned()
+}
+
 impl What {
     /// In words, behind the name of the node.
     fn words(&self) -> String {
-        let short = |id: &BlockId| {
-            let hex = id.to_string();
-            hex[hex.len() - ID_DIGITS..].to_owned()
-        };
         match self {
             Self::Started => "starts".into(),
             Self::Killed => "is killed".into(),

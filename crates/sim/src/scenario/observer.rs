@@ -1,5 +1,6 @@
 //! What users of a simulated network see: when their payments are final, and at which validator.
 
+use super::Run;
 use crate::{Entry, What, world::World};
 use ccoin_core::TxId;
 use std::collections::BTreeMap;
@@ -12,6 +13,15 @@ pub struct Payment {
     pub at: u64,
     /// When each validator said that it is final.
     pub final_at: Vec<Option<u64>>,
+}
+
+impl Payment {
+    /// When the first honest validator said that it is final.
+    pub(super) fn first_final(&self, run: &Run) -> Option<u64> {
+        let told = self.final_at.iter().zip(&run.honest);
+        let honest = told.filter(|(_, honest)| **honest);
+        honest.filter_map(|(at, _)| *at).min()
+    }
 }
 
 /// Follows the timeline of a world, and counts each final block once at each node.

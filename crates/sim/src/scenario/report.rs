@@ -75,9 +75,8 @@ impl Report {
             .entries
             .iter()
             .filter(|entry| matches!(entry.what, What::Sealed(..)));
-        let final_at = |payment: &super::observer::Payment| payment.final_at[payment.node];
         let times = run.payments.iter();
-        let times = times.filter_map(|payment| Some(final_at(payment)? - payment.at));
+        let times = times.filter_map(|payment| Some(payment.first_final(run)? - payment.at));
         let times: Vec<_> = times.collect();
         let attacks = scenario.attacks.iter().flat_map(|(liars, attack)| {
             let name = |index: &usize| (format!("v{}", index + 1), attack.name);

@@ -53,7 +53,7 @@ pub struct Summary {
     pub never_final: usize,
     /// Of kills: until another validator made a block.
     pub next_block: Option<Spread>,
-    /// Of payments: until the validator that took it says that it is final.
+    /// Of payments: until the first honest validator says that it is final.
     pub payment_final: Option<Spread>,
     pub violations: Vec<Violation>,
 }
