@@ -92,6 +92,7 @@ impl World {
         match publish {
             Publish::Head { ref reorg, .. } if !reorg.older_reverted.is_empty() => {
                 self.nodes[index].deep_reorgs += 1;
+                self.coverage.met("deep reorganisation");
                 let left = core::mem::take(&mut self.nodes[index].returned);
                 let txns = left.into_iter().rev().flat_map(|block| block.transactions);
                 let txns: Vec<_> = txns.collect();

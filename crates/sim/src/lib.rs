@@ -22,6 +22,7 @@ mod past;
 mod payments;
 mod process;
 mod random;
+mod refusals;
 pub mod scenario;
 mod shell;
 mod shell_log;

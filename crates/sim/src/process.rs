@@ -2,6 +2,7 @@
 //! set.
 
 use crate::{
+    coverage::Watched,
     lies::Lie,
     links::SILENCE,
     node::{Node, Process},
@@ -27,6 +28,7 @@ impl World {
         let keys: Vec<_> = keys.cloned().collect();
         self.nodes[index].boot(wall, mono, &keys);
         self.note(Some(index), What::Started);
+        self.watched[index] = Watched::default();
         self.wake(index);
         self.reconnect();
     }

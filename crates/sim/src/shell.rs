@@ -340,6 +340,11 @@ impl Shell {
         self.index.is_some()
     }
 
+    /// Whether a block of the log came in time.
+    pub(crate) fn is_timely(&self, id: &BlockId) -> bool {
+        !self.late.contains(id)
+    }
+
     /// Position of its key among the miners.
     pub(crate) fn index(&self) -> Option<usize> {
         self.index

@@ -4,7 +4,7 @@
 
 use crate::{
     adversaries::Forged,
-    coverage::Coverage,
+    coverage::{Coverage, Watched},
     delivery::Frame,
     keys::{ghost, ghost_miner_key, key},
     latency::Latency,
@@ -20,7 +20,7 @@ use bytes::Bytes;
 use ccoin_core::{
     BlockId, MonoTime, Now, PowNonce,
     block::VerifiedBlock,
-    consensus::vote::Vote,
+    consensus::{schedule::Slot, vote::Vote},
     genesis::Genesis,
     machine::{Input, JobId, PeerId},
     message::Message,
@@ -104,8 +104,12 @@ pub struct World {
     pub(crate) second_votes: Vec<Vote>,
     /// The newest forged block of each liar, and how often it was proposed.
     pub(crate) forged: BTreeMap<usize, (Forged, u64)>,
+    /// The newest slot of each liar in which it has proposed too often.
+    pub(crate) flooded: BTreeMap<usize, Slot>,
     /// How often what the soak must show has happened.
     pub coverage: Coverage,
+    /// What of each node's votes the coverage is told from.
+    pub(crate) watched: Vec<Watched>,
     pub timeline: Timeline,
     pub nodes: Vec<Node>,
     pub now: u64,
@@ -146,7 +150,9 @@ impl World {
             heard: VecDeque::new(),
             second_votes: Vec::new(),
             forged: BTreeMap::new(),
+            flooded: BTreeMap::new(),
             coverage: Coverage::default(),
+            watched: (0..nodes).map(|_| Watched::default()).collect(),
             timeline: Timeline::default(),
             nodes: (0..nodes).map(node).collect(),
             now: 0,
@@ -205,6 +211,7 @@ impl World {
             Event::Silence { conn, since } => return self.silence(*conn, *since),
             Event::Clocks => {
                 self.compare_clocks();
+                self.watch_orders();
                 return self.schedule(self.now + CLOCKS, Event::Clocks);
             }
             Event::Wake { to }
@@ -287,12 +294,15 @@ impl World {
         if self.votes_by(index, VoteLie::Backdate) {
             self.propose_forged(index);
         }
+        if self.votes_by(index, VoteLie::Flood) {
+            self.propose_many(index);
+        }
     }
 
     /// One input of one machine, and all that follows from it.
     pub fn step(&mut self, index: usize, input: Input) {
         let now = self.now_at(index);
-        self.watch_input(index, &input);
+        let heard = self.watch_input(index, &input);
         let node = &mut self.nodes[index];
         let step = node.shell.machine.step(now, input);
         let wait = node.shell.machine.wake_in(now).unwrap_or(LONGEST_SLEEP);
@@ -300,7 +310,7 @@ impl World {
         node.wake = wake;
         self.schedule(wake, Event::Wake { to: index });
         self.judge_drops(index, &step.publish);
-        self.watch_step(index, &step);
+        self.watch_step(index, heard, &step);
         self.carry_out(index, step);
         for (peer, frame) in self.nodes[index].feed(now.mono) {
             self.say(index, peer, frame);

@@ -32,7 +32,7 @@ const fn blocks(name: &'static str, does: &'static str, misdeed: Misdeed) -> Att
 }
 
 /// All of them.
-pub const ATTACKS: [Attack; 15] = [
+pub const ATTACKS: [Attack; 16] = [
     votes(
         "copy",
         "runs on a second machine behind the first cut, with a copy of its directory",
@@ -64,6 +64,11 @@ pub const ATTACKS: [Attack; 15] = [
         "backdate-vote",
         "signs blocks into its past and votes for them",
         VoteLie::Backdate,
+    ),
+    votes(
+        "flood-ballots",
+        "proposes under more ballots of its slot than it may",
+        VoteLie::Flood,
     ),
     blocks(
         "withhold",

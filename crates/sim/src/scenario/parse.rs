@@ -132,9 +132,7 @@ impl ScenarioTexts {
             .iter()
             .map(|planned| planned.until_ms.unwrap_or(planned.from_ms));
         let behind = BEHIND_MS.max(BEHIND_SLOTS * config.consensus.slot_ms);
-        let length = (last.max().unwrap_or(0) + behind)
-            .max(LEAST_MS)
-            .min(MAX_LENGTH_MS);
+        let length = (last.max().unwrap_or(0) + behind).clamp(LEAST_MS, MAX_LENGTH_MS);
         let length_ms = time("--for", &self.length, length, MAX_LENGTH_MS)?;
         if length_ms < LEAST_LENGTH_MS {
             let text = self.length.as_deref().unwrap_or_default();

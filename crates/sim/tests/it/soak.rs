@@ -29,24 +29,43 @@ const SKEW: i64 = 250;
 const CASES: u64 = 150;
 
 /// What must have happened in so many runs.
-const RULES: [&str; 17] = [
+const RULES: [&str; 36] = [
     "V1",
     "V2",
     "V3",
     "V4",
+    "V5",
     "V6",
     "V7",
+    "V8",
     "A1",
-    "lock raised",
+    "lock raised by tally",
+    "lock raised by J",
+    "lock raised by STA",
+    "lock freed by J",
+    "run broken",
+    "vote 2 for an older ballot",
+    "vote 2 refused by R3",
+    "parked proposal voted",
+    "parked proposal dropped",
+    "high moved the head",
+    "F3 on",
+    "F3 off",
     "vote handed on",
+    "vote handed on late",
     "proposal handed on",
+    "certificate asked for",
+    "conflict dropped",
+    "evidence made",
     "evidence told",
     "vote file lost",
     "floor set",
     "left by A3",
     "left by A4",
     "branch left",
+    "deep reorganisation",
     "boot again",
+    "jump to boot",
 ];
 
 fn network(miners: usize, random: &mut Random) -> Arc<Genesis> {
@@ -89,6 +108,7 @@ fn any_lie(random: &mut Random, is_miner: bool) -> Lie {
             VoteLie::Twice,
             VoteLie::Aim,
             VoteLie::Backdate,
+            VoteLie::Flood,
         ];
         return Lie::Votes(lies[random.below(lies.len() as u64) as usize]);
     }
