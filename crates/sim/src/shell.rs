@@ -52,7 +52,7 @@ pub struct Shell {
     pub mark: SealMark,
     pub log: Vec<SealedBlock>,
     /// Blocks of the log that came late.
-    late: BTreeSet<BlockId>,
+    pub(crate) late: BTreeSet<BlockId>,
     /// Certificates in the log, each behind so many blocks.
     pub certificates: Vec<(usize, Certificate)>,
     /// What the key has voted.
@@ -340,24 +340,9 @@ impl Shell {
         self.index.is_some()
     }
 
-    /// Whether a block of the log came in time.
-    pub(crate) fn is_timely(&self, id: &BlockId) -> bool {
-        !self.late.contains(id)
-    }
-
     /// Position of its key among the miners.
     pub(crate) fn index(&self) -> Option<usize> {
         self.index
-    }
-
-    /// Puts what is on its disk on another one.
-    pub(crate) fn copy_disk_to(&self, other: &mut Self) {
-        other.log.clone_from(&self.log);
-        other.late.clone_from(&self.late);
-        other.certificates.clone_from(&self.certificates);
-        other.pool_log.clone_from(&self.pool_log);
-        other.checkpoint.clone_from(&self.checkpoint);
-        (other.mark, other.record) = (self.mark, self.record);
     }
 
     /// A long run of many nodes keeps its disks, and nothing else.

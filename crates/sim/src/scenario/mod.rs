@@ -2,7 +2,10 @@
 //! comes of them. Plain data in, plain data out; a seed repeats a run.
 
 mod attack;
+mod command;
+mod error;
 mod faults;
+mod happened;
 mod lanes;
 mod observer;
 mod parse;
@@ -10,11 +13,14 @@ mod report;
 mod run;
 mod summary;
 mod watchdog;
+mod words;
 
 pub use attack::{ATTACKS, Attack};
+pub use error::ScenarioError;
 pub use faults::{Fault, Planned};
-pub use parse::{ScenarioError, ScenarioTexts};
-pub use report::{Happened, Report};
+pub use happened::Happened;
+pub use parse::ScenarioTexts;
+pub use report::Report;
 pub use run::{Run, simulate};
 pub use summary::{Spread, Summary};
 

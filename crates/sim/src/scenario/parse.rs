@@ -1,6 +1,6 @@
 //! The words of a scenario: `v2@10s..70s`, `v1,v2|v3@10s..70s`, `v1=400ms`, `replay`.
 
-use super::{ATTACKS, Attack, Fault, Planned, Scenario};
+use super::{ATTACKS, Attack, Fault, Planned, Scenario, ScenarioError};
 use ccoin_core::genesis_config::GenesisConfig;
 use std::time::Duration;
 
@@ -28,70 +28,6 @@ pub struct ScenarioTexts {
     pub attack: Vec<String>,
     pub rtt: Option<String>,
     pub length: Option<String>,
-}
-
-/// Why a scenario cannot happen.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ScenarioError {
-    /// Another form is due.
-    #[error("{option} {text}: {fault}")]
-    Form {
-        option: &'static str,
-        text: String,
-        fault: String,
-    },
-    /// No such validator.
-    #[error("{option} {text}: there is no validator {name:?}")]
-    Validator {
-        option: &'static str,
-        text: String,
-        name: String,
-        /// How many there are.
-        validators: usize,
-    },
-    /// No such attack.
-    #[error("--attack {text}: there is no attack of that name")]
-    Attack { text: String },
-    /// Everybody lies.
-    #[error("every validator would lie: there is no honest one left")]
-    NoneHonest,
-}
-
-impl ScenarioError {
-    /// What to write instead.
-    #[must_use]
-    pub fn advice(&self) -> String {
-        match self {
-            Self::Form { option, .. } => match *option {
-                "--cut" => "write sides and from when to when: --cut 'v1,v2|v3@10s..70s'".into(),
-                "--skew" => {
-                    "write how far a clock is ahead: --skew v1=400ms, or v1=-2s@10s..70s".into()
-                }
-                "--kill" => "write validators and from when to when: --kill v2@10s..70s".into(),
-                "--rtt" => "write a time: --rtt 150ms".into(),
-                "--attack" => {
-                    "write a name, or validators and a name: --attack v1,v2=replay".into()
-                }
-                _ => "write a time of at most an hour: --for 120s".into(),
-            },
-            Self::Validator { validators: 1, .. } => "this network has one: v1".into(),
-            Self::Validator { validators, .. } => {
-                let names: Vec<_> = (1..=*validators)
-                    .map(|number| format!("v{number}"))
-                    .collect();
-                let list = match names.as_slice() {
-                    [first, .., last] if names.len() > 12 => format!("{first} to {last}"),
-                    _ => names.join(" "),
-                };
-                format!("this network has {list}, in the order of its genesis file")
-            }
-            Self::Attack { .. } => {
-                let names: Vec<_> = ATTACKS.iter().map(|attack| attack.name).collect();
-                format!("there are {}", names.join(", "))
-            }
-            Self::NoneHonest => "leave one out: --attack v2=replay".into(),
-        }
-    }
 }
 
 impl ScenarioTexts {
@@ -166,44 +102,6 @@ impl ScenarioTexts {
         }
         Ok(scenario)
     }
-
-    /// The command that repeats one run; `network` are the options that name the network.
-    #[must_use]
-    pub fn command(&self, network: &[String], seed: u64) -> String {
-        let mut words: Vec<String> = ["ccoin", "sim"].map(str::to_owned).into();
-        words.extend(network.iter().cloned());
-        let all = [
-            ("--kill", &self.kill),
-            ("--cut", &self.cut),
-            ("--skew", &self.skew),
-            ("--attack", &self.attack),
-        ];
-        for (option, texts) in all {
-            words.extend(
-                texts
-                    .iter()
-                    .flat_map(|text| [option.to_owned(), text.clone()]),
-            );
-        }
-        for (option, text) in [("--rtt", &self.rtt), ("--for", &self.length)] {
-            words.extend(
-                text.iter()
-                    .flat_map(|text| [option.to_owned(), text.clone()]),
-            );
-        }
-        words.extend(["--seed".to_owned(), seed.to_string()]);
-        let quoted: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-        quoted.join(" ")
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// One option: what is said before the `@`, and when that holds.

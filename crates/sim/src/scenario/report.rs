@@ -1,35 +1,13 @@
 //! What a run means, in words and figures. Pure: the same run gives the same bytes.
 
 use super::{
-    Fault, Planned, Run, Scenario, Spread,
+    Happened, Run, Scenario, Spread,
     lanes::{LEGEND, NAMES, lanes, scale},
+    words::{seconds, wrapped},
 };
 use crate::What;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
-
-/// Columns of a line.
-const WIDTH: usize = 80;
-
-/// A fault, and what came of it; times in ms after the beginning, or after the fault.
-#[derive(Clone, Debug, Serialize)]
-pub struct Happened {
-    /// As `v2 is killed`.
-    pub fault: String,
-    /// What ends it, as `v2 starts again`.
-    #[serde(skip)]
-    heals: String,
-    pub from_ms: u64,
-    pub until_ms: Option<u64>,
-    /// Whether a killed validator led at that moment.
-    pub leader: bool,
-    /// Of a kill: until another validator made a block, and which.
-    pub next_block_ms: Option<u64>,
-    pub next_block_by: Option<String>,
-    /// From its end until all payments that waited then were final at all honest validators
-    /// that ran.
-    pub final_after_ms: Option<u64>,
-}
 
 /// What a run has shown.
 #[derive(Clone, Debug, Serialize)]
@@ -84,7 +62,7 @@ impl Report {
         });
         let faults = scenario.faults.iter();
         let mut faults: Vec<_> = faults
-            .map(|planned| happened(scenario, run, planned))
+            .map(|planned| Happened::of(scenario, run, planned))
             .collect();
         faults.sort_by_key(|fault| fault.from_ms);
         let consensus = &scenario.config.consensus;
@@ -120,75 +98,6 @@ impl Report {
     }
 }
 
-fn happened(scenario: &Scenario, run: &Run, planned: &Planned) -> Happened {
-    let name = |index: &usize| scenario.name(*index);
-    let names = |nodes: &[usize]| nodes.iter().map(name).collect::<Vec<_>>().join(" ");
-    let is = |nodes: &[usize]| if nodes.len() == 1 { "is" } else { "are" };
-    let has = |nodes: &[usize]| {
-        if nodes.len() == 1 {
-            "has its clock"
-        } else {
-            "have their clocks"
-        }
-    };
-    let (fault, heals) = match &planned.fault {
-        Fault::Kill(nodes) => {
-            let starts = if nodes.len() == 1 { "starts" } else { "start" };
-            (
-                format!("{} {} killed", names(nodes), is(nodes)),
-                format!("{} {starts} again", names(nodes)),
-            )
-        }
-        Fault::Cut(sides) => {
-            let sides: Vec<_> = sides.iter().map(|side| names(side)).collect();
-            (
-                format!("cut: {}", sides.join(" | ")),
-                "the cut heals".to_owned(),
-            )
-        }
-        Fault::Skew(nodes, ms) => (
-            format!("{} {} {ms} ms ahead", names(nodes), has(nodes)),
-            format!("{} {} set right", names(nodes), has(nodes)),
-        ),
-    };
-    let mut leader = false;
-    let mut next = None;
-    if let Fault::Kill(nodes) = &planned.fault {
-        leader = nodes.contains(&run.leader(planned.from_ms, scenario));
-        next = run.entries.iter().find_map(|entry| {
-            let node = entry.node.filter(|node| !nodes.contains(node))?;
-            let is_next = entry.at >= planned.from_ms && matches!(entry.what, What::Sealed(..));
-            is_next.then(|| (entry.at - planned.from_ms, name(&node)))
-        });
-    }
-    Happened {
-        fault,
-        heals,
-        from_ms: planned.from_ms,
-        until_ms: planned.until_ms,
-        leader,
-        next_block_ms: next.as_ref().map(|(ms, _)| *ms),
-        next_block_by: next.map(|(_, name)| name),
-        final_after_ms: planned
-            .until_ms
-            .and_then(|until| final_after(scenario, run, until)),
-    }
-}
-
-/// How long it took from a moment on until all payments of before were final at all honest
-/// validators that ran then; `None`: they did not all become so.
-fn final_after(scenario: &Scenario, run: &Run, moment: u64) -> Option<u64> {
-    let mut longest = 0;
-    let runs = |index: &usize| run.honest[*index] && !scenario.is_dead(*index, moment);
-    let nodes: Vec<_> = (0..scenario.validators()).filter(runs).collect();
-    for payment in run.payments.iter().filter(|payment| payment.at <= moment) {
-        for node in &nodes {
-            longest = longest.max(payment.final_at[*node]?.saturating_sub(moment));
-        }
-    }
-    Some(longest)
-}
-
 fn stood_still(scenario: &Scenario, run: &Run) -> [u64; 2] {
     let moves = run
         .entries
@@ -204,54 +113,6 @@ fn stood_still(scenario: &Scenario, run: &Run) -> [u64; 2] {
         .into_iter()
         .max_by_key(|[from, until]| (until - from, core::cmp::Reverse(*from)));
     longest.unwrap_or_default()
-}
-
-/// Seconds with as many decimals as a reader can use.
-fn seconds(ms: u64) -> String {
-    let seconds = ms as f64 / 1_000.0;
-    if ms < 1_000 {
-        format!("{seconds:.2} s")
-    } else {
-        format!("{seconds:.1} s")
-    }
-}
-
-/// A text in lines of at most 80 columns, the later ones behind `indent` spaces.
-fn wrapped(text: &str, indent: usize) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last_mut().expect("there is one");
-        if !last.trim().is_empty() && last.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(format!("{}{word}", " ".repeat(indent)));
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
-    }
-    lines.join("\n")
-}
-
-impl Happened {
-    fn lines(&self) -> Vec<String> {
-        let at = |ms: u64| format!("{:>9}", format!("{:.1} s", ms as f64 / 1_000.0));
-        let role = if self.leader { " while it leads" } else { "" };
-        let next = match (self.next_block_ms, &self.next_block_by) {
-            (Some(ms), Some(by)) => format!(": next block {} later, by {by}", seconds(ms)),
-            _ if self.heals.contains("again") => ": no block of another after it".to_owned(),
-            _ => String::new(),
-        };
-        let mut lines = vec![format!("{}  {}{role}{next}", at(self.from_ms), self.fault)];
-        if let Some(until) = self.until_ms {
-            let then = match self.final_after_ms {
-                Some(ms) => format!("all that waited is final {} later", seconds(ms)),
-                None => "not all that waited became final".to_owned(),
-            };
-            lines.push(format!("{}  {}: {then}", at(until), self.heals));
-        }
-        lines.iter().map(|line| wrapped(line, 11)).collect()
-    }
 }
 
 impl fmt::Display for Report {
