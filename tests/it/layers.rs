@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "ccoin-client",
-        &["http", "home", "core", "crypto"],
+        &["http", "home", "sim", "core", "crypto"],
         &["axum", "rusty-leveldb"],
     ),
     (

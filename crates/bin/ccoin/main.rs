@@ -13,6 +13,7 @@ mod payment;
 mod place;
 mod receipts;
 mod send;
+mod sim;
 mod wallet;
 
 use std::io::{self, Write};
@@ -61,6 +62,8 @@ enum Command {
     Devnet(devnet::Devnet),
     /// Measure how many signed transfers a node commits, how fast and at what cost
     Bench(Box<bench::Bench>),
+    /// Simulate a network with faults: is it safe, how long does finality wait
+    Sim(sim::Sim),
     #[command(flatten)]
     Manual(manual::Manual),
 }
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Receipts(receipts) => receipts.run(&options),
         Command::Manual(manual) => manual.run(),
         Command::Pay(pay) => pay.run(&options),
+        Command::Sim(sim) => sim.run(&options),
         Command::Wallet(wallet) => wallet.run(&options),
     })
 }

@@ -21,6 +21,7 @@ pub mod receipts;
 #[cfg(test)]
 mod sdk_vectors;
 mod signed_txn;
+pub mod sim;
 pub mod wallet;
 mod words;
 

@@ -2,7 +2,8 @@
 //! it once, no coin too many, no honest node blamed, no key used twice, and quiet.
 
 use crate::{
-    adversaries::is_a_liars, blocks::total, keys::ghost, lies::Lie, node::Node, world::World,
+    adversaries::is_a_liars, blocks::total, keys::ghost, lies::Lie, node::Node, timeline::short,
+    world::World,
 };
 use ccoin_core::{
     AccountNonce, BlockId, Height, TxId, consensus::schedule::Schedule,
@@ -22,10 +23,11 @@ impl World {
         let first = self.honest().next()?.0;
         let miners = &self.genesis.config.miners;
         for (index, node) in self.honest() {
+            let name = self.name(index);
             let mut known = self.keys_of(index).into_iter().map(|key| key.address());
             if let Some(other) = known.find(|address| !miners.contains(address)) {
                 return Some(format!(
-                    "{index} keeps the key of {other}, which is no miner"
+                    "{name} keeps the key of {other}, which is no miner"
                 ));
             }
             let machine = &node.shell.machine;
@@ -35,22 +37,23 @@ impl World {
                     (head.block.header().number, head.block.id)
                 };
                 return Some(format!(
-                    "head of {index}: {:?}, of {first}: {:?}",
+                    "head of {name}: {:?}, of {}: {:?}",
                     number(index),
+                    self.name(first),
                     number(first)
                 ));
             }
             let waiting = machine.pool().by_arrival().map(|(_, txn)| txn);
             let waiting = waiting.filter(|txn| !self.is_stuck(index, txn)).count();
             if waiting > 0 {
-                return Some(format!("{waiting} wait at {index}"));
+                return Some(format!("{waiting} wait at {name}"));
             }
             for (user, payer) in self.nodes.iter().enumerate() {
                 let account = machine.accounts().account(&ghost(user as u32).address());
                 let sent = AccountNonce::new(payer.paid.len() as u64).expect("few");
                 if account.nonce != sent {
                     return Some(format!(
-                        "{} of {sent} payments of {user} at {index}",
+                        "{} of {sent} payments of user {user} at {name}",
                         account.nonce
                     ));
                 }
@@ -63,7 +66,7 @@ impl World {
         let node = &self.nodes[index];
         let head = node.view.last()?;
         if head.id != self.head(index) {
-            return Some(format!("{index} has not written its head"));
+            return Some(format!("{} has not written its head", self.name(index)));
         }
         let ids: Vec<TxId> = node.view.iter().flat_map(|block| block.txn_ids()).collect();
         let once: BTreeSet<TxId> = ids.iter().copied().collect();
@@ -110,7 +113,8 @@ impl World {
             let machine = &node.shell.machine;
             let chain = machine.chain();
             println!(
-                "{index} lie {:?}, {:?}, head {} {}, final {}, known from {}, deep reorgs {}, {} wait",
+                "{} lie {:?}, {:?}, head {} {}, final {}, known from {}, deep reorgs {}, {} wait",
+                self.name(index),
                 node.lie,
                 machine.state(),
                 chain.height(),
@@ -129,7 +133,9 @@ impl World {
             for (other, fault) in &node.penalties {
                 assert!(
                     self.nodes[*other].lie.is_some(),
-                    "{index} penalizes {other}: {fault}"
+                    "{} penalizes {}: {fault}",
+                    self.name(index),
+                    self.name(*other)
                 );
             }
         }
@@ -148,7 +154,13 @@ impl World {
             if keys.contains(&header.coinbase) {
                 let turn = (schedule.slot(header.time), header.number);
                 let first = *turns.entry(turn).or_insert(block.id);
-                assert_eq!(first, block.id, "two blocks of one turn: {turn:?}");
+                let (number, slot) = (turn.1, turn.0);
+                assert!(
+                    first == block.id,
+                    "I4: two blocks {number} of one key in slot {slot}: ...{} and ...{}",
+                    short(&first),
+                    short(&block.id)
+                );
             }
         }
     }
@@ -166,7 +178,9 @@ impl World {
                 let burst = times.windows(most + 1).find(|w| w[most] - w[0] < 1_000);
                 assert!(
                     burst.is_none(),
-                    "{index} asks {other} {most} times in a second: {burst:?}"
+                    "{} asks {} {most} times in a second: {burst:?}",
+                    self.name(index),
+                    self.name(other)
                 );
             }
         }

@@ -73,8 +73,8 @@ impl World {
         }
         let other = self.other(id, to);
         let height = self.nodes[other].claim();
-        let validator = self.nodes[other].shell.is_validator();
-        let validator = validator.then(|| VoterIndex::try_from(other).expect("few"));
+        let validator = self.nodes[other].shell.index();
+        let validator = validator.map(|index| VoterIndex::try_from(index).expect("few"));
         let key = self.public_key(other);
         let node = &mut self.nodes[to];
         let feed = TxFeed::new(MonoTime(self.now), id, height, node.height());

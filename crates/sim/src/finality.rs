@@ -1,6 +1,6 @@
 //! What must hold of votes and final blocks, judged from all signatures in existence.
 
-use crate::{time::at, world::World};
+use crate::{time::at, timeline::short, world::World};
 use ccoin_core::{
     BlockId, Height,
     consensus::{
@@ -25,24 +25,32 @@ impl World {
             let [lower, higher] = [&pair[0], &pair[1]];
             assert!(
                 extends(&parents, higher, lower),
-                "I1: {higher:?} is final and does not extend {lower:?}"
+                "I1: {} is final and does not extend {}, which is final, too",
+                block_name(higher),
+                block_name(lower)
             );
         }
         for (index, node) in self.honest() {
-            assert!(!node.shell.alarmed, "{index} raised the alarm");
+            let name = self.name(index);
+            assert!(!node.shell.alarmed, "{name} raised the alarm");
             for pair in node.shell.finals.windows(2) {
                 let [before, after] = [&pair[0], &pair[1]];
                 // After a restart a certificate may be told again.
                 assert!(
                     after.ballot >= before.ballot || extends(&parents, before, after),
-                    "I3: final of {index} went from {before:?} to {after:?}"
+                    "I3: final of {name} went from {} to {}",
+                    block_name(before),
+                    block_name(after)
                 );
             }
             let mut given: BTreeMap<(Phase, Ballot), BlockId> = BTreeMap::new();
             for vote in &node.shell.votes {
                 let turn = (vote.phase, vote.block.ballot);
                 let first = *given.entry(turn).or_insert(vote.block.id);
-                assert_eq!(first, vote.block.id, "I4: {index} voted twice in {turn:?}");
+                assert!(
+                    first == vote.block.id,
+                    "I4: {name} voted for two blocks in {turn:?}"
+                );
             }
         }
         let quorum = self.genesis.config.consensus.quorum as usize;
@@ -60,7 +68,9 @@ impl World {
             };
             assert!(
                 extends(&parents, &block, below),
-                "I2: {block:?} is certified beside the final {below:?}"
+                "I2: {} is certified beside {}, which is final",
+                block_name(&block),
+                block_name(below)
             );
         }
     }
@@ -116,15 +126,29 @@ impl World {
             return None;
         }
         let patience = 2 * consensus.slot_ms;
-        self.honest().find_map(|(index, node)| {
-            let last_final = node.shell.machine.last_final();
-            let mut canonical = node.shell.machine.chain().canonical().iter();
-            let oldest = canonical.find(|block| block.block.header().number > last_final.number)?;
-            let header = oldest.block.header();
-            let waits = header.time.get() + patience < at(self.now).get();
-            waits.then(|| format!("{index}: block {} is not final", header.number))
+        self.honest().find_map(|(index, _)| {
+            let (number, waits) = self.oldest_unfinal(index)?;
+            let name = self.name(index);
+            (waits > patience).then(|| format!("{name}: block {number} is not final"))
         })
     }
+
+    /// The oldest block of a node's branch that is not final there, and how many ms ago it was
+    /// made.
+    pub(crate) fn oldest_unfinal(&self, index: usize) -> Option<(Height, u64)> {
+        let machine = &self.nodes[index].shell.machine;
+        let mut canonical = machine.chain().canonical().iter();
+        let last_final = machine.last_final().number;
+        let oldest = canonical.find(|block| block.block.header().number > last_final)?;
+        let header = oldest.block.header();
+        let waits = at(self.now).get().saturating_sub(header.time.get());
+        Some((header.number, waits))
+    }
+}
+
+/// A block as a person finds it in the timeline.
+fn block_name(block: &Proposed) -> String {
+    format!("block {} ...{}", block.number, short(&block.id))
 }
 
 /// Whether `block` is `base` or a descendant of it. What is on no disk any more was never

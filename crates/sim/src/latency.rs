@@ -2,7 +2,10 @@
 //! disk holds all that the step and those before it write. A process that is killed
 //! meanwhile has written a part of it and published nothing.
 
-use crate::world::{Event, World};
+use crate::{
+    timeline::What,
+    world::{Event, World},
+};
 use ccoin_core::{
     MonoTime, PowNonce,
     machine::{Input, Publish, Step, Write},
@@ -68,7 +71,10 @@ impl World {
             .pop_front_if(|commit| commit.due <= now)
         {
             for write in commit.write {
-                self.nodes[index].shell.write(write);
+                let sealed = self.nodes[index].shell.write(write);
+                if let Some((number, id)) = sealed {
+                    self.note(Some(index), What::Sealed(number, id));
+                }
             }
             for publish in commit.publish {
                 inputs.extend(self.publish(index, publish));
@@ -80,11 +86,13 @@ impl World {
 
     /// Makes something visible; what it leads to at the same moment.
     fn publish(&mut self, index: usize, publish: Publish) -> Option<Input> {
+        self.note_published(index, &publish);
         self.nodes[index].follow(MonoTime(self.now), &publish);
         let life = self.nodes[index].life;
         match publish {
             Publish::Head { ref reorg, .. } if !reorg.older_reverted.is_empty() => {
                 self.nodes[index].deep_reorgs += 1;
+                self.coverage.met("deep reorganisation");
                 let left = core::mem::take(&mut self.nodes[index].returned);
                 let txns = left.into_iter().rev().flat_map(|block| block.transactions);
                 let txns: Vec<_> = txns.collect();
@@ -115,7 +123,7 @@ impl World {
                 let shell = &mut self.nodes[index].shell;
                 let mark = shell.mark;
                 let twice = shell.signed.iter().any(|(before, _)| *before == mark);
-                assert!(!twice, "{index} signs {mark:?} twice");
+                assert!(!twice, "I4: v{} signs {mark:?} twice", index + 1);
                 shell.signed.push((mark, message));
                 let signature = Signature::new(&[0xab; 256]).expect("not too long");
                 let wait = self.some_time(self.latency.key);

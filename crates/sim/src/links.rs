@@ -5,6 +5,7 @@
 use crate::{
     delivery::Frame,
     node::Process,
+    timeline::What,
     world::{Event, World},
 };
 use ccoin_core::machine::PeerId;
@@ -70,34 +71,51 @@ impl World {
 
     /// Cuts all links between two sides.
     pub fn part(&mut self, side: impl Fn(usize) -> bool) {
-        for index in 0..self.links.len() {
-            let [a, b] = self.links[index].ends;
-            if side(a) != side(b) && self.links[index].cut_since.is_none() {
-                let since = self.now;
-                self.links[index].cut_since = Some(since);
-                if let Some(conn) = self.links[index].conn {
-                    self.schedule(since + SILENCE, Event::Silence { conn, since });
-                }
-            }
-        }
+        self.set_cuts(|link| {
+            let [a, b] = link.ends;
+            link.cut_since.is_some() || side(a) != side(b)
+        });
     }
 
-    /// Mends all links. Frames that were held back on an open connection arrive.
+    /// Mends all links.
     pub fn heal(&mut self) {
+        self.set_cuts(|_| false);
+    }
+
+    /// Cuts the links between these pairs of nodes, and mends all others.
+    pub fn cut_only(&mut self, is_cut: impl Fn(usize, usize) -> bool) {
+        self.set_cuts(|link| is_cut(link.ends[0], link.ends[1]));
+    }
+
+    /// Frames that were held back on an open connection arrive when its link is mended.
+    fn set_cuts(&mut self, is_cut: impl Fn(&Link) -> bool) {
+        let mut changes = false;
         for index in 0..self.links.len() {
-            if self.links[index].cut_since.take().is_none() {
+            let link = &mut self.links[index];
+            let cut = is_cut(link);
+            if cut == link.cut_since.is_some() {
                 continue;
             }
-            let Some(id) = self.links[index].conn else {
+            changes = true;
+            let since = self.now;
+            link.cut_since = cut.then_some(since);
+            let Some(conn) = link.conn else {
                 continue;
             };
-            let held = self
-                .conns
-                .get_mut(&id)
-                .map(|conn| core::mem::take(&mut conn.held));
-            for (to, event) in held.into_iter().flatten() {
-                self.travel(id, to, event);
+            if cut {
+                self.schedule(since + SILENCE, Event::Silence { conn, since });
+                continue;
             }
+            let open = self.conns.get_mut(&conn);
+            let held = open.map(|open| core::mem::take(&mut open.held));
+            for (to, event) in held.into_iter().flatten() {
+                self.travel(conn, to, event);
+            }
+        }
+        if changes {
+            let cut = self.links.iter().filter(|link| link.cut_since.is_some());
+            let (cut, all) = (cut.count(), self.links.len());
+            self.note(None, What::Links { cut, all });
         }
     }
 

@@ -70,8 +70,9 @@ impl World {
         (self.payments.users, self.payments.doubles) = (users, doubles);
     }
 
-    /// A user spends some or all of what its node says it has.
-    pub fn spend(&mut self, random: &mut Random) {
+    /// A user spends some or all of what its node says it has; the node and the payment, if its
+    /// process runs.
+    pub fn spend(&mut self, random: &mut Random) -> Option<(usize, TxId)> {
         let user = random.below(self.payments.users.into()) as u32;
         let home = user as usize % self.nodes.len();
         let away = self.payments.doubles && random.below(4) == 0;
@@ -81,7 +82,12 @@ impl World {
             home
         };
         let number = self.account(node, user).0;
-        self.send(node, user, number, random);
+        self.send(node, user, number, random).map(|id| (node, id))
+    }
+
+    /// Whether a node has said that a payment is on its disk.
+    pub(crate) fn has_acknowledged(&self, node: usize, id: &TxId) -> bool {
+        self.payments.promises.contains_key(&(node, *id))
     }
 
     /// The number that is next for a user at a node, and the coins that are left to it.
@@ -96,9 +102,9 @@ impl World {
         (machine.pool().next_number(&address, account), left)
     }
 
-    fn send(&mut self, node: usize, user: u32, number: u64, random: &mut Random) {
+    fn send(&mut self, node: usize, user: u32, number: u64, random: &mut Random) -> Option<TxId> {
         if self.nodes[node].process != Process::Up || self.nodes[node].lie.is_some() {
-            return;
+            return None;
         }
         let left = self.account(node, user).1;
         let amount = match random.below(4) {
@@ -118,6 +124,7 @@ impl World {
             amount,
             &ticket.to_string(),
         );
+        let id = *txn.id();
         self.payments.open.insert((node, ticket), txn.clone());
         let input = Input::Submit {
             ticket,
@@ -125,6 +132,7 @@ impl World {
             from: None,
         };
         self.step(node, input);
+        Some(id)
     }
 
     /// What a node says it has dropped, and whether that is true.
@@ -164,7 +172,7 @@ impl World {
                 .account(&txn.sender());
             let is_user = (0..self.payments.users)
                 .any(|user| ghost(FIRST_USER + user).address() == txn.sender());
-            let (user, at) = (txn.sender(), self.now);
+            let (user, at, name) = (txn.sender(), self.now, self.name(node));
             let promise = self.payments.promises.get(&(node, *txn.id()));
             // A start may find another head than the one before, and does not know what the
             // branch that was left has brought until it follows it again.
@@ -174,7 +182,7 @@ impl World {
             }
             assert!(
                 !is_user || self.payments.doubles || promise.is_none(),
-                "at {at}: {node} drops number {} of {user}, who never signed two: {reason}",
+                "at {at}: {name} drops number {} of {user}, who never signed two: {reason}",
                 txn.number
             );
             if let PoolError::NumberUsed { got, .. } = reason {
@@ -183,7 +191,7 @@ impl World {
                     other.sender() == user && other.number == *got && other.id() != txn.id()
                 });
                 let used = place < last || other || account.nonce >= *got;
-                assert!(used, "at {at}: {node} lies: {reason}");
+                assert!(used, "at {at}: {name} lies: {reason}");
             }
             if let PoolError::Funds {
                 balance,
@@ -194,7 +202,7 @@ impl World {
                 let lacks = pending.saturating_add(amount.get()) > balance.get();
                 // Accounts are known as of the last change only.
                 let known = place < last || *balance == account.balance;
-                assert!(lacks && known, "at {at}: {node} lies: {reason}");
+                assert!(lacks && known, "at {at}: {name} lies: {reason}");
             }
             let key = (node, *txn.id());
             self.payments.dropped.insert(key, reason.clone());
@@ -229,9 +237,9 @@ impl World {
                 None => stuck() || restarted && used,
             };
             if !excused || !self.payments.doubles {
-                let (number, user) = (txn.number, txn.sender());
+                let (number, user, name) = (txn.number, txn.sender(), self.name(*node));
                 return Some(format!(
-                    "number {number} of {user}, acknowledged by {node}, is not there: {dropped:?}"
+                    "number {number} of {user}, acknowledged by {name}, is not there: {dropped:?}"
                 ));
             }
         }

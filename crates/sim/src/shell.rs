@@ -8,7 +8,7 @@ use crate::{
     trace,
 };
 use ccoin_core::{
-    Address, BlockId, MonoTime, Now, PowNonce, Timestamp,
+    Address, BlockId, Height, MonoTime, Now, PowNonce, Timestamp,
     applied::Applied,
     block::SealedBlock,
     chain::{Score, Window},
@@ -52,7 +52,7 @@ pub struct Shell {
     pub mark: SealMark,
     pub log: Vec<SealedBlock>,
     /// Blocks of the log that came late.
-    late: BTreeSet<BlockId>,
+    pub(crate) late: BTreeSet<BlockId>,
     /// Certificates in the log, each behind so many blocks.
     pub certificates: Vec<(usize, Certificate)>,
     /// What the key has voted.
@@ -208,7 +208,9 @@ impl Shell {
                 publish,
             } = self.machine.step(now, input);
             self.asks.extend(ask);
-            write.into_iter().for_each(|write| self.write(write));
+            for write in write {
+                self.write(write);
+            }
             for publish in publish {
                 inputs.extend(self.publish(publish));
             }
@@ -236,8 +238,8 @@ impl Shell {
         self.input(after_ms, input);
     }
 
-    /// Brings a record to the disk.
-    pub fn write(&mut self, write: Write) {
+    /// Brings a record to the disk; the block, if it was made here.
+    pub fn write(&mut self, write: Write) -> Option<(Height, BlockId)> {
         self.trace.push(trace::of_write(&write));
         match write {
             Write::Transactions { arrived, txns } => {
@@ -269,12 +271,14 @@ impl Shell {
                     self.late.insert(applied.block.id);
                 }
                 let block = &applied.block;
+                self.log.push(block.clone());
                 if self.signed.iter().any(|(_, id)| *id == block.id.into()) {
                     self.made.push(block.clone());
+                    return Some((block.header().number, block.id));
                 }
-                self.log.push(block.clone());
             }
         }
+        None
     }
 
     /// Makes something visible; what the miner or the key answer at once.
@@ -334,6 +338,11 @@ impl Shell {
 
     pub fn is_validator(&self) -> bool {
         self.index.is_some()
+    }
+
+    /// Position of its key among the miners.
+    pub(crate) fn index(&self) -> Option<usize> {
+        self.index
     }
 
     /// A long run of many nodes keeps its disks, and nothing else.

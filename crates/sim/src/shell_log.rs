@@ -5,6 +5,21 @@ use ccoin_core::{BlockId, Height, applied::Applied, block::SealedBlock, machine:
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Shell {
+    /// Whether a block of the log came in time.
+    pub(crate) fn is_timely(&self, id: &BlockId) -> bool {
+        !self.late.contains(id)
+    }
+
+    /// Puts what is on its disk on another one.
+    pub(crate) fn copy_disk_to(&self, other: &mut Self) {
+        other.log.clone_from(&self.log);
+        other.late.clone_from(&self.late);
+        other.certificates.clone_from(&self.certificates);
+        other.pool_log.clone_from(&self.pool_log);
+        other.checkpoint.clone_from(&self.checkpoint);
+        (other.mark, other.record) = (self.mark, self.record);
+    }
+
     /// The mark of a node whose log a test has put in place: it has made its blocks itself.
     pub(crate) fn newest_own_block(&self) -> SealMark {
         let own = |block: &&SealedBlock| Some(block.header().coinbase) == self.miner();

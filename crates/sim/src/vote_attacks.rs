@@ -21,6 +21,9 @@ use ccoin_crypto::Signature;
 /// Its forged proposals count from here on in each slot: those of its machine lie below.
 const FIRST_COUNT: u64 = 1 << 15;
 
+/// Proposals of one slot: an honest validator votes for fewer.
+const FLOOD: u64 = 150;
+
 impl World {
     pub(crate) fn votes_by(&self, index: usize, lie: VoteLie) -> bool {
         let node = &self.nodes[index];
@@ -85,6 +88,36 @@ impl World {
         let [vote, second] = votes;
         let proposal = Message::Proposal(SignedProposal { vote, justify });
         for message in [proposal, Message::Vote(second)] {
+            let conns: Vec<_> = self.nodes[index].feeds.keys().copied().collect();
+            for conn in conns {
+                let frame = Frame::Consensus(Box::new(message.clone()));
+                self.say_plainly(index, conn, frame);
+            }
+        }
+    }
+
+    /// Once in each of its slots a liar proposes its head under more ballots than it may (V8).
+    pub(crate) fn propose_many(&mut self, index: usize) {
+        let schedule = Schedule::new(&self.genesis.config);
+        let slot = schedule.slot(crate::at(self.clock(index)));
+        let node = &self.nodes[index];
+        let flooded = self.flooded.get(&index) == Some(&slot);
+        if flooded || schedule.leader(slot) != node.shell.miner() {
+            return;
+        }
+        let machine = &node.shell.machine;
+        let (head, justify) = (&machine.chain().head().block, (**machine.high()).clone());
+        let (number, id) = (head.header().number, head.id);
+        if id == machine.last_final().id {
+            return;
+        }
+        self.flooded.insert(index, slot);
+        for count in 0..FLOOD {
+            let ballot = Ballot(Ballot::first(slot).0 + FIRST_COUNT + count);
+            let block = Proposed { ballot, number, id };
+            let vote = self.false_vote(index, Phase::One, block);
+            let justify = justify.clone();
+            let message = Message::Proposal(SignedProposal { vote, justify });
             let conns: Vec<_> = self.nodes[index].feeds.keys().copied().collect();
             for conn in conns {
                 let frame = Frame::Consensus(Box::new(message.clone()));

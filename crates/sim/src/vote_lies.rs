@@ -32,6 +32,10 @@ pub enum VoteLie {
     Aim,
     /// It signs a branch into its own turns of the past, proposes it and votes for it.
     Backdate,
+    /// It proposes its head under more ballots of its slot than an honest leader ever uses.
+    Flood,
+    /// Two machines have its key, and neither knows of the other.
+    Copied,
 }
 
 impl World {

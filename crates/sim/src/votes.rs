@@ -4,6 +4,7 @@
 use crate::{
     node::{Node, Process},
     time::at,
+    timeline::What,
     world::World,
 };
 use ccoin_core::{
@@ -27,7 +28,8 @@ impl World {
         let yours = &status.yours;
         let mut votes = yours.vote1.iter().chain(&yours.vote2);
         let miner = self.nodes[to].shell.miner();
-        votes.any(|vote| usize::from(vote.vote.voter) != to)
+        let index = self.nodes[to].shell.index();
+        votes.any(|vote| Some(usize::from(vote.vote.voter)) != index)
             || (yours.header.iter()).any(|header| Some(header.header.coinbase) != miner)
     }
 }
@@ -59,6 +61,7 @@ impl World {
             record.standing = Standing::Abstains(None);
             node.shell.record = record;
             self.coverage.met("vote file lost");
+            self.note(Some(index), What::VotesLost);
         }
     }
 }

@@ -4,22 +4,23 @@
 
 use crate::{
     adversaries::Forged,
-    coverage::Coverage,
+    coverage::{Coverage, Watched},
     delivery::Frame,
     keys::{ghost, ghost_miner_key, key},
     latency::Latency,
-    links::{Conn, Link, SILENCE},
+    links::{Conn, Link},
     node::{Node, Process},
     payments::Payments,
     random::Random,
     time::at,
+    timeline::Timeline,
     vote_lies::VoteLie,
 };
 use bytes::Bytes;
 use ccoin_core::{
     BlockId, MonoTime, Now, PowNonce,
     block::VerifiedBlock,
-    consensus::vote::Vote,
+    consensus::{schedule::Slot, vote::Vote},
     genesis::Genesis,
     machine::{Input, JobId, PeerId},
     message::Message,
@@ -103,12 +104,17 @@ pub struct World {
     pub(crate) second_votes: Vec<Vote>,
     /// The newest forged block of each liar, and how often it was proposed.
     pub(crate) forged: BTreeMap<usize, (Forged, u64)>,
+    /// The newest slot of each liar in which it has proposed too often.
+    pub(crate) flooded: BTreeMap<usize, Slot>,
     /// How often what the soak must show has happened.
     pub coverage: Coverage,
+    /// What of each node's votes the coverage is told from.
+    pub(crate) watched: Vec<Watched>,
+    pub timeline: Timeline,
     pub nodes: Vec<Node>,
     pub now: u64,
     /// Public keys of the miners, in genesis order.
-    keys: Vec<PublicKey>,
+    pub(crate) keys: Vec<PublicKey>,
     pub(crate) links: Vec<Link>,
     pub(crate) conns: BTreeMap<PeerId, Conn>,
     queue: BTreeMap<(u64, u64), Event>,
@@ -144,7 +150,10 @@ impl World {
             heard: VecDeque::new(),
             second_votes: Vec::new(),
             forged: BTreeMap::new(),
+            flooded: BTreeMap::new(),
             coverage: Coverage::default(),
+            watched: (0..nodes).map(|_| Watched::default()).collect(),
+            timeline: Timeline::default(),
             nodes: (0..nodes).map(node).collect(),
             now: 0,
             keys: (0..validators)
@@ -183,60 +192,6 @@ impl World {
         self.queue.insert((at, self.counted), event);
     }
 
-    /// Starts a node from its disk.
-    pub fn start(&mut self, index: usize) {
-        assert_eq!(self.nodes[index].process, Process::Down);
-        let (wall, mono) = (self.clock(index), MonoTime(self.now));
-        let made = self.nodes[index]
-            .shell
-            .log
-            .iter()
-            .map(|b| b.header().coinbase);
-        let made: BTreeSet<_> = made.chain(self.nodes[index].shell.miner()).collect();
-        let keys = self.keys.iter().filter(|key| made.contains(&key.address()));
-        let keys: Vec<_> = keys.cloned().collect();
-        self.nodes[index].boot(wall, mono, &keys);
-        self.wake(index);
-        self.reconnect();
-    }
-
-    /// Gives a node the keys of all miners, as if it had met them before.
-    pub fn give_keys(&mut self, index: usize) {
-        self.nodes[index].gossip.learn(&self.keys);
-    }
-
-    /// Ends a process; its disk stays.
-    pub fn kill(&mut self, index: usize) {
-        self.nodes[index].process = Process::Down;
-        self.nodes[index].backlog.clear();
-        self.lose_unwritten(index);
-        self.payments.forget_questions(index);
-        for conn in core::mem::take(&mut self.nodes[index].feeds).into_keys() {
-            self.close(conn);
-        }
-        let dead: Vec<PeerId> = self.conns_of(index);
-        dead.into_iter().for_each(|conn| self.close(conn));
-    }
-
-    /// Stops a process: what comes in waits.
-    pub fn hang(&mut self, index: usize) {
-        self.nodes[index].process = Process::Hung;
-        for conn in self.conns_of(index) {
-            let since = self.now;
-            self.schedule(self.now + SILENCE, Event::Silence { conn, since });
-        }
-    }
-
-    /// Lets a stopped process go on.
-    pub fn resume(&mut self, index: usize) {
-        self.nodes[index].process = Process::Up;
-        // Its timers have run out long ago: they are what it sees first.
-        self.wake(index);
-        while let Some(event) = self.nodes[index].backlog.pop_front() {
-            self.happen(event);
-        }
-    }
-
     /// Time passes.
     pub fn run_until(&mut self, end: u64) {
         while let Some(next) = self.queue.first_entry().filter(|next| next.key().0 <= end) {
@@ -247,7 +202,7 @@ impl World {
         self.now = end;
     }
 
-    fn happen(&mut self, event: Event) {
+    pub(crate) fn happen(&mut self, event: Event) {
         match &event {
             Event::Reconnect => {
                 self.reconnect();
@@ -256,6 +211,7 @@ impl World {
             Event::Silence { conn, since } => return self.silence(*conn, *since),
             Event::Clocks => {
                 self.compare_clocks();
+                self.watch_orders();
                 return self.schedule(self.now + CLOCKS, Event::Clocks);
             }
             Event::Wake { to }
@@ -333,17 +289,20 @@ impl World {
         }
     }
 
-    fn wake(&mut self, index: usize) {
+    pub(crate) fn wake(&mut self, index: usize) {
         self.step(index, Input::Tick);
         if self.votes_by(index, VoteLie::Backdate) {
             self.propose_forged(index);
+        }
+        if self.votes_by(index, VoteLie::Flood) {
+            self.propose_many(index);
         }
     }
 
     /// One input of one machine, and all that follows from it.
     pub fn step(&mut self, index: usize, input: Input) {
         let now = self.now_at(index);
-        self.watch_input(index, &input);
+        let heard = self.watch_input(index, &input);
         let node = &mut self.nodes[index];
         let step = node.shell.machine.step(now, input);
         let wait = node.shell.machine.wake_in(now).unwrap_or(LONGEST_SLEEP);
@@ -351,7 +310,7 @@ impl World {
         node.wake = wake;
         self.schedule(wake, Event::Wake { to: index });
         self.judge_drops(index, &step.publish);
-        self.watch_step(index, &step);
+        self.watch_step(index, heard, &step);
         self.carry_out(index, step);
         for (peer, frame) in self.nodes[index].feed(now.mono) {
             self.say(index, peer, frame);
@@ -369,7 +328,9 @@ impl World {
     /// The public key that a node proves in handshakes.
     pub fn public_key(&self, index: usize) -> PublicKey {
         let follower = || ghost(FIRST_FOLLOWER + index as u32);
-        self.keys.get(index).cloned().unwrap_or_else(follower)
+        let miner = self.nodes[index].shell.index();
+        let key = miner.and_then(|miner| self.keys.get(miner));
+        key.cloned().unwrap_or_else(follower)
     }
 
     /// The miners' keys that a node knows.

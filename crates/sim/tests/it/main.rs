@@ -8,5 +8,6 @@ mod network;
 mod options;
 mod reunion;
 mod rivals;
+mod scenario;
 mod soak;
 mod sync;
