@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod callers;
+mod http;
 mod liar;
 mod network;
 mod rejoin;
@@ -13,7 +15,7 @@ mod strangers;
 mod sync;
 
 /// Name, what it measures, how.
-const FIGURES: [(&str, &str, fn()); 5] = [
+const FIGURES: [(&str, &str, fn()); 7] = [
     (
         "devnet",
         "a local network to ready, and to its end",
@@ -35,11 +37,19 @@ const FIGURES: [(&str, &str, fn()); 5] = [
         "payments while strangers knock",
         strangers::all,
     ),
+    (
+        "http",
+        "payments while callers attack the HTTP side",
+        http::attacks,
+    ),
+    ("readers", "payments while 400 readers read", http::readers),
 ];
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some(strangers::KNOCK) {
-        return strangers::knock();
+    match std::env::args().nth(1).as_deref() {
+        Some(strangers::KNOCK) => return strangers::knock(),
+        Some(callers::CALL) => return callers::call(),
+        _ => {}
     }
     // cargo adds `--bench`.
     let wanted: Vec<String> = std::env::args()
