@@ -35,25 +35,33 @@ const LATER_ACCOUNTS: u32 = 30_000;
 /// Each attack by its name; without names all.
 pub(crate) fn attacks() {
     let scene = Scene::found();
-    scene.measure("250 slow readers of a large block", |number| {
-        let path = |text: &str| format!("/v1/blocks/{}{text}", number % LARGE_BLOCKS + 4);
-        vec![slow(250, (0..40).map(|_| path("")).collect())]
+    scene.measure("250 slow readers of large blocks", || {
+        vec![slow(250, scene.large_blocks().collect())]
     });
-    scene.measure("250 slow readers of a large block with its state", |_| {
+    scene.measure("250 slow readers of a large block with its state", || {
         let own = &scene.node.address;
-        vec![slow(250, vec![format!("/{own}/blk/4/")])]
+        vec![slow(
+            250,
+            vec![format!("/{own}/blk/{}/", scene.newest_large)],
+        )]
     });
-    scene.measure("256 callers that wait behind a gap", |_| {
+    scene.measure("256 callers that wait behind a gap", || {
         vec![Callers {
             count: 256,
             manner: "wait",
             requests: scene.behind_a_gap.clone(),
         }]
     });
-    scene.measure("16 callers of 100 headers", |_| {
-        vec![fast(16, vec!["/v1/blocks?limit=100&before=44".into()])]
+    scene.measure("16 callers of 100 headers", || {
+        vec![fast(
+            16,
+            vec![format!(
+                "/v1/blocks?limit=100&before={}",
+                scene.newest_large
+            )],
+        )]
     });
-    scene.measure("16 callers of old states", |_| {
+    scene.measure("16 callers of old states", || {
         let own = &scene.node.address;
         let paths = [
             "/v1/blocks/2/state?limit=1000".into(),
@@ -61,7 +69,7 @@ pub(crate) fn attacks() {
         ];
         vec![fast(16, paths.into())]
     });
-    scene.measure("16 callers of the queue", |_| {
+    scene.measure("16 callers of the queue", || {
         vec![fast(16, vec!["/v1/queue?limit=100".into()])]
     });
 }
@@ -69,7 +77,7 @@ pub(crate) fn attacks() {
 /// 200 readers of states and histories, and 200 of events of whom one sleeps.
 pub(crate) fn readers() {
     let scene = Scene::found();
-    scene.measure("200 readers and 200 readers of events", |_| {
+    scene.measure("200 readers and 200 readers of events", || {
         let pages = (0..64).map(|n| {
             format!(
                 "/v1/blocks/head/state?limit=100&after={:02x}{:038}",
@@ -116,6 +124,7 @@ struct Scene {
     node: Node,
     payers: Vec<Address>,
     behind_a_gap: Vec<String>,
+    newest_large: u64,
 }
 
 impl Scene {
@@ -156,21 +165,25 @@ impl Scene {
             (2..=65).map(move |number| sign(number).to_string())
         });
         let behind_a_gap = behind_a_gap.collect();
-        println!(
-            "height {}, {} MiB resident",
-            node.height(),
-            resident(&node) >> 20
-        );
+        let newest_large = node.height();
+        let memory = resident(&node) >> 20;
+        println!("height {newest_large}, {memory} MiB resident");
         Self {
             net,
             node,
             payers,
             behind_a_gap,
+            newest_large,
         }
     }
 
+    fn large_blocks(&self) -> impl Iterator<Item = String> {
+        let numbers = self.newest_large - LARGE_BLOCKS + 1..=self.newest_large;
+        numbers.map(|number| format!("/v1/blocks/{number}"))
+    }
+
     /// Calm and beside an attack, in turns.
-    fn measure(&self, what: &str, groups: impl Fn(u64) -> Vec<Callers>) {
+    fn measure(&self, what: &str, groups: impl Fn() -> Vec<Callers>) {
         println!("\n{what}");
         let plan = self.net.path("plan");
         let figures = || {
@@ -187,9 +200,9 @@ impl Scene {
             [p50, p99, status, memory]
         };
         let (mut calm, mut beside) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS as u64 {
+        for _ in 0..ROUNDS {
             let quiet = figures();
-            let attack = Attack::start(&self.node, &plan, &groups(round));
+            let attack = Attack::start(&self.node, &plan, &groups());
             // The attack is in full force.
             thread::sleep(Duration::from_secs(3));
             beside.push(figures());
