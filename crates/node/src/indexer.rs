@@ -6,6 +6,7 @@
 use crate::{
     commit_batch::kind,
     error::NodeError,
+    index_handle::{self, IndexHandle, Question, Questions, Woken},
     threads::{Threads, own_runtime},
     view::{Recent, View},
 };
@@ -20,61 +21,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::Instant,
 };
-use tokio::sync::{mpsc, oneshot, watch};
-
-/// Questions that may wait; then the caller waits.
-const WAITING_QUESTIONS: usize = 256;
-
-/// How long a reader waits for the index to catch up.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-type Question = Box<dyn FnOnce(&mut Index) + Send>;
-
-/// The readers' end.
-#[derive(Clone, Debug)]
-pub(crate) struct IndexHandle {
-    questions: mpsc::Sender<Question>,
-    height: watch::Receiver<Height>,
-}
-
-/// The index does not answer: it is far behind or built again, or the node is ending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the index has not caught up yet")]
-pub struct IndexBehind;
-
-impl IndexHandle {
-    /// Asks the index thread, once everything up to `height` is indexed.
-    ///
-    /// # Errors
-    /// [`IndexBehind`] also if the index turns out to be damaged: the index thread sees that
-    /// by itself.
-    pub(crate) async fn ask<T: Send + 'static>(
-        &self,
-        height: Height,
-        question: impl FnOnce(&mut Index) -> Result<T, IndexError> + Send + 'static,
-    ) -> Result<T, IndexBehind> {
-        let mut indexed = self.height.clone();
-        let caught_up = indexed.wait_for(|indexed| *indexed >= height);
-        tokio::time::timeout(PATIENCE, caught_up)
-            .await
-            .map_err(|_| IndexBehind)?
-            .map_err(|_| IndexBehind)?;
-        let (answer, answered) = oneshot::channel();
-        let question = move |index: &mut Index| {
-            // It may have lost blocks while the question waited.
-            let found = (index.height() >= height).then(|| question(index));
-            // The caller may have gone away.
-            let _ = answer.send(found.and_then(Result::ok));
-        };
-        self.questions
-            .send(Box::new(question))
-            .await
-            .map_err(|_| IndexBehind)?;
-        answered.await.ok().flatten().ok_or(IndexBehind)
-    }
-}
+use tokio::sync::watch;
 
 /// What the index thread owns.
 pub(crate) struct Indexer {
@@ -85,7 +34,7 @@ pub(crate) struct Indexer {
     log: LogReader,
     genesis: Arc<Genesis>,
     view: watch::Receiver<Arc<View>>,
-    questions: mpsc::Receiver<Question>,
+    questions: Questions,
     height: watch::Sender<Height>,
 }
 
@@ -98,8 +47,7 @@ impl Indexer {
         (log, genesis, view): (LogReader, Arc<Genesis>, watch::Receiver<Arc<View>>),
     ) -> Result<IndexHandle, NodeError> {
         let index = open_index(directory, &genesis, reindex)?;
-        let (asked, questions) = mpsc::channel(WAITING_QUESTIONS);
-        let (height, indexed) = watch::channel(index.height());
+        let (handle, questions, height) = index_handle::open(index.height());
         let indexer = Self {
             index,
             directory: directory.to_owned(),
@@ -112,10 +60,7 @@ impl Indexer {
         };
         let runtime = own_runtime()?;
         threads.spawn("index", move || indexer.run(&runtime))?;
-        Ok(IndexHandle {
-            questions: asked,
-            height: indexed,
-        })
+        Ok(handle)
     }
 
     /// Runs until the node has ended.
@@ -178,17 +123,16 @@ impl Indexer {
                 self.rebuilding = false;
                 tracing::info!("the index is complete again up to block {}", view.height());
             }
-            let woken = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    question = self.questions.recv() => question.map(Some),
-                    changed = self.view.changed() => changed.ok().map(|()| None),
-                }
-            });
+            let woken = runtime.block_on(self.questions.next(&mut self.view));
             match woken {
-                None => return Ok(()),
-                Some(None) => {}
-                Some(Some(question)) => self.answer(question)?,
+                Woken::End => return Ok(()),
+                Woken::View => {}
+                Woken::Question(question) => self.answer(question)?,
+                Woken::Slice(slice) => {
+                    let began = Instant::now();
+                    self.answer(slice)?;
+                    self.questions.took(began.elapsed());
+                }
             }
         }
     }
@@ -196,7 +140,7 @@ impl Indexer {
     /// Answers what was asked while blocks were indexed.
     fn answer_waiting(&mut self) -> Result<(), IndexError> {
         self.height.send_replace(self.index.height());
-        while let Ok(question) = self.questions.try_recv() {
+        while let Some(question) = self.questions.waiting() {
             self.answer(question)?;
         }
         Ok(())

@@ -7,7 +7,7 @@ mod history;
 mod network;
 mod notarize;
 mod peers;
-mod proofs;
+pub(crate) mod proofs;
 pub(crate) mod status;
 mod txns;
 mod why;
