@@ -76,9 +76,7 @@ async fn block(State(api): State<Api>, Path(number): Path<String>) -> Result<Res
     let block = api.open_block(number).await?;
     let accounts = api.node.reader().small_state(number, MAX_ACCOUNTS).await;
     let Some(mut accounts) = accounts.map_err(unreadable)? else {
-        let detail = format!(
-            "more than {MAX_ACCOUNTS} accounts existed at block {number}, or too many came later"
-        );
+        let detail = format!("more than {MAX_ACCOUNTS} accounts existed at block {number}");
         return Err(Problem::new(TOO_MANY_ACCOUNTS, detail)
             .hint(format!("read GET /v1/blocks/{number}/state page by page")));
     };
@@ -139,7 +137,8 @@ async fn transaction(
     }
     let last_final = api.node.view().last_final();
     stream_json(move |mut json| async move {
-        rows::txn_status(&mut json, &txn, &status, last_final, Time::Seconds).await?;
+        let (reader, row) = (api.node.reader(), (&txn, &status));
+        rows::txn_status(&mut json, reader, row, last_final, Time::Seconds).await?;
         json.end().await
     })
     .await

@@ -21,9 +21,6 @@ use tokio::{sync::mpsc, task::JoinHandle};
 /// Bytes that are sent in one go.
 const CHUNK: usize = 16 << 10;
 
-/// Bytes of a text that are escaped in one go.
-const TEXT: usize = 2 << 10;
-
 /// What a task makes of its answer; a problem is told if nothing was sent yet.
 type Written = Result<(), Problem>;
 
@@ -53,23 +50,6 @@ impl JsonWriter {
         written.map_err(|error| Problem::internal(error.to_string()))?;
         drop(value);
         self.flush_full().await
-    }
-
-    /// What goes between the quotes of a long string.
-    ///
-    /// # Errors
-    /// The reader has gone away.
-    pub async fn text(&mut self, mut text: &str) -> Written {
-        while !text.is_empty() {
-            let (part, rest) = text.split_at(text.floor_char_boundary(TEXT));
-            let quoted = serde_json::to_vec(part);
-            let quoted = quoted.map_err(|error| Problem::internal(error.to_string()))?;
-            let escaped = quoted.get(1..quoted.len() - 1).unwrap_or_default();
-            self.buffer.extend_from_slice(escaped);
-            text = rest;
-            self.flush_full().await?;
-        }
-        Ok(())
     }
 
     /// The end of the answer.
@@ -167,23 +147,6 @@ mod tests {
 
     async fn body(response: Response<Body>) -> Result<Bytes, axum::Error> {
         to_bytes(response.into_body(), usize::MAX).await
-    }
-
-    #[tokio::test]
-    async fn a_long_string_is_escaped_in_parts() {
-        let text = "\u{1}\"ä\u{1F600}\\".repeat(3_000);
-        let written = text.clone();
-        let response = stream_json(|mut json| async move {
-            json.raw("[\"").await?;
-            json.text(&written).await?;
-            json.raw("\",").await?;
-            json.value(5).await?;
-            json.raw("]").await?;
-            json.end().await
-        });
-        let bytes = body(response.await.unwrap()).await.unwrap();
-        let found: (String, u8) = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(found, (text, 5));
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -24,6 +25,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt as _};
+
+/// Bytes of answers that the system keeps for a connection; Linux takes twice as many.
+const SYSTEM_BUFFER: usize = 128 << 10;
 
 /// Bytes of answers that wait in a connection before its service is asked for more; also the
 /// longest head of a request.
@@ -177,6 +181,8 @@ where
     } = accepted;
     // Small answers must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
+    // The system would keep megabytes for each slow reader.
+    let _ = set_socket_send_buffer_size(&stream, SYSTEM_BUFFER);
     let stream = TimedStream::new(stream);
     let requests = stream.requests();
     let service = service_fn(move |request| {

@@ -12,9 +12,6 @@ use std::sync::Arc;
 /// Entries of accounts that a slice of a long read looks at: a millisecond or two.
 const SLICE: usize = 250;
 
-/// Entries that are looked at for the whole state of an old block.
-const STATE_SCAN: usize = 100_000;
-
 /// One page of accounts as of a block, and behind which address the next one begins.
 pub type AccountsPage = (Vec<(Address, Account)>, Option<Address>);
 
@@ -101,7 +98,7 @@ impl ChainReader {
     }
 
     /// All accounts as of a block of the head's branch, in no certain order; `None` if they
-    /// are more than `most`, or if too many later ones lie between them.
+    /// are more than `most`. It looks at no account that came later.
     ///
     /// # Errors
     /// [`ReadError`] if storage does not answer.
@@ -119,8 +116,38 @@ impl ChainReader {
                 .transpose();
         }
         let _turn = self.old_states.acquire().await;
-        let (rows, next) = self.accounts(at, None, most + 1, STATE_SCAN).await?;
-        Ok(Some(rows).filter(|rows| rows.len() <= most && next.is_none()))
+        let (mut addresses, mut place) = (Vec::new(), None);
+        loop {
+            let slice = self
+                .index
+                .ask_slice(at, move |index| index.accounts_by_age(at, place, SLICE));
+            let (page, next) = slice.await?;
+            addresses.extend(page);
+            place = next;
+            if place.is_none() || addresses.len() > most {
+                break;
+            }
+        }
+        if addresses.len() > most {
+            return Ok(None);
+        }
+        let mut accounts = Vec::new();
+        for part in addresses.chunks(SLICE) {
+            let part = part.to_vec();
+            let values = move |index: &mut Index| -> Result<Vec<_>, IndexError> {
+                let values = part.into_iter().map(|address| {
+                    let value = index.account_at(&address, at)?;
+                    Ok(value.map(|(_, value)| (address, value)))
+                });
+                values.collect()
+            };
+            let values = self.index.ask_slice(at, values).await?;
+            for (address, value) in values.into_iter().flatten() {
+                let account = Account::from_value(value).ok_or(ReadError::Mismatch(0))?;
+                accounts.push((address, account));
+            }
+        }
+        Ok(Some(accounts))
     }
 
     fn state_in_memory(&self, at: Height) -> Option<State> {

@@ -11,10 +11,11 @@ use crate::{
     view::{Recent, View},
 };
 use ccoin_core::{
-    BlockId, Height,
+    Address, BlockId, Height,
     block::{Block, SealedBlock},
     genesis::Genesis,
     ledger::{Account, Change, Draft, State},
+    receipt::DocumentRoot,
 };
 use ccoin_storage::{Index, IndexError, IndexedBlock, LogReader, Position};
 use std::{
@@ -158,7 +159,7 @@ impl Indexer {
         let height = self.index.height();
         let Some((indexed, _)) = self.index.block_at(height)? else {
             let root = self.genesis.applied();
-            self.put(&root.block, Position::START, &root.changes)?;
+            self.put(&root.block, Position::START, &root.changes, |_| false)?;
             return Ok(false);
         };
         if height > view.height() {
@@ -179,10 +180,14 @@ impl Indexer {
         let Some(Recent { applied, position }) = next else {
             return Ok(true);
         };
-        if applied.changes.is_empty() {
-            self.put_from_log(*position)?;
-        } else {
-            self.put(&applied.block, *position, &applied.changes)?;
+        match view.at(height) {
+            Some(Recent {
+                applied: before, ..
+            }) if !applied.changes.is_empty() => {
+                let existed = |address: &Address| before.state.contains(address);
+                self.put(&applied.block, *position, &applied.changes, existed)?;
+            }
+            _ => self.put_from_log(*position)?,
         }
         Ok(false)
     }
@@ -192,8 +197,15 @@ impl Indexer {
         block: &SealedBlock,
         position: Position,
         changes: &[Change],
+        existed: impl Fn(&Address) -> bool,
     ) -> Result<(), NodeError> {
         let txns = block.transactions.iter().zip(block.transaction_ranges());
+        let roots = (0..).zip(&block.transactions).filter_map(|(number, txn)| {
+            let (DocumentRoot::One(root) | DocumentRoot::Tree(root)) =
+                DocumentRoot::parse(&txn.data)?;
+            Some((root, number))
+        });
+        let new_accounts = changes.iter().map(|(address, _)| *address);
         self.index.put_block(&IndexedBlock {
             height: block.header().number,
             id: block.id,
@@ -205,6 +217,8 @@ impl Indexer {
                 .iter()
                 .map(|(address, account)| (*address, account.to_value()))
                 .collect(),
+            new_accounts: new_accounts.filter(|address| !existed(address)).collect(),
+            documents: roots.collect(),
         })?;
         Ok(())
     }
@@ -264,7 +278,7 @@ impl Indexer {
         let block = Block::decode(&bytes).map_err(|error| misfit(error.to_string()))?;
         let block = SealedBlock::already_verified(block, &self.genesis.id);
         let header = block.header();
-        let before = header.number.checked_sub(1).unwrap_or(Height::ZERO);
+        let parent = header.number.checked_sub(1).unwrap_or(Height::ZERO);
         let mut named: BTreeSet<_> = block
             .transactions
             .iter()
@@ -273,12 +287,13 @@ impl Indexer {
         named.insert(header.coinbase);
         let mut accounts = Vec::new();
         for address in named {
-            if let Some((_, value)) = self.index.account_at(&address, before)? {
+            if let Some((_, value)) = self.index.account_at(&address, parent)? {
                 let account =
                     Account::from_value(value).ok_or_else(|| misfit("bad account".into()))?;
                 accounts.push((address, account));
             }
         }
+        let before: BTreeSet<_> = accounts.iter().map(|(address, _)| *address).collect();
         let base = State::from_accounts(accounts);
         let mut draft = Draft::new(&base);
         for txn in &block.transactions {
@@ -290,7 +305,9 @@ impl Indexer {
             .credit(header.coinbase, header.reward)
             .map_err(|error| misfit(error.to_string()))?;
         let (_, changes) = draft.finish();
-        self.put(&block, position, &changes)
+        self.put(&block, position, &changes, |address| {
+            before.contains(address)
+        })
     }
 }
 

@@ -146,6 +146,18 @@ impl ChainReader {
         }))
     }
 
+    /// Work for a reader that may take its time: it has the low priority of reads. Each piece is
+    /// short.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the node is ending.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        piece: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        Ok(self.reads.run(piece).await?)
+    }
+
     /// The next transactions of a block; none behind the last one.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use ccoin_core::{
-    BlockId, Height, TxId,
+    BlockId, Hash, Height, TxId,
     block::{Block, SealedBlock},
     genesis::Genesis,
     gossip::serve::{self, Canonical, Start},
@@ -141,6 +141,16 @@ impl ChainReader {
             index: found.index as usize,
         };
         Ok(Some((txn, status)))
+    }
+
+    /// Transactions in blocks that record a root of documents, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ReadError`] if storage does not answer.
+    pub async fn recorded(&self, root: Hash, limit: usize) -> Result<Vec<TxId>, ReadError> {
+        let height = self.view.borrow().height();
+        let find = move |index: &mut ccoin_storage::Index| index.documents(&root, limit);
+        Ok(self.index.ask_slice(height, find).await?)
     }
 
     /// The answer to a request of a peer for blocks. There is always one, because the peer

@@ -100,7 +100,8 @@ pub(super) async fn txns(
         json.raw("{\"items\":[").await?;
         for (index, (txn, status)) in found.rows.iter().enumerate() {
             json.raw(if index == 0 { "" } else { "," }).await?;
-            rows::txn_status(&mut json, txn, status, last_final, Time::Rfc3339).await?;
+            let (reader, row) = (api.node.reader(), (txn, status));
+            rows::txn_status(&mut json, reader, row, last_final, Time::Rfc3339).await?;
         }
         json.raw("],\"next\":").await?;
         json.value(next).await?;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod blocks;
+mod documents;
 pub(crate) mod events;
 mod history;
 mod network;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(txns::submit))
         .routes(routes!(txns::check))
         .routes(routes!(txns::one))
+        .routes(routes!(documents::list))
         .routes(routes!(network::genesis))
         .routes(routes!(network::miners))
         .routes(routes!(accounts::one))

@@ -1,6 +1,6 @@
 //! Receipts of transactions and accounts: whole proofs for readers without a node.
 
-use super::{Params, block_number, txn_id};
+use super::{Params, block_number, documents::sha256, txn_id};
 use crate::{
     Api,
     problem::{DOCUMENT_NOT_NAMED, no_receipt},
@@ -103,16 +103,6 @@ impl Api {
         let seconds = u32::try_from(slot.div_ceil(1_000)).unwrap_or(u32::MAX);
         no_receipt(error, seconds)
     }
-}
-
-/// SHA-256 of a document, in hex.
-fn sha256(text: &str) -> Result<Hash, Problem> {
-    text.parse().map_err(|error| {
-        Problem::bad_field(format!("not the SHA-256 of a document: {error}")).values(
-            text.chars().take(80).collect::<String>(),
-            "64 lower-case hex digits",
-        )
-    })
 }
 
 /// The receipt with the one document that the transaction names.

@@ -153,7 +153,7 @@ pub(super) async fn queue(
                 txn: TxnJson::new(&queued.txn, Time::Rfc3339).without_data(),
                 arrived: Time::Rfc3339(queued.arrived),
             };
-            row(&mut json, &fields, &queued.txn.data).await?;
+            row(&mut json, api.node.reader(), &fields, &queued.txn.data).await?;
         }
         json.raw("],\"next\":").await?;
         json.value(next).await?;

@@ -160,8 +160,10 @@ async fn reached(api: &Api, id: TxId, goal: Goal, patience: Duration) -> Result<
 async fn find(api: &Api, id: TxId) -> Result<Response, Problem> {
     let (txn, status) = api.transaction(id).await?;
     let last_final = api.node.view().last_final();
+    let reader = api.node.reader().clone();
     stream_json(move |mut json| async move {
-        rows::txn_status(&mut json, &txn, &status, last_final, Time::Rfc3339).await?;
+        let row = (&txn, &status);
+        rows::txn_status(&mut json, &reader, row, last_final, Time::Rfc3339).await?;
         json.end().await
     })
     .await

@@ -257,11 +257,17 @@ impl Follower {
                 Ok(txns) => txns,
                 Err(error) => return Ok(Err(error)),
             };
-            for txn in txns {
-                if index >= sent {
-                    self.push(&facts.txn(index, &txn, last_final)).await?;
-                }
-                index += 1;
+            let (piece, first) = (facts.clone(), index);
+            index += txns.len();
+            let frames = reader
+                .work(move || piece.txns(first, &txns, last_final))
+                .await;
+            let frames = match frames {
+                Ok(frames) => frames,
+                Err(error) => return Ok(Err(error)),
+            };
+            for frame in frames.iter().skip(sent.saturating_sub(first)) {
+                self.push(frame).await?;
             }
         }
     }

@@ -152,6 +152,18 @@ impl BlockFacts {
         };
         Frame::txn(txn, &status, last_final)
     }
+
+    /// Some of them, from number `first` on.
+    pub(super) fn txns(
+        &self,
+        first: usize,
+        txns: &[VerifiedTransaction],
+        last_final: Height,
+    ) -> Vec<Frame> {
+        let txns = (first..).zip(txns);
+        txns.map(|(index, txn)| self.txn(index, txn, last_final))
+            .collect()
+    }
 }
 
 #[derive(Serialize)]
