@@ -14,6 +14,7 @@ mod json_stream;
 mod limits;
 mod place;
 mod problem;
+mod request_ids;
 mod server;
 mod timed_stream;
 mod tls;

@@ -4,13 +4,14 @@
 use crate::{
     Endpoints, Problem,
     problem::{RATE_LIMITED, only_problems},
+    request_ids,
 };
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
     http::{Method, Response},
-    middleware::{Next, from_fn_with_state, map_response},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
 };
 use governor::{
@@ -47,12 +48,14 @@ pub fn address_group(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Routes whose every error is a [`Problem`], and which limit POST requests.
+/// Routes whose every error is a [`Problem`], which limit POST requests, and whose answers name
+/// the request as its caller does.
 pub fn guard<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     let limit = Arc::new(PostLimit::new(DefaultClock::default()));
     router
         .layer(from_fn_with_state(limit, limit_posts))
         .layer(map_response(only_problems))
+        .layer(from_fn(request_ids::name))
 }
 
 struct PostLimit<C: Clock = DefaultClock> {

@@ -180,3 +180,66 @@ async fn waiting_requests_have_places_of_their_own() {
         }
     }
 }
+
+/// However many accounts came later, an old state costs as much as it did then.
+#[tokio::test]
+async fn old_states_are_found_by_the_age_of_accounts() {
+    let mut node = TestNode::start(&MINING);
+    let genesis = node.handle().genesis().id;
+    let first = node
+        .include(&Signed::with(genesis, 1, 1, numbered(5), 3, ""))
+        .await;
+    let number = first["block_number"].as_u64().expect("included");
+    for later in 2..=20 {
+        let to = numbered(100 + later);
+        let txn = Signed::with(genesis, 1, later as u64, to, 1, "");
+        assert_eq!(node.post("/v1/txns", txn.to_string()).await.status, 202);
+    }
+    node.include(&Signed::new(genesis, 1, 21)).await;
+    node.restart();
+    for number in [1, number, number + 1] {
+        let legacy = node.get(&node.own(&format!("/blk/{number}"))).await.ok();
+        let page = node
+            .get(&format!("/v1/blocks/{number}/state?limit=1000"))
+            .await
+            .ok();
+        let rows = page["items"].as_array().expect("rows");
+        let state = legacy["state"].as_object().expect("accounts");
+        assert_eq!(state.len(), rows.len(), "as of {number}");
+        for row in rows {
+            assert_eq!(&state[row["address"].as_str().expect("a text")], row);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_document_leads_to_the_transactions_that_record_it() {
+    let node = TestNode::start(&MINING);
+    let genesis = node.handle().genesis().id;
+    let hash = "ab".repeat(32);
+    let path = format!("/v1/documents/{hash}");
+    let record = |number, data: &str| Signed::with(genesis, 1, number, numbered(9), 0, data);
+    assert_eq!(node.get(&path).await.ok()["items"], serde_json::json!([]));
+    for (number, data) in (1..).zip([
+        format!("sha256:{hash}"),
+        format!("sha256:{hash} "),
+        format!("see sha256:{hash}"),
+        format!("sha256-tree:{hash}"),
+    ]) {
+        node.include(&record(number, &data)).await;
+    }
+    let found = node.get(&path).await.ok();
+    let items = found["items"].as_array().expect("rows");
+    let numbers: Vec<_> = items.iter().map(|item| &item["data"]).collect();
+    let expected = ["sha256:", "sha256-tree:"].map(|kind| format!("{kind}{hash}"));
+    assert_eq!(numbers, expected.each_ref().map(|text| text.as_str()));
+    assert_eq!(items[0]["id"], record(1, &expected[0]).0["id"]);
+    assert_eq!(items[0]["status"], "final");
+    let block = items[0]["block_number"].clone();
+    let block = node.get(&format!("/v1/blocks/{block}")).await.ok();
+    assert_eq!(items[0]["block_time"], block["time"]);
+    for wrong in ["ab", "AB", "x"] {
+        let path = format!("/v1/documents/{wrong}");
+        node.get(&path).await.is(400, "bad-field");
+    }
+}

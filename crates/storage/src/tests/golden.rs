@@ -99,11 +99,11 @@ fn every_index_entry_has_its_golden_bytes() {
             &index_key::txn_value(10, 600, height, 2),
         ),
         line(
-            "new account",
+            "new account: 45 8b6facc2735e9f2d81910ca515479a62",
             &index_key::new_account(height, &id, &address),
         ),
         line(
-            "document",
+            "document: 45 72664e5efd3e2ffeb26570cb66cf75ac",
             &index_key::document(&Hash::new([7; 32]), position, 3),
         ),
         line("document value", &index_key::document_value(height, &txn)),
@@ -129,9 +129,9 @@ const INDEX: [&str; 11] = [
     "height value: 40 ebe33d376470101df36dc5a28b5714f9",
     "transaction: 41 47c0881edc029bfce4f06d13b350c5de",
     "transaction value: 20 9d37a2ca3f9efe7a73b3ecfbe1279ad1",
-    "new account",
-    "document",
-    "document value",
+    "new account: 45 8b6facc2735e9f2d81910ca515479a62",
+    "document: 45 72664e5efd3e2ffeb26570cb66cf75ac",
+    "document value: 40 a65f49d97d36f4abc6a11be2bae4bccc",
     "meta: 1 62c66a7a5dd70c3146618063c344e531",
     "last: 9 f14f377a8e3e94c279d13150a33c9288",
 ];
