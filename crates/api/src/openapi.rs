@@ -93,7 +93,7 @@ fn complete(method: &str, path: &str, operation: &mut Operation) {
     let words = words.filter(|word| !word.is_empty() && word.len() != 40);
     let name: Vec<_> = std::iter::once(method).chain(words).collect();
     operation.operation_id = Some(name.join("_"));
-    let names = NAMES.map(|(name, pattern)| header(name, pattern));
+    let names = NAMES.map(|(name, pattern)| RefOr::T(header(name, pattern)));
     operation.parameters.get_or_insert_default().extend(names);
     operation.summary = operation.summary.as_deref().and_then(without_path);
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
