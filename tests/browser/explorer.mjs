@@ -3,6 +3,8 @@
 // PLAYWRIGHT names a directory with node_modules/playwright-core, CHROMIUM the browser.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { lowContrast } from "./contrast.mjs";
 import { startDevnet } from "./devnet.mjs";
@@ -134,6 +136,42 @@ await step("the page of the API shows and tries it", async () => {
   await page.screenshot({ path: `${screenshots}/docs.png` });
 });
 
+await step("the notary hashes files here and finds who recorded them", async () => {
+  const text = `a deed <b id=bold> ${Date.now()}`;
+  const hash = createHash("sha256").update(text).digest("hex");
+  await page.goto(`${net.url}/#/notary`);
+  const name = '"><img src=x onerror="window.hacked=1">.txt';
+  const file = { name, mimeType: "text/plain", buffer: Buffer.from(text) };
+  const card = (text) => page.locator("section.card", { hasText: text });
+  await page.locator("#files").setInputFiles(file);
+  await card("not recorded").locator(".id", { hasText: hash }).waitFor();
+  const txn = await net.send(0, `sha256:${hash}`);
+  await page.locator("#files").focus();
+  await page.locator("#files").setInputFiles([file, { ...file, name: "other", buffer: Buffer.from("other") }]);
+  const found = card(name).filter({ hasText: "final" }).first();
+  await found.locator(`a[href="#/block/${txn.block_number}"]`).waitFor();
+  assert.equal(await page.locator("#main img, #bold").count(), 0);
+  const download = page.waitForEvent("download");
+  await found.getByRole("link", { name: "Receipt" }).click();
+  const receipt = JSON.parse(await readFile(await (await download).path(), "utf8"));
+  assert.equal(receipt.document.sha256, hash);
+  await page.locator("#hash").fill(hash.toUpperCase());
+  await page.keyboard.press("Enter");
+  await card(`…${hash.slice(-8)}`).filter({ hasText: "recorded" }).first().waitFor();
+  await page.locator("#hash").fill("no hash");
+  await page.keyboard.press("Enter");
+  await card("64 hex digits that sha256sum prints").waitFor();
+  // What is dropped is taken, too.
+  await page.evaluate((text) => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], "dropped.txt"));
+    document.querySelector(".drop").dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true, bubbles: true }));
+  }, text);
+  await card("dropped.txt").locator(`a[href="#/txn/${txn.id}"]`).waitFor();
+  await page.getByRole("link", { name: "Verify a receipt" }).click();
+  await page.locator("#genesis").waitFor();
+});
+
 await step("the page finds its node again after a restart", async () => {
   const name = net.nodes.find((node) => node.http === net.url).name;
   await page.goto(`${net.url}/#/`);
@@ -145,13 +183,13 @@ await step("the page finds its node again after a restart", async () => {
   page.allowed.length = 0;
 });
 
-const views = ["docs", "#/", "#/network", `#/block/${txn.block_number}`, "#/block/1", `#/txn/${txn.id}`, `#/account/${txn.from}`];
+const views = ["docs", "#/", "#/network", "#/notary", `#/block/${txn.block_number}`, "#/block/1", `#/txn/${txn.id}`, `#/account/${txn.from}`];
 for (const [scheme, width] of [["light", 1200], ["dark", 1200], ["light", 390], ["dark", 390]]) {
   await step(`contrast and width: ${scheme}, ${width} px`, async () => {
     const page = await open({ scheme, width });
     for (const [place, view] of views.entries()) {
       await page.goto(`${net.url}/${view}`);
-      await page.locator(view === "docs" ? "code" : view === "#/" ? ".blockcard" : view === "#/network" ? ".minercard table, table" : ".facts").first().waitFor();
+      await page.locator(view === "docs" ? "code" : view === "#/" ? ".blockcard" : view === "#/network" ? ".minercard table, table" : view === "#/notary" ? ".drop" : ".facts").first().waitFor();
       assert.deepEqual(await page.evaluate(lowContrast), [], view);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= width, `${view} is ${wide} px wide`);

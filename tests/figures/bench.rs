@@ -6,6 +6,8 @@
 mod support;
 
 mod attacks;
+mod callers;
+mod http;
 mod liar;
 mod network;
 mod rejoin;
@@ -14,7 +16,7 @@ mod strangers;
 mod sync;
 
 /// Name, what it measures, how.
-const FIGURES: [(&str, &str, fn()); 7] = [
+const FIGURES: [(&str, &str, fn()); 9] = [
     (
         "devnet",
         "a local network to ready, and to its end",
@@ -42,11 +44,19 @@ const FIGURES: [(&str, &str, fn()); 7] = [
         strangers::all,
     ),
     ("attacks", "payments while strangers attack", attacks::all),
+    (
+        "http",
+        "payments while callers attack the HTTP side",
+        http::attacks,
+    ),
+    ("readers", "payments while 400 readers read", http::readers),
 ];
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some(strangers::KNOCK) {
-        return strangers::knock();
+    match std::env::args().nth(1).as_deref() {
+        Some(strangers::KNOCK) => return strangers::knock(),
+        Some(callers::CALL) => return callers::call(),
+        _ => {}
     }
     // cargo adds `--bench`.
     let wanted: Vec<String> = std::env::args()

@@ -1,8 +1,10 @@
 //! A network to be measured: made by `ccoin bench --init`, loaded by `ccoin bench --keys`.
 
 use crate::support::{Node, Place, wait_up_to};
+use ccoin_crypto::SecretKey;
 use serde_json::Value;
 use std::{
+    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -21,6 +23,15 @@ pub(crate) struct BenchNet {
 impl BenchNet {
     /// Block 1 is mined; `validators` counts the first one.
     pub(crate) fn found(validators: usize, options: &[&str]) -> Self {
+        Self::found_with(validators, options, |_| {})
+    }
+
+    /// The same with a changed genesis.json.
+    pub(crate) fn found_with(
+        validators: usize,
+        options: &[&str],
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
         let mut first = Place::new("");
         let init = ["bench", "--init", "bench", "--json"];
         let made = first.ok("ccoin", &[&init, options].concat());
@@ -28,6 +39,9 @@ impl BenchNet {
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         first.address = text("address");
         let (config, genesis) = (text("config"), text("genesis"));
+        let mut document: Value = serde_json::from_slice(&fs::read(&genesis).unwrap()).unwrap();
+        change(&mut document);
+        fs::write(&genesis, document.to_string()).unwrap();
         let mut others = Vec::new();
         for _ in 1..validators {
             let mut place = Place::new("");
@@ -60,16 +74,39 @@ impl BenchNet {
         nodes
     }
 
+    /// A file beside the first validator's.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.first.path(name)
+    }
+
+    /// The keys of the accounts with coins, in the order of their use.
+    pub(crate) fn keys(&self) -> Vec<SecretKey> {
+        let entries = fs::read_dir(&self.keys).unwrap();
+        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let key = |file: &PathBuf| {
+            let pem = fs::read_to_string(file).unwrap();
+            SecretKey::from_pem(&pem, None).unwrap()
+        };
+        files.iter().map(key).collect()
+    }
+
     /// What `ccoin bench` measures at a node.
     pub(crate) fn load(&self, node: &Node, options: &[&str]) -> Value {
+        self.try_load(node, options).unwrap()
+    }
+
+    /// The same; an error is what it says of a node that does not answer.
+    pub(crate) fn try_load(&self, node: &Node, options: &[&str]) -> Result<Value, String> {
         let url = format!("http://{}", node.http);
         let keys = self.keys.to_str().unwrap();
         let mut command = self.first.command("ccoin", &["bench", "--json"]);
         command.args(["--url", &url, "--keys", keys]).args(options);
         let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout).unwrap())
     }
 }
 

@@ -71,7 +71,12 @@ pub(crate) fn all() {
 
 /// Bytes of memory that a node holds.
 pub(crate) fn resident(node: &Node) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
+    resident_of(node.pid())
+}
+
+/// The same of a process.
+pub(crate) fn resident_of(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS"));
     let kib = line.unwrap().split_whitespace().nth(1).unwrap();
     kib.parse::<u64>().unwrap() << 10

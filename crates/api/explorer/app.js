@@ -5,6 +5,7 @@ import { accountLink, blockLink, h, setText, since, txnLink } from "/explorer/do
 import { chainView } from "/explorer/chain_view.js";
 import { accountView, blockView, txnView } from "/explorer/details.js";
 import { networkView } from "/explorer/network_view.js";
+import { notaryView } from "/explorer/notary.js";
 
 const main = document.getElementById("main");
 const notice = document.getElementById("notice");
@@ -16,6 +17,7 @@ const VIEWS = {
   txn: txnView,
   account: accountView,
   network: networkView,
+  notary: notaryView,
 };
 
 /** The view that is shown; `update` follows the chain. */
@@ -27,7 +29,8 @@ async function show({ focus = true } = {}) {
   const view = VIEWS[name] ?? chainView;
   const mine = ++route;
   document.querySelectorAll("nav a").forEach((link) => {
-    const current = link.dataset.view === "network" ? name === "network" : name !== "network";
+    const own = ["network", "notary"].includes(name) ? name : "chain";
+    const current = link.dataset.view === own;
     if (current) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   });

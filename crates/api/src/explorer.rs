@@ -16,7 +16,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Path, media type and content.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("/", HTML, include_str!("../explorer/index.html")),
     ("/docs", HTML, include_str!("../explorer/docs.html")),
     (
@@ -68,6 +68,11 @@ const FILES: [(&str, &str, &str); 12] = [
         "/explorer/network_view.js",
         SCRIPT,
         include_str!("../explorer/network_view.js"),
+    ),
+    (
+        "/explorer/notary.js",
+        SCRIPT,
+        include_str!("../explorer/notary.js"),
     ),
 ];
 

@@ -4,12 +4,10 @@
 use crate::schema::{AddressText, Base64, Id, TimeText, Whole};
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Height, StateHash, Timestamp, TxId, TxnsHash,
-    block::{Header, SealedBlock},
-    ledger,
-    transaction::VerifiedTransaction,
+    block::Header, ledger, transaction::VerifiedTransaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
-use ccoin_node::TxStatus;
+use ccoin_node::{BlockHead, TxStatus};
 use serde::Serialize;
 use std::time::{Duration, UNIX_EPOCH};
 use utoipa::ToSchema;
@@ -67,6 +65,12 @@ impl TxnJson {
             public_key: txn.from.clone(),
         }
     }
+
+    /// For a writer that writes the data in parts.
+    pub(crate) fn without_data(mut self) -> Self {
+        self.data.clear();
+        self
+    }
 }
 
 /// A transaction and its status.
@@ -107,6 +111,12 @@ impl TxnStatusJson {
             reason,
         }
     }
+
+    /// See [`TxnJson::without_data`].
+    pub(crate) fn without_data(mut self) -> Self {
+        self.txn = self.txn.without_data();
+        self
+    }
 }
 
 /// The word for a status: a transaction of a final block is final.
@@ -146,12 +156,9 @@ pub(crate) enum BodyForm {
     Left,
 }
 
+/// A field that is written row by row, behind the others.
 #[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum BodyJson {
-    Full(Vec<TxnJson>),
-    Ids(Vec<TxId>),
-}
+enum WrittenLater {}
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -209,19 +216,13 @@ pub(crate) struct BlockJson {
     is_final: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<BodyRow>>)]
-    body: Option<BodyJson>,
+    body: Option<WrittenLater>,
 }
 
 impl BlockJson {
     /// `last_final`: number of the final block.
-    pub(crate) fn new(
-        block: &SealedBlock,
-        last_final: Height,
-        body: BodyForm,
-        time: fn(Timestamp) -> Time,
-    ) -> Self {
-        let header = block.header();
-        let txns = block.transactions.iter();
+    pub(crate) fn new(block: &BlockHead, last_final: Height, time: fn(Timestamp) -> Time) -> Self {
+        let header = &block.signed.header;
         Self {
             number: header.number,
             id: block.id,
@@ -236,13 +237,7 @@ impl BlockJson {
             data: header.data.clone(),
             signature: block.signed.signature.clone(),
             is_final: header.number <= last_final,
-            body: match body {
-                BodyForm::Full => Some(BodyJson::Full(
-                    txns.map(|txn| TxnJson::new(txn, time)).collect(),
-                )),
-                BodyForm::Ids => Some(BodyJson::Ids(txns.map(|txn| *txn.id()).collect())),
-                BodyForm::Left => None,
-            },
+            body: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     json::{AccountJson, BlockJson, BodyForm, Time, TxnStatusJson},
     problem::{TOO_MANY_ACCOUNTS, TXN_NOT_FOUND, unreadable},
     request::{BODY_LIMIT, json_body},
+    rows,
     v1::{block_number, txn_id},
     wallet,
 };
@@ -13,9 +14,10 @@ use axum::{
     Json,
     body::HttpBody as _,
     extract::{Path, Request, State},
+    response::Response,
 };
 use ccoin_core::{Address, Height};
-use ccoin_http::{Problem, json::parse_object};
+use ccoin_http::{Problem, json::parse_object, stream_json};
 use ccoin_node::TxStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -58,7 +60,8 @@ async fn count(State(api): State<Api>) -> Json<Height> {
 }
 
 /// A block with all accounts as of that block.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes an answer that is written row by row")]
 struct BlockWithState {
     #[serde(flatten)]
     block: BlockJson,
@@ -68,32 +71,33 @@ struct BlockWithState {
 #[utoipa::path(get, path = "/blk/{number}",
     params(("number" = Whole, Path, description = "The block")),
     responses((status = 200, description = "The block and all accounts as of it", body = BlockWithState)))]
-async fn block(
-    State(api): State<Api>,
-    Path(number): Path<String>,
-) -> Result<Json<BlockWithState>, Problem> {
+async fn block(State(api): State<Api>, Path(number): Path<String>) -> Result<Response, Problem> {
     let number = block_number(&number)?;
-    let block = api.block(number).await?;
-    let accounts = api.node.reader().accounts(number, None, MAX_ACCOUNTS + 1);
-    let (rows, next) = accounts.await.map_err(unreadable)?;
-    if rows.len() > MAX_ACCOUNTS || next.is_some() {
+    let block = api.open_block(number).await?;
+    let accounts = api.node.reader().small_state(number, MAX_ACCOUNTS).await;
+    let Some(mut accounts) = accounts.map_err(unreadable)? else {
         let detail = format!("more than {MAX_ACCOUNTS} accounts existed at block {number}");
         return Err(Problem::new(TOO_MANY_ACCOUNTS, detail)
             .hint(format!("read GET /v1/blocks/{number}/state page by page")));
-    }
-    let state = rows
-        .into_iter()
-        .map(|(address, account)| (address, AccountJson::new(address, account)))
-        .collect();
-    Ok(Json(BlockWithState {
-        block: BlockJson::new(
-            &block,
-            api.node.view().last_final(),
-            BodyForm::Full,
-            Time::Seconds,
-        ),
-        state,
-    }))
+    };
+    accounts.sort_unstable_by_key(|(address, _)| *address);
+    let last_final = api.node.view().last_final();
+    stream_json(move |mut json| async move {
+        let fields = BlockJson::new(&block.head, last_final, Time::Seconds);
+        rows::open_object(&mut json, &fields).await?;
+        let reader = api.node.reader();
+        rows::body(&mut json, reader, block, BodyForm::Full, Time::Seconds).await?;
+        json.raw(",\"state\":{").await?;
+        for (index, (address, account)) in accounts.into_iter().enumerate() {
+            json.raw(if index == 0 { "" } else { "," }).await?;
+            json.value(address).await?;
+            json.raw(":").await?;
+            json.value(AccountJson::new(address, account)).await?;
+        }
+        json.raw("}}").await?;
+        json.end().await
+    })
+    .await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -112,7 +116,7 @@ async fn transaction(
     State(api): State<Api>,
     Path(id): Path<String>,
     request: Request,
-) -> Result<Json<TxnStatusJson>, Problem> {
+) -> Result<Response, Problem> {
     let id = txn_id(&id)?;
     let mut wanted = None;
     if !request.body().is_end_stream() {
@@ -131,10 +135,11 @@ async fn transaction(
         let detail = format!("transaction {id} is not in that block");
         return Err(Problem::new(TXN_NOT_FOUND, detail));
     }
-    Ok(Json(TxnStatusJson::new(
-        &txn,
-        &status,
-        api.node.view().last_final(),
-        Time::Seconds,
-    )))
+    let last_final = api.node.view().last_final();
+    stream_json(move |mut json| async move {
+        let (reader, row) = (api.node.reader(), (&txn, &status));
+        rows::txn_status(&mut json, reader, row, last_final, Time::Seconds).await?;
+        json.end().await
+    })
+    .await
 }

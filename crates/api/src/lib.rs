@@ -11,10 +11,12 @@ mod no_chain;
 mod openapi;
 mod problem;
 mod request;
+mod rows;
 mod schema;
 mod swap_router;
 mod v1;
 mod verify_page;
+mod waits;
 mod wallet;
 
 pub use no_chain::{NoChain, no_chain_router};
@@ -28,12 +30,12 @@ use axum::{
     middleware::{from_fn_with_state, map_response},
     routing::get,
 };
-use ccoin_core::{Height, TxId, block::SealedBlock, transaction::VerifiedTransaction};
+use ccoin_core::{Height, TxId, transaction::VerifiedTransaction};
 use ccoin_http::{NOT_FOUND, Problem, ServerLimits, guard};
-use ccoin_node::{NodeHandle, TxStatus};
+use ccoin_node::{BlockHead, NodeHandle, OpenBlock, TxStatus};
 use problem::{BLOCK_NOT_FOUND, TXN_NOT_FOUND, unreadable};
 use std::{sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower_http::normalize_path::NormalizePathLayer;
@@ -54,6 +56,9 @@ struct Api {
     node: NodeHandle,
     guard: Arc<WalletGuard>,
     events: Arc<v1::events::Feed>,
+    waits: waits::Waits,
+    /// Places for receipts that are made or sent.
+    receipts: Arc<Semaphore>,
     metrics: Arc<metrics::HttpMetrics>,
 }
 
@@ -64,6 +69,8 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
         node,
         guard: Arc::new(guard),
         events: Arc::new(v1::events::Feed::new()),
+        waits: waits::Waits::new(),
+        receipts: Arc::new(Semaphore::new(v1::proofs::RECEIPTS)),
         metrics: Arc::new(metrics::HttpMetrics::new(own.clone())),
     };
     let described = OpenApiRouter::with_openapi(openapi::start())
@@ -105,8 +112,15 @@ async fn open_to_readers(method: Method, mut response: Response<Body>) -> Respon
 }
 
 impl Api {
-    async fn block(&self, number: Height) -> Result<SealedBlock, Problem> {
-        let found = self.node.reader().block(number).await;
+    async fn head(&self, number: Height) -> Result<BlockHead, Problem> {
+        let found = self.node.reader().head_of(number).await;
+        found
+            .map_err(unreadable)?
+            .ok_or_else(|| no_such_block(number))
+    }
+
+    async fn open_block(&self, number: Height) -> Result<OpenBlock, Problem> {
+        let found = self.node.reader().open_block(number).await;
         found
             .map_err(unreadable)?
             .ok_or_else(|| no_such_block(number))

@@ -16,7 +16,8 @@ use utoipa::{
     openapi::{
         ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
         ResponseBuilder,
-        path::{Operation, PathItem},
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
+        schema::{ObjectBuilder, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -28,7 +29,9 @@ pub(crate) fn start() -> OpenApi {
         .title("ccoin node")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Every 2xx to a transaction means that it is on disk. Amounts and numbers are whole.",
+            "Every 2xx to a transaction means that it is on disk. Amounts and numbers are whole. \
+             An x-request-id (up to 64 letters, digits, -, _ and .) and a traceparent (W3C Trace \
+             Context) stand in the log lines of the request and in its answer.",
         ));
     OpenApiBuilder::new().info(info).build()
 }
@@ -54,6 +57,23 @@ pub(crate) fn describe(routes: OpenApiRouter<Api>) -> Router<Api> {
     router.route("/openapi.json", get(answer))
 }
 
+/// Headers that any request may carry, and their form.
+const NAMES: [(&str, &str); 2] = [
+    ("x-request-id", "^[A-Za-z0-9._-]{1,64}$"),
+    ("traceparent", "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"),
+];
+
+fn header(name: &str, pattern: &str) -> Parameter {
+    let form = ObjectBuilder::new().schema_type(Type::String);
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("What the caller calls the request; answered"))
+        .schema(Some(form.pattern(Some(pattern)).build()))
+        .build()
+}
+
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let methods = [("get", &mut item.get), ("post", &mut item.post)];
     let found = methods.into_iter();
@@ -73,6 +93,8 @@ fn complete(method: &str, path: &str, operation: &mut Operation) {
     let words = words.filter(|word| !word.is_empty() && word.len() != 40);
     let name: Vec<_> = std::iter::once(method).chain(words).collect();
     operation.operation_id = Some(name.join("_"));
+    let names = NAMES.map(|(name, pattern)| RefOr::T(header(name, pattern)));
+    operation.parameters.get_or_insert_default().extend(names);
     operation.summary = operation.summary.as_deref().and_then(without_path);
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
     let response = ResponseBuilder::new()

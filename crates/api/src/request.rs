@@ -5,12 +5,12 @@ use crate::{
     problem::{AMOUNT_RANGE, BAD_ADDRESS},
     schema::{AddressText, Base64, Id, Rfc3339, Whole},
 };
-use axum::{body::Bytes, extract::Request};
+use axum::extract::Request;
 use ccoin_core::{
     AccountNonce, Address, Amount, BlockId, Timestamp, TxId, transaction::Transaction,
 };
 use ccoin_crypto::{PublicKey, Signature};
-use ccoin_http::{Problem, body};
+use ccoin_http::{Problem, body, body::WholeBody};
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, SeqAccess, Visitor},
@@ -26,7 +26,7 @@ pub(crate) const BODY_LIMIT: usize = 1 << 20;
 pub(crate) const TXNS_LIMIT: usize = 4 << 20;
 
 /// The whole body, which must claim to be JSON.
-pub(crate) async fn json_body(request: Request, limit: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn json_body(request: Request, limit: usize) -> Result<WholeBody, Problem> {
     body::require_json(request.headers())?;
     body::read(request, limit).await
 }

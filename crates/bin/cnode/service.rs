@@ -14,7 +14,9 @@ use ccoin_core::{
     sync::{Event, NodeState, next},
 };
 use ccoin_crypto::random_bytes;
-use ccoin_home::{DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile};
+use ccoin_home::{
+    DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile, raise_open_files,
+};
 use ccoin_node::{Node, NodeSetup, ReadError, View};
 use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
 use std::{sync::Arc, time::Duration};
@@ -28,6 +30,7 @@ const INDEX_POLL: Duration = Duration::from_millis(100);
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let found = find(options)?;
     let log = options.daemon.start_log("cnode")?;
+    raise_open_files();
     let remarks = found.config.warnings.iter().chain(&found.remarks);
     remarks.for_each(|remark| tracing::warn!("{remark}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -215,17 +215,27 @@ impl Genesis {
         let account = |(address, value)| Some((address, Account::from_value(value)?));
         let mut changes: Vec<_> = self.state.values().filter_map(account).collect();
         changes.sort_unstable_by_key(|(address, _)| *address);
-        let signed = self.block.signed.clone();
-        let block = SealedBlock {
-            id: self.id,
-            signed,
-            transactions: Vec::new(),
-        };
         Applied {
-            block,
+            block: self.sealed(),
             state: self.state.clone(),
             changes,
         }
+    }
+
+    /// Block 1 as any other block: it has no transactions.
+    #[must_use]
+    pub fn sealed(&self) -> SealedBlock {
+        SealedBlock {
+            id: self.id,
+            signed: self.block.signed.clone(),
+            transactions: Vec::new(),
+        }
+    }
+
+    /// The first balances.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
     }
 
     /// The most coins that can exist after block `height`: those of block 1, and a reward for

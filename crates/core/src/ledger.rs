@@ -58,6 +58,12 @@ impl State {
         Account::from_value(value).expect("only accounts are ever put into the tree")
     }
 
+    /// Whether the account exists, even if it holds zeros.
+    #[must_use]
+    pub fn contains(&self, address: &Address) -> bool {
+        self.0.get(address).is_some()
+    }
+
     /// The root that a block header states.
     #[must_use]
     pub fn root(&self) -> StateHash {

@@ -17,6 +17,7 @@
 
 pub mod applied;
 pub mod block;
+pub mod block_pieces;
 pub mod chain;
 pub mod consensus;
 pub mod encoding;

@@ -22,6 +22,7 @@ mod lock_file;
 mod logging;
 mod miners;
 mod node_file;
+mod open_files;
 pub mod panics;
 mod passphrase;
 mod pid_file;
@@ -49,6 +50,7 @@ pub use key_transfer::{KeyState, change_passphrase, export_key, import_key, key_
 pub use logging::{LogFormat, LogSink};
 pub use miners::miner_warnings;
 pub use node_file::NodeFile;
+pub use open_files::raise_open_files;
 pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
 pub use pid_file::PidFile;
 pub use token::{ApiToken, TokenError};

@@ -1,16 +1,17 @@
-//! Limits for each client address: requests per second, open connections. This machine
+//! Limits for each client address: requests per second, things held. This machine
 //! itself has no limit, as many nodes may run on it.
 
 use crate::{
     Endpoints, Problem,
     problem::{RATE_LIMITED, only_problems},
+    request_ids,
 };
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
     http::{Method, Response},
-    middleware::{Next, from_fn_with_state, map_response},
+    middleware::{Next, from_fn, from_fn_with_state, map_response},
     response::IntoResponse,
 };
 use governor::{
@@ -47,12 +48,14 @@ pub fn address_group(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Routes whose every error is a [`Problem`], and which limit POST requests.
+/// Routes whose every error is a [`Problem`], which limit POST requests, and whose answers name
+/// the request as its caller does.
 pub fn guard<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     let limit = Arc::new(PostLimit::new(DefaultClock::default()));
     router
         .layer(from_fn_with_state(limit, limit_posts))
         .layer(map_response(only_problems))
+        .layer(from_fn(request_ids::name))
 }
 
 struct PostLimit<C: Clock = DefaultClock> {
@@ -98,30 +101,33 @@ async fn limit_posts(
     next.run(request).await
 }
 
-/// Open connections of each address group; clones share the counts.
+/// What each address group holds, connections or something else; clones share the counts.
 #[derive(Clone, Debug)]
-pub(crate) struct ConnectionCounts {
+pub struct AddressCounts {
     open: Arc<Mutex<HashMap<IpAddr, usize>>>,
     limit: usize,
 }
 
-/// One connection, until it is dropped.
+/// One of those, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct ConnectionPermit {
-    counts: ConnectionCounts,
+pub struct AddressPermit {
+    counts: AddressCounts,
     group: IpAddr,
 }
 
-impl ConnectionCounts {
-    pub(crate) fn new(limit: usize) -> Self {
+impl AddressCounts {
+    /// So many for one group.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self {
             open: Arc::default(),
             limit,
         }
     }
 
-    /// Counts one more connection, if the address group may have it.
-    pub(crate) fn take(&self, remote: IpAddr) -> Option<ConnectionPermit> {
+    /// Counts one more, if the address group may have it; this machine always may.
+    #[must_use]
+    pub fn take(&self, remote: IpAddr) -> Option<AddressPermit> {
         let group = address_group(remote);
         let mut open = self.lock();
         let count = open.entry(group).or_default();
@@ -130,7 +136,7 @@ impl ConnectionCounts {
         }
         *count += 1;
         drop(open);
-        Some(ConnectionPermit {
+        Some(AddressPermit {
             counts: self.clone(),
             group,
         })
@@ -141,7 +147,7 @@ impl ConnectionCounts {
     }
 }
 
-impl Drop for ConnectionPermit {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut open = self.counts.lock();
         if let Some(count) = open.get_mut(&self.group) {
@@ -173,7 +179,7 @@ mod tests {
     #[test]
     fn an_address_group_has_its_own_connections() {
         for [one, same, other] in GROUPS {
-            let counts = ConnectionCounts::new(3);
+            let counts = AddressCounts::new(3);
             let mut held = vec![counts.take(ip(one)).unwrap(), counts.take(ip(one)).unwrap()];
             held.push(counts.take(ip(same)).unwrap());
             assert!(counts.take(ip(one)).is_none() && counts.take(ip(same)).is_none());
@@ -216,7 +222,7 @@ mod tests {
     fn this_machine_has_no_limit() {
         let (limit, counts) = (
             PostLimit::new(FakeRelativeClock::default()),
-            ConnectionCounts::new(1),
+            AddressCounts::new(1),
         );
         for text in LOCAL {
             assert!((0..1_000).all(|_| limit.allows(ip(text))));

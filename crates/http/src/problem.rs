@@ -26,6 +26,7 @@ const INTERNAL: Kind = Kind(500, "internal");
 pub const NOT_FOUND: Kind = Kind(404, "not-found");
 pub(crate) const UNSUPPORTED_MEDIA_TYPE: Kind = Kind(415, "unsupported-media-type");
 pub(crate) const RATE_LIMITED: Kind = Kind(429, "rate-limited");
+pub(crate) const BUSY: Kind = Kind(503, "busy");
 
 /// An error response. As JSON it is the body of the response.
 #[derive(Clone, Debug, Serialize)]

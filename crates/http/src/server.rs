@@ -6,7 +6,8 @@
 
 use crate::{
     body_tracker::track,
-    limits::{ConnectionCounts, ConnectionPermit},
+    limits::{AddressCounts, AddressPermit},
+    place::Place,
     timed_stream::{RequestCounter, TimedStream},
 };
 use axum::{
@@ -15,16 +16,24 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceExt as _};
 
-/// Open connections of one server; further ones wait in the system's queue.
+/// Bytes of answers that the system keeps for a connection; Linux takes twice as many.
+const SYSTEM_BUFFER: usize = 128 << 10;
+
+/// Bytes of answers that wait in a connection before its service is asked for more; also the
+/// longest head of a request.
+const BUFFER: usize = 64 << 10;
+
+/// Open connections of one server, but for those that [`Place::leave`]; further ones wait in the system's queue.
 const CONNECTIONS: usize = 256;
 
 /// Shortest time between two log lines about connections that cannot be accepted.
@@ -68,7 +77,7 @@ pub async fn serve<S>(
     let mut acceptor = Acceptor {
         listener,
         places: Arc::new(Semaphore::new(CONNECTIONS)),
-        counts: ConnectionCounts::new(limits.connections_per_address),
+        counts: AddressCounts::new(limits.connections_per_address),
         next_warning: Instant::now(),
     };
     let connections = TaskTracker::new();
@@ -103,25 +112,21 @@ pub async fn serve<S>(
 struct Accepted {
     stream: TcpStream,
     endpoints: Endpoints,
-    _place: OwnedSemaphorePermit,
-    _permit: ConnectionPermit,
+    place: Place,
+    _permit: AddressPermit,
 }
 
 struct Acceptor {
     listener: TcpListener,
     places: Arc<Semaphore>,
-    counts: ConnectionCounts,
+    counts: AddressCounts,
     next_warning: Instant,
 }
 
 impl Acceptor {
     /// The next connection that the limits allow.
     async fn next(&mut self) -> Accepted {
-        let places = Arc::clone(&self.places);
-        let place = places
-            .acquire_owned()
-            .await
-            .expect("nothing closes this semaphore");
+        let place = Place::take(&self.places).await;
         loop {
             let (stream, remote) = match self.listener.accept().await {
                 Ok(accepted) => accepted,
@@ -143,7 +148,7 @@ impl Acceptor {
             return Accepted {
                 stream,
                 endpoints: Endpoints { remote, local },
-                _place: place,
+                place,
                 _permit: permit,
             };
         }
@@ -171,19 +176,23 @@ where
     let Accepted {
         stream,
         endpoints,
-        _place,
+        place,
         _permit,
     } = accepted;
     // Small answers must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
+    // The system would keep megabytes for each slow reader.
+    let _ = set_socket_send_buffer_size(&stream, SYSTEM_BUFFER);
     let stream = TimedStream::new(stream);
     let requests = stream.requests();
     let service = service_fn(move |request| {
         let service = service.clone();
-        answer(service, request, endpoints, requests.clone())
+        let connection = (endpoints, place.clone());
+        answer(service, request, connection, requests.clone())
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .max_buf_size(BUFFER)
         // hyper runs this timer from the last answer on.
         .header_read_timeout(idle)
         .keep_alive(idle.is_some())
@@ -199,11 +208,11 @@ where
 }
 
 /// An answer that leaves a body unread says that the connection closes: the rest of the
-/// body would be taken for the next request.
+/// body would be taken for the next request. So does one whose place is another's by now.
 async fn answer<S>(
     service: S,
     request: Request<Incoming>,
-    endpoints: Endpoints,
+    (endpoints, place): (Endpoints, Place),
     requests: RequestCounter,
 ) -> Result<Response<Body>, Infallible>
 where
@@ -214,8 +223,9 @@ where
     let (body, end) = track(body);
     let mut request = Request::from_parts(parts, body);
     request.extensions_mut().insert(endpoints);
+    request.extensions_mut().insert(place.clone());
     let mut response = service.oneshot(request).await?;
-    if !end.is_reached() {
+    if !end.is_reached() || !place.is_held() {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }

@@ -197,7 +197,7 @@ impl CommitThread {
         let waiting = self.tx_tracker.page(0, usize::MAX);
         let waiting: Vec<_> = waiting
             .iter()
-            .map(|(_, arrived, txn)| (*arrived, encode(txn)))
+            .map(|(_, queued)| (queued.arrived, encode(&queued.txn)))
             .collect();
         let dropped = self.tx_tracker.dropped();
         let dropped: Vec<_> = dropped

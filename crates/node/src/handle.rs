@@ -242,22 +242,11 @@ impl NodeHandle {
     pub fn account(&self, address: &Address) -> AccountNow {
         let view = self.view();
         let account = view.head().applied.state.account(address);
-        let numbers = self.tx_tracker().numbers(address);
-        let waiting = numbers
-            .iter()
-            .filter(|number| **number > account.nonce)
-            .count();
-        let mut next = account.nonce.get() + 1;
-        while numbers
-            .binary_search_by_key(&next, |number| number.get())
-            .is_ok()
-        {
-            next += 1;
-        }
+        let (pending, next_number) = self.tx_tracker().waiting_of(address, account.nonce);
         AccountNow {
             account,
-            next_number: next,
-            pending: waiting,
+            next_number,
+            pending,
             view,
         }
     }

@@ -6,75 +6,25 @@
 use crate::{
     commit_batch::kind,
     error::NodeError,
+    index_handle::{self, IndexHandle, Question, Questions, Woken},
     threads::{Threads, own_runtime},
     view::{Recent, View},
 };
 use ccoin_core::{
-    BlockId, Height,
+    Address, BlockId, Height,
     block::{Block, SealedBlock},
     genesis::Genesis,
     ledger::{Account, Change, Draft, State},
+    receipt::DocumentRoot,
 };
 use ccoin_storage::{Index, IndexError, IndexedBlock, LogReader, Position};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::Instant,
 };
-use tokio::sync::{mpsc, oneshot, watch};
-
-/// Questions that may wait; then the caller waits.
-const WAITING_QUESTIONS: usize = 256;
-
-/// How long a reader waits for the index to catch up.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-type Question = Box<dyn FnOnce(&mut Index) + Send>;
-
-/// The readers' end.
-#[derive(Clone, Debug)]
-pub(crate) struct IndexHandle {
-    questions: mpsc::Sender<Question>,
-    height: watch::Receiver<Height>,
-}
-
-/// The index does not answer: it is far behind or built again, or the node is ending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the index has not caught up yet")]
-pub struct IndexBehind;
-
-impl IndexHandle {
-    /// Asks the index thread, once everything up to `height` is indexed.
-    ///
-    /// # Errors
-    /// [`IndexBehind`] also if the index turns out to be damaged: the index thread sees that
-    /// by itself.
-    pub(crate) async fn ask<T: Send + 'static>(
-        &self,
-        height: Height,
-        question: impl FnOnce(&mut Index) -> Result<T, IndexError> + Send + 'static,
-    ) -> Result<T, IndexBehind> {
-        let mut indexed = self.height.clone();
-        let caught_up = indexed.wait_for(|indexed| *indexed >= height);
-        tokio::time::timeout(PATIENCE, caught_up)
-            .await
-            .map_err(|_| IndexBehind)?
-            .map_err(|_| IndexBehind)?;
-        let (answer, answered) = oneshot::channel();
-        let question = move |index: &mut Index| {
-            // It may have lost blocks while the question waited.
-            let found = (index.height() >= height).then(|| question(index));
-            // The caller may have gone away.
-            let _ = answer.send(found.and_then(Result::ok));
-        };
-        self.questions
-            .send(Box::new(question))
-            .await
-            .map_err(|_| IndexBehind)?;
-        answered.await.ok().flatten().ok_or(IndexBehind)
-    }
-}
+use tokio::sync::watch;
 
 /// What the index thread owns.
 pub(crate) struct Indexer {
@@ -85,7 +35,7 @@ pub(crate) struct Indexer {
     log: LogReader,
     genesis: Arc<Genesis>,
     view: watch::Receiver<Arc<View>>,
-    questions: mpsc::Receiver<Question>,
+    questions: Questions,
     height: watch::Sender<Height>,
 }
 
@@ -98,8 +48,7 @@ impl Indexer {
         (log, genesis, view): (LogReader, Arc<Genesis>, watch::Receiver<Arc<View>>),
     ) -> Result<IndexHandle, NodeError> {
         let index = open_index(directory, &genesis, reindex)?;
-        let (asked, questions) = mpsc::channel(WAITING_QUESTIONS);
-        let (height, indexed) = watch::channel(index.height());
+        let (handle, questions, height) = index_handle::open(index.height());
         let indexer = Self {
             index,
             directory: directory.to_owned(),
@@ -112,10 +61,7 @@ impl Indexer {
         };
         let runtime = own_runtime()?;
         threads.spawn("index", move || indexer.run(&runtime))?;
-        Ok(IndexHandle {
-            questions: asked,
-            height: indexed,
-        })
+        Ok(handle)
     }
 
     /// Runs until the node has ended.
@@ -178,17 +124,16 @@ impl Indexer {
                 self.rebuilding = false;
                 tracing::info!("the index is complete again up to block {}", view.height());
             }
-            let woken = runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    question = self.questions.recv() => question.map(Some),
-                    changed = self.view.changed() => changed.ok().map(|()| None),
-                }
-            });
+            let woken = runtime.block_on(self.questions.next(&mut self.view));
             match woken {
-                None => return Ok(()),
-                Some(None) => {}
-                Some(Some(question)) => self.answer(question)?,
+                Woken::End => return Ok(()),
+                Woken::View => {}
+                Woken::Question(question) => self.answer(question)?,
+                Woken::Slice(slice) => {
+                    let began = Instant::now();
+                    self.answer(slice)?;
+                    self.questions.took(began.elapsed());
+                }
             }
         }
     }
@@ -196,7 +141,7 @@ impl Indexer {
     /// Answers what was asked while blocks were indexed.
     fn answer_waiting(&mut self) -> Result<(), IndexError> {
         self.height.send_replace(self.index.height());
-        while let Ok(question) = self.questions.try_recv() {
+        while let Some(question) = self.questions.waiting() {
             self.answer(question)?;
         }
         Ok(())
@@ -214,7 +159,7 @@ impl Indexer {
         let height = self.index.height();
         let Some((indexed, _)) = self.index.block_at(height)? else {
             let root = self.genesis.applied();
-            self.put(&root.block, Position::START, &root.changes)?;
+            self.put(&root.block, Position::START, &root.changes, |_| false)?;
             return Ok(false);
         };
         if height > view.height() {
@@ -235,10 +180,14 @@ impl Indexer {
         let Some(Recent { applied, position }) = next else {
             return Ok(true);
         };
-        if applied.changes.is_empty() {
-            self.put_from_log(*position)?;
-        } else {
-            self.put(&applied.block, *position, &applied.changes)?;
+        match view.at(height) {
+            Some(Recent {
+                applied: before, ..
+            }) if !applied.changes.is_empty() => {
+                let existed = |address: &Address| before.state.contains(address);
+                self.put(&applied.block, *position, &applied.changes, existed)?;
+            }
+            _ => self.put_from_log(*position)?,
         }
         Ok(false)
     }
@@ -248,8 +197,15 @@ impl Indexer {
         block: &SealedBlock,
         position: Position,
         changes: &[Change],
+        existed: impl Fn(&Address) -> bool,
     ) -> Result<(), NodeError> {
         let txns = block.transactions.iter().zip(block.transaction_ranges());
+        let roots = (0..).zip(&block.transactions).filter_map(|(number, txn)| {
+            let (DocumentRoot::One(root) | DocumentRoot::Tree(root)) =
+                DocumentRoot::parse(&txn.data)?;
+            Some((root, number))
+        });
+        let new_accounts = changes.iter().map(|(address, _)| *address);
         self.index.put_block(&IndexedBlock {
             height: block.header().number,
             id: block.id,
@@ -261,6 +217,8 @@ impl Indexer {
                 .iter()
                 .map(|(address, account)| (*address, account.to_value()))
                 .collect(),
+            new_accounts: new_accounts.filter(|address| !existed(address)).collect(),
+            documents: roots.collect(),
         })?;
         Ok(())
     }
@@ -320,7 +278,7 @@ impl Indexer {
         let block = Block::decode(&bytes).map_err(|error| misfit(error.to_string()))?;
         let block = SealedBlock::already_verified(block, &self.genesis.id);
         let header = block.header();
-        let before = header.number.checked_sub(1).unwrap_or(Height::ZERO);
+        let parent = header.number.checked_sub(1).unwrap_or(Height::ZERO);
         let mut named: BTreeSet<_> = block
             .transactions
             .iter()
@@ -329,12 +287,13 @@ impl Indexer {
         named.insert(header.coinbase);
         let mut accounts = Vec::new();
         for address in named {
-            if let Some((_, value)) = self.index.account_at(&address, before)? {
+            if let Some((_, value)) = self.index.account_at(&address, parent)? {
                 let account =
                     Account::from_value(value).ok_or_else(|| misfit("bad account".into()))?;
                 accounts.push((address, account));
             }
         }
+        let before: BTreeSet<_> = accounts.iter().map(|(address, _)| *address).collect();
         let base = State::from_accounts(accounts);
         let mut draft = Draft::new(&base);
         for txn in &block.transactions {
@@ -346,7 +305,9 @@ impl Indexer {
             .credit(header.coinbase, header.reward)
             .map_err(|error| misfit(error.to_string()))?;
         let (_, changes) = draft.finish();
-        self.put(&block, position, &changes)
+        self.put(&block, position, &changes, |address| {
+            before.contains(address)
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     metrics::Metrics,
     miner::Miner,
     peers::{self, PeerParts, Registered, outbound::Outbound},
+    read_thread::ReadThread,
     reader::ChainReader,
     receipts::ReceiptLimits,
     recovery::Recovered,
@@ -33,7 +34,7 @@ use ccoin_crypto::SecretKey;
 use ccoin_p2p::ChainStatus;
 use ccoin_storage::{ChainLock, VoteFile, VoteRecord};
 use std::sync::{Arc, mpsc};
-use tokio::sync::{Mutex, mpsc as tokio_mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc as tokio_mpsc, watch};
 
 /// What a node is made from.
 pub struct NodeSetup {
@@ -105,6 +106,8 @@ impl Node {
             index,
             log,
             log_throttle: Arc::default(),
+            reads: ReadThread::spawn()?,
+            old_states: Arc::new(Semaphore::new(1)),
         };
         let miner = match validator {
             true => {

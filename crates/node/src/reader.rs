@@ -2,17 +2,17 @@
 //! log, never through the chain thread.
 
 use crate::{
-    indexer::{IndexBehind, IndexHandle},
+    index_handle::{IndexBehind, IndexHandle},
+    read_thread::ReadThread,
     tx_status::{TxStatus, TxTracker},
     view::View,
 };
 use bytes::Bytes;
 use ccoin_core::{
-    Address, BlockId, Height, TxId,
+    BlockId, Hash, Height, TxId,
     block::{Block, SealedBlock},
     genesis::Genesis,
     gossip::serve::{self, Canonical, Start},
-    ledger::Account,
     message::{BlockAnswer, BlockRequest},
     transaction::{Transaction, VerifiedTransaction},
 };
@@ -20,10 +20,7 @@ use ccoin_crypto::PublicKey;
 use ccoin_p2p::LogThrottle;
 use ccoin_storage::{IndexError, LogReader, Position, StorageError};
 use std::sync::Arc;
-use tokio::sync::watch;
-
-/// Accounts that one page may look at to find those that existed at a height.
-const PAGE_SCAN: usize = 100_000;
+use tokio::sync::{Semaphore, watch};
 
 /// Why a read has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +36,6 @@ pub enum ReadError {
     Mismatch(u64),
 }
 
-/// One page of accounts as of a block.
-pub type AccountsPage = (Vec<(Address, Account)>, Option<Address>);
-
 /// Start of an answer, encoded blocks, height of the head.
 type Found = ((Height, BlockId), Vec<Bytes>, Height);
 
@@ -54,6 +48,9 @@ pub struct ChainReader {
     pub(crate) index: IndexHandle,
     pub(crate) log: LogReader,
     pub(crate) log_throttle: Arc<LogThrottle>,
+    pub(crate) reads: ReadThread,
+    /// Whole states of old blocks are looked for one at a time.
+    pub(crate) old_states: Arc<Semaphore>,
 }
 
 impl ChainReader {
@@ -62,24 +59,7 @@ impl ChainReader {
     /// # Errors
     /// [`ReadError`] if it is not in memory and storage does not answer.
     pub async fn block(&self, number: Height) -> Result<Option<SealedBlock>, ReadError> {
-        let view = Arc::clone(&self.view.borrow());
-        if let Some(recent) = view.at(number) {
-            return Ok(Some(recent.applied.block.clone()));
-        }
-        if number == Height::GENESIS {
-            return Ok(Some(self.genesis.applied().block));
-        }
-        if number > view.height() || number == Height::ZERO {
-            return Ok(None);
-        }
-        let found = self
-            .index
-            .ask(number, move |index| index.block_at(number))
-            .await?;
-        match found {
-            Some((id, position)) => self.read_block(position, &id).await.map(Some),
-            None => Ok(None),
-        }
+        self.look_at(number, SealedBlock::clone).await
     }
 
     /// Where the record of a block of the head's branch stands.
@@ -165,73 +145,14 @@ impl ChainReader {
         Ok(Some((txn, status)))
     }
 
-    /// An account as of a block of the head's branch; zeros if it did not exist.
-    /// `None` if there is no such block.
-    ///
-    /// # Errors
-    /// [`ReadError`] if it is not in memory and storage does not answer.
-    pub async fn account(
-        &self,
-        address: Address,
-        at: Height,
-    ) -> Result<Option<Account>, ReadError> {
-        let view = Arc::clone(&self.view.borrow());
-        if let Some(recent) = view.at(at) {
-            return Ok(Some(recent.applied.state.account(&address)));
-        }
-        if at > view.height() || at == Height::ZERO {
-            return Ok(None);
-        }
-        let found = self
-            .index
-            .ask(at, move |index| index.account_at(&address, at))
-            .await?;
-        let value = found.map_or_else(Default::default, |(_, value)| value);
-        Account::from_value(value)
-            .map(Some)
-            .ok_or(ReadError::Mismatch(0))
-    }
-
-    /// Accounts as of a block in address order, at most `limit`, after an address.
+    /// Transactions in blocks that record a root of documents, oldest first, at most `limit`.
     ///
     /// # Errors
     /// [`ReadError`] if storage does not answer.
-    pub async fn accounts(
-        &self,
-        at: Height,
-        after: Option<Address>,
-        limit: usize,
-    ) -> Result<AccountsPage, ReadError> {
-        let page = self.index.ask(at, move |index| {
-            index.accounts_page(at, after, limit, PAGE_SCAN)
-        });
-        let (rows, next) = page.await?;
-        let account =
-            |(address, value)| Account::from_value(value).map(|account| (address, account));
-        let rows: Option<Vec<_>> = rows.into_iter().map(account).collect();
-        Ok((rows.ok_or(ReadError::Mismatch(0))?, next))
-    }
-
-    /// An account after each of the newest blocks below `below` that changed it, newest first.
-    ///
-    /// # Errors
-    /// [`ReadError`] if storage does not answer.
-    pub async fn history(
-        &self,
-        address: Address,
-        below: Height,
-        limit: usize,
-    ) -> Result<Vec<(Height, Account)>, ReadError> {
+    pub async fn recorded(&self, root: Hash, limit: usize) -> Result<Vec<TxId>, ReadError> {
         let height = self.view.borrow().height();
-        let find = move |index: &mut ccoin_storage::Index| -> Result<Vec<_>, IndexError> {
-            let heights = index.changes_page(&address, below, limit)?.into_iter();
-            let values = heights.map(|height| index.account_at(&address, height));
-            values.collect()
-        };
-        let found = self.index.ask(height, find).await?.into_iter().flatten();
-        let account = |(height, value)| Some((height, Account::from_value(value)?));
-        let history: Option<Vec<_>> = found.map(account).collect();
-        history.ok_or(ReadError::Mismatch(0))
+        let find = move |index: &mut ccoin_storage::Index| index.documents(&root, limit);
+        Ok(self.index.ask_slice(height, find).await?)
     }
 
     /// The answer to a request of a peer for blocks. There is always one, because the peer
@@ -326,13 +247,44 @@ impl ChainReader {
         Ok(self.index.ask(settled, find).await?)
     }
 
-    async fn read_block(&self, position: Position, id: &BlockId) -> Result<SealedBlock, ReadError> {
-        let (_, bytes) = self.log_read(move |log| log.read(position)).await?;
-        Block::decode(&bytes)
-            .map(|block| SealedBlock::already_verified(block, &self.genesis.id))
-            .ok()
-            .filter(|block| block.id == *id)
-            .ok_or(ReadError::Mismatch(position.0))
+    /// A block of which `look` takes what it needs: a caller keeps no block.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it is not in memory and storage does not answer.
+    pub async fn look_at<T: Send + 'static>(
+        &self,
+        number: Height,
+        look: impl FnOnce(&SealedBlock) -> T + Send + 'static,
+    ) -> Result<Option<T>, ReadError> {
+        let view = Arc::clone(&self.view.borrow());
+        if let Some(recent) = view.at(number) {
+            return Ok(Some(look(&recent.applied.block)));
+        }
+        if number == Height::GENESIS {
+            return Ok(Some(look(&self.genesis.sealed())));
+        }
+        if number > view.height() || number == Height::ZERO {
+            return Ok(None);
+        }
+        drop(view);
+        let found = self
+            .index
+            .ask(number, move |index| index.block_at(number))
+            .await?;
+        let Some((id, position)) = found else {
+            return Ok(None);
+        };
+        let (log, genesis) = (self.log.clone(), self.genesis.id);
+        let read = move || {
+            let (_, bytes) = log.read(position)?;
+            Block::decode(&bytes)
+                .map(|block| SealedBlock::already_verified(block, &genesis))
+                .ok()
+                .filter(|block| block.id == id)
+                .map(|block| look(&block))
+                .ok_or(ReadError::Mismatch(position.0))
+        };
+        self.reads.run(read).await?.map(Some)
     }
 
     pub(crate) async fn log_read<T: Send + 'static>(

@@ -183,7 +183,7 @@ impl NodeHandle {
         let _permit = permit.map_err(|_| ReceiptError::Busy)?;
         let (mut accounts, mut after) = (Vec::new(), None);
         loop {
-            let (rows, next) = self.reader().accounts(number, after, PAGE).await?;
+            let (rows, next) = self.reader().accounts(number, after, PAGE, PAGE).await?;
             accounts.extend(rows);
             match next {
                 Some(next) => after = Some(next),

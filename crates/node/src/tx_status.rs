@@ -5,17 +5,18 @@
 use crate::{
     clock,
     dropped_txns::{DroppedTxn, DroppedTxns},
+    sender_numbers::SenderNumbers,
 };
 use ccoin_core::{
     AccountNonce, Address, BlockId, Height, MonoTime, Timestamp, TxId,
     applied::Applied,
-    gossip::{TxFeed, TxQueue},
+    gossip::{QueuedTxn, TxFeed, TxQueue},
     machine::Publish,
     pool::PoolError,
     transaction::VerifiedTransaction,
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -54,7 +55,7 @@ impl TxStatus {
 #[derive(Debug, Default)]
 struct Facts {
     queue: TxQueue,
-    senders: HashMap<Address, BTreeMap<AccountNonce, TxId>>,
+    senders: HashMap<Address, SenderNumbers>,
     included: HashMap<TxId, (Arc<Applied>, usize)>,
     dropped: DroppedTxns,
 }
@@ -118,20 +119,21 @@ impl TxTracker {
         ids.iter().map(find).collect()
     }
 
-    /// Numbers of the waiting transactions of a sender, ascending.
+    /// How many transactions of a sender wait above a nonce, and the number behind those that
+    /// no gap holds back.
     #[must_use]
-    pub fn numbers(&self, sender: &Address) -> Vec<AccountNonce> {
+    pub fn waiting_of(&self, sender: &Address, nonce: AccountNonce) -> (usize, u64) {
         let facts = self.facts();
         let numbers = facts.senders.get(sender);
-        numbers.map_or_else(Vec::new, |numbers| numbers.keys().copied().collect())
+        numbers.map_or((0, nonce.get() + 1), |numbers| numbers.above(nonce))
     }
 
     /// Waiting transactions in the order of their arrival, after a place in it.
     #[must_use]
-    pub fn page(&self, after: u64, limit: usize) -> Vec<(u64, Timestamp, VerifiedTransaction)> {
+    pub fn page(&self, after: u64, limit: usize) -> Vec<(u64, QueuedTxn)> {
         let facts = self.facts();
         let rows = facts.queue.after(after).take(limit);
-        rows.map(|(order, queued)| (order, queued.arrived, queued.txn.clone()))
+        rows.map(|(order, queued)| (order, queued.clone()))
             .collect()
     }
 
@@ -261,7 +263,7 @@ impl Facts {
     fn wait(&mut self, txns: &[VerifiedTransaction]) {
         for txn in txns {
             let numbers = self.senders.entry(txn.sender()).or_default();
-            numbers.insert(txn.number, *txn.id());
+            numbers.insert(txn.number);
             self.dropped.remove(txn.id());
         }
     }
@@ -297,7 +299,7 @@ impl Facts {
         }
         let sender = txn.sender();
         if let Some(numbers) = self.senders.get_mut(&sender) {
-            numbers.remove(&txn.number);
+            numbers.remove(txn.number);
             if numbers.is_empty() {
                 self.senders.remove(&sender);
             }

@@ -41,6 +41,8 @@ fn block(number: u64) -> IndexedBlock {
         position: Position(number << 20),
         txns: txns.collect(),
         accounts: accounts.collect(),
+        new_accounts: Vec::new(),
+        documents: Vec::new(),
     }
 }
 

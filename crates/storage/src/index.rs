@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-use ccoin_core::{Address, BlockId, Height, TxId};
+use ccoin_core::{Address, BlockId, Hash, Height, TxId};
 use rusty_leveldb::env::Env;
 use rusty_leveldb::{DB, Options, StatusCode, WriteBatch};
 
@@ -24,7 +24,7 @@ use crate::index_key as key;
 use crate::{AccountBytes, IndexError};
 
 /// Layout of keys and values.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Open tables; a node's file limit is often 1,024.
 const MAX_OPEN_FILES: usize = 400;
 
@@ -50,6 +50,11 @@ pub struct IndexedBlock {
     pub txns: Vec<(TxId, u32, u32)>,
     /// Every account it changed, as it is after the block.
     pub accounts: Vec<(Address, AccountBytes)>,
+    /// Those of them that did not exist before.
+    pub new_accounts: Vec<Address>,
+    /// What its transactions record: the root of documents, and the transaction's number in the
+    /// block.
+    pub documents: Vec<(Hash, u32)>,
 }
 
 /// Where a transaction stands.
@@ -197,6 +202,15 @@ impl Index {
         }
         for (address, account) in &block.accounts {
             batch.put(&key::account(address, block.height, &block.id), account);
+        }
+        for address in &block.new_accounts {
+            batch.put(&key::new_account(block.height, &block.id, address), &[]);
+        }
+        for (root, number) in &block.documents {
+            if let Some((id, ..)) = block.txns.get(*number as usize) {
+                let value = key::document_value(block.height, id);
+                batch.put(&key::document(root, block.position, *number), &value);
+            }
         }
         batch.put(&key::block(&block.id), &block.height.get().to_be_bytes());
         let value = key::height_value(&block.id, block.position);

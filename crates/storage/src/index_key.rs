@@ -2,7 +2,7 @@
 //! big-endian, and no key is ever written with two values, so none needs
 //! deleting and block 1 never sees what belongs to block 10.
 
-use ccoin_core::{Address, BlockId, Height, TxId};
+use ccoin_core::{Address, BlockId, Hash, Height, TxId};
 
 use crate::block_log::Position;
 
@@ -10,8 +10,10 @@ use crate::block_log::Position;
 mod kind {
     pub(super) const ACCOUNT: u8 = b'a';
     pub(super) const BLOCK: u8 = b'b';
+    pub(super) const DOCUMENT: u8 = b'd';
     pub(super) const HEIGHT: u8 = b'h';
     pub(super) const META: u8 = b'm';
+    pub(super) const NEW: u8 = b'n';
     pub(super) const TXN: u8 = b't';
     pub(super) const LAST: u8 = b'z';
 }
@@ -143,6 +145,50 @@ pub(crate) fn parse_txn_value(value: &[u8]) -> Option<(u32, u32, Height, u32)> {
         Height::new(u64::from_be_bytes(*height)).ok()?,
         u32::from_be_bytes(index.try_into().ok()?),
     ))
+}
+
+/// An account that did not exist before a block.
+pub(crate) fn new_account(height: Height, id: &BlockId, address: &Address) -> Vec<u8> {
+    let number = height.get().to_be_bytes();
+    join(kind::NEW, &[&number, &tag(id), address.as_bytes()])
+}
+
+/// Where the new accounts of all blocks begin, by height.
+pub(crate) fn first_new_account() -> Vec<u8> {
+    vec![kind::NEW]
+}
+
+/// Height, tag and address of such a key; `None` for any other key.
+pub(crate) fn parse_new_account(key: &[u8]) -> Option<(Height, [u8; TAG], Address)> {
+    let (height, rest) = key.strip_prefix(&[kind::NEW])?.split_first_chunk()?;
+    let (tag, address) = rest.split_first_chunk()?;
+    let height = Height::new(u64::from_be_bytes(*height)).ok()?;
+    Some((height, *tag, Address::new(address.try_into().ok()?)))
+}
+
+/// A transaction that records a document, oldest first.
+pub(crate) fn document(root: &Hash, position: Position, index: u32) -> Vec<u8> {
+    let place = (position.0.to_be_bytes(), index.to_be_bytes());
+    join(kind::DOCUMENT, &[root.as_bytes(), &place.0, &place.1])
+}
+
+/// Where the transactions that record a document begin.
+pub(crate) fn document_from(root: &Hash) -> Vec<u8> {
+    join(kind::DOCUMENT, &[root.as_bytes()])
+}
+
+/// Block and id of such a transaction.
+pub(crate) fn document_value(height: Height, id: &TxId) -> Vec<u8> {
+    [&height.get().to_be_bytes(), id.as_bytes().as_slice()].concat()
+}
+
+/// Position of a document key, and what [`document_value`] holds.
+pub(crate) fn parse_document(key: &[u8], value: &[u8]) -> Option<(Position, Height, TxId)> {
+    let position = key.get(1 + 32..)?.first_chunk()?;
+    let (height, id) = value.split_first_chunk()?;
+    let height = Height::new(u64::from_be_bytes(*height)).ok()?;
+    let position = Position(u64::from_be_bytes(*position));
+    Some((position, height, TxId::new(id.try_into().ok()?)))
 }
 
 /// The one key about the index itself.

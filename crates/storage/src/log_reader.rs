@@ -84,6 +84,17 @@ impl LogReader {
         Ok(bytes)
     }
 
+    /// At most the first `length` bytes of the payload at `position`, **without** a checksum:
+    /// for callers that check what they get against its own id.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_start(&self, position: Position, length: u32) -> Result<Vec<u8>, StorageError> {
+        let (.., payload) = self.locate(position)?;
+        let payload = u32::try_from(payload).unwrap_or(u32::MAX);
+        self.read_range(position, 0, length.min(payload))
+    }
+
     /// Gives every acknowledged record at or behind `from` to `visit`, in order.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::{
     no_such_block,
     problem::{BLOCK_NOT_FOUND, unreadable},
     request::address,
+    rows,
 };
 use axum::{
     Json,
@@ -15,8 +16,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ccoin_core::{BlockId, Height, block::SealedBlock};
-use ccoin_http::Problem;
+use ccoin_core::{BlockId, Height};
+use ccoin_http::{Problem, stream_json};
+use ccoin_node::{BlockHead, OpenBlock};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,10 +30,10 @@ struct Block {
 }
 
 impl Block {
-    fn new(block: &SealedBlock, last_final: Height, body: BodyForm) -> Self {
+    fn new(block: &BlockHead, last_final: Height) -> Self {
         Self {
-            block: BlockJson::new(block, last_final, body, Time::Rfc3339),
-            txn_count: block.transactions.len(),
+            block: BlockJson::new(block, last_final, Time::Rfc3339),
+            txn_count: block.txn_count,
         }
     }
 }
@@ -61,7 +63,7 @@ pub(super) struct ListPage {
 pub(super) async fn list(
     State(api): State<Api>,
     Params(page): Params<ListPage>,
-) -> Result<Json<impl Serialize>, Problem> {
+) -> Result<Response, Problem> {
     let limit = limit(page.limit, 100)? as u64;
     let body = match page.body.as_deref() {
         None => BodyForm::Left,
@@ -79,17 +81,28 @@ pub(super) async fn list(
         .map_or(height, |before| before.saturating_sub(1).min(height));
     let first = page.after.unwrap_or(0).saturating_add(1);
     let oldest = first.max(newest.saturating_sub(limit - 1));
-    let mut items = Vec::new();
-    for number in (oldest..=newest).rev() {
-        let number = Height::new(number).map_err(|error| Problem::bad_field(error.to_string()))?;
-        if let Some(block) = api.node.reader().block(number).await.map_err(unreadable)? {
-            items.push(Block::new(&block, last_final, body));
+    let numbers = (oldest..=newest).rev().map(Height::new);
+    let numbers: Result<Vec<_>, _> = numbers.collect();
+    let numbers = numbers.map_err(|error| Problem::bad_field(error.to_string()))?;
+    let heads = api.node.reader().heads(numbers).await.map_err(unreadable)?;
+    let next = (oldest > first).then(|| oldest.to_string());
+    stream_json(move |mut json| async move {
+        json.raw("{\"items\":[").await?;
+        for (index, head) in heads.into_iter().enumerate() {
+            json.raw(if index == 0 { "" } else { "," }).await?;
+            rows::open_object(&mut json, &Block::new(&head, last_final)).await?;
+            if body != BodyForm::Left {
+                let block = api.open_block(head.signed.header.number).await?;
+                rows::body(&mut json, api.node.reader(), block, body, Time::Rfc3339).await?;
+            }
+            json.raw("}").await?;
         }
-    }
-    Ok(Json(List {
-        items,
-        next: (oldest > first).then(|| oldest.to_string()),
-    }))
+        json.raw("],\"next\":").await?;
+        json.value(next).await?;
+        json.raw("}").await?;
+        json.end().await
+    })
+    .await
 }
 
 fn body_form(text: Option<&str>) -> Result<BodyForm, Problem> {
@@ -123,9 +136,9 @@ pub(super) async fn one(
     let number = resolve(&api, &block).await?;
     // Before the block: one that is final by now was final when it was read.
     let last_final = api.node.view().last_final();
-    let found = api.block(number).await?;
+    let found = api.open_block(number).await?;
     if number > last_final {
-        let mut response = Json(Block::new(&found, last_final, body)).into_response();
+        let mut response = whole(api, found, last_final, body).await?;
         response
             .headers_mut()
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -133,14 +146,14 @@ pub(super) async fn one(
     }
     let tag = format!(
         "\"{}{}\"",
-        found.id,
+        found.head.id,
         if body == BodyForm::Ids { "-ids" } else { "" }
     );
     let tag = HeaderValue::from_str(&tag).expect("hex digits are valid in a header");
     let mut response = if headers.get(header::IF_NONE_MATCH) == Some(&tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Json(Block::new(&found, last_final, body)).into_response()
+        whole(api, found, last_final, body).await?
     };
     // "head" and "final" name another block tomorrow.
     let fixed = block.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -154,6 +167,21 @@ pub(super) async fn one(
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     Ok(response)
+}
+
+async fn whole(
+    api: Api,
+    block: OpenBlock,
+    last_final: Height,
+    body: BodyForm,
+) -> Result<Response, Problem> {
+    stream_json(move |mut json| async move {
+        rows::open_object(&mut json, &Block::new(&block.head, last_final)).await?;
+        rows::body(&mut json, api.node.reader(), block, body, Time::Rfc3339).await?;
+        json.raw("}").await?;
+        json.end().await
+    })
+    .await
 }
 
 /// The number that a path names a block by.
@@ -186,6 +214,10 @@ pub(super) struct StatePage {
     after: Option<String>,
 }
 
+/// Entries of accounts that one page looks at: between few accounts of an old block many later
+/// ones may lie, and the page ends early.
+const PAGE_SCAN: usize = 4_000;
+
 /// `GET /v1/blocks/{n}/state`: accounts as of a block, in address order.
 #[utoipa::path(get, path = "/blocks/{block}/state",
     params(("block" = String, Path, description = "A number, an id, head or final"), StatePage),
@@ -204,7 +236,7 @@ pub(super) async fn state(
     // One more than is shown tells whether there are more.
     let reader = api.node.reader();
     let (mut rows, mut next) = reader
-        .accounts(number, after, limit + 1)
+        .accounts(number, after, limit + 1, PAGE_SCAN)
         .await
         .map_err(unreadable)?;
     if rows.len() > limit {

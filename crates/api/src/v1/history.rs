@@ -6,15 +6,20 @@ use crate::schema::{AddressText, U64, Whole};
 use crate::{
     Api,
     json::{List, Time, TxnStatusJson},
+    no_such_block,
     problem::unreadable,
     request::address,
+    rows::{self, PAGE_BYTES},
 };
 use axum::{
     Json,
     extract::{Path, State},
+    response::Response,
 };
-use ccoin_core::{AccountNonce, Address, Amount, Height};
-use ccoin_http::Problem;
+use ccoin_core::{
+    AccountNonce, Address, Amount, Height, block::SealedBlock, transaction::VerifiedTransaction,
+};
+use ccoin_http::{Problem, stream_json};
 use ccoin_node::TxStatus;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -58,7 +63,7 @@ pub(super) async fn txns(
     State(api): State<Api>,
     Path(text): Path<String>,
     Params(page): Params<Page>,
-) -> Result<Json<List<TxnStatusJson>>, Problem> {
+) -> Result<Response, Problem> {
     let address = address(&text)?;
     let limit = limit(page.limit, 100)?;
     let before = page.before.as_deref().map(|text| {
@@ -76,38 +81,81 @@ pub(super) async fn txns(
     let blocks = reader.history(address, below, PAGE_BLOCKS).await;
     let blocks = blocks.map_err(unreadable)?;
     let is_last_page = blocks.len() < PAGE_BLOCKS;
-    let mut items = Vec::new();
-    let mut last = None;
+    let mut found = Found::default();
+    let mut more = !is_last_page;
     for (height, _) in blocks {
-        let block = api.block(height).await?;
-        for (index, txn) in block.transactions.iter().enumerate().rev() {
-            let place = Place(height, index);
-            let is_seen = before.is_some_and(|before| place >= before);
-            if is_seen || (txn.sender() != address && txn.to != address) {
-                continue;
-            }
-            if items.len() == limit {
-                return Ok(Json(List {
-                    items,
-                    next: last.map(|Place(height, index)| format!("{height}-{index}")),
-                }));
-            }
-            let status = TxStatus::Included {
-                height,
-                block: block.id,
-                index,
-            };
-            items.push(TxnStatusJson::new(txn, &status, last_final, Time::Rfc3339));
-            last = Some(place);
+        let room = limit - found.rows.len() + 1;
+        let look = move |block: &SealedBlock| txns_of(block, address, before, room);
+        let rows = reader.look_at(height, look).await.map_err(unreadable)?;
+        let rows = rows.ok_or_else(|| no_such_block(height))?;
+        if rows.into_iter().any(|row| !found.takes(row, limit)) {
+            more = true;
+            break;
         }
-        last = Some(Place(height, 0));
+        found.last = Some(Place(height, 0));
     }
-    Ok(Json(List {
-        items,
-        next: last
-            .filter(|_| !is_last_page)
-            .map(|Place(height, index)| format!("{height}-{index}")),
-    }))
+    let next = found.last.filter(|_| more);
+    let next = next.map(|Place(height, index)| format!("{height}-{index}"));
+    stream_json(move |mut json| async move {
+        json.raw("{\"items\":[").await?;
+        for (index, (txn, status)) in found.rows.iter().enumerate() {
+            json.raw(if index == 0 { "" } else { "," }).await?;
+            let (reader, row) = (api.node.reader(), (txn, status));
+            rows::txn_status(&mut json, reader, row, last_final, Time::Rfc3339).await?;
+        }
+        json.raw("],\"next\":").await?;
+        json.value(next).await?;
+        json.raw("}").await?;
+        json.end().await
+    })
+    .await
+}
+
+/// An included transaction.
+type Row = (VerifiedTransaction, TxStatus);
+
+/// What goes on a page.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    bytes: usize,
+    /// Where the next page begins.
+    last: Option<Place>,
+}
+
+impl Found {
+    /// Takes a row, unless the page is full.
+    fn takes(&mut self, row: Row, limit: usize) -> bool {
+        let TxStatus::Included { height, index, .. } = row.1 else {
+            return true;
+        };
+        if self.rows.len() == limit || self.bytes >= PAGE_BYTES {
+            return false;
+        }
+        self.bytes += row.0.size();
+        self.last = Some(Place(height, index));
+        self.rows.push(row);
+        true
+    }
+}
+
+/// The newest `limit` transactions of a block from and to an account, before a place.
+fn txns_of(block: &SealedBlock, address: Address, before: Option<Place>, limit: usize) -> Vec<Row> {
+    let height = block.header().number;
+    let txns = block.transactions.iter().enumerate().rev();
+    let wanted = txns.filter(|(index, txn)| {
+        let is_seen = before.is_some_and(|before| Place(height, *index) >= before);
+        !is_seen && (txn.sender() == address || txn.to == address)
+    });
+    let row = |(index, txn): (usize, &VerifiedTransaction)| {
+        let status = TxStatus::Included {
+            height,
+            block: block.id,
+            index,
+        };
+        (txn.clone(), status)
+    };
+    wanted.take(limit).map(row).collect()
 }
 
 #[derive(Serialize, ToSchema)]

@@ -2,12 +2,13 @@
 
 mod accounts;
 mod blocks;
+mod documents;
 pub(crate) mod events;
 mod history;
 mod network;
 mod notarize;
 mod peers;
-mod proofs;
+pub(crate) mod proofs;
 pub(crate) mod status;
 mod txns;
 mod why;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(txns::submit))
         .routes(routes!(txns::check))
         .routes(routes!(txns::one))
+        .routes(routes!(documents::list))
         .routes(routes!(network::genesis))
         .routes(routes!(network::miners))
         .routes(routes!(accounts::one))

@@ -1,6 +1,6 @@
 //! Receipts of transactions and accounts: whole proofs for readers without a node.
 
-use super::{Params, block_number, txn_id};
+use super::{Params, block_number, documents::sha256, txn_id};
 use crate::{
     Api,
     problem::{DOCUMENT_NOT_NAMED, no_receipt},
@@ -8,16 +8,16 @@ use crate::{
     schema::{AddressText, Id},
 };
 use axum::{
-    Json,
     extract::{Path, State},
+    response::Response,
 };
 use ccoin_core::receipt::{DocumentPath, DocumentRoot, Receipt, Subject};
 use ccoin_core::transaction::Transaction;
 use ccoin_crypto::Hash;
-use ccoin_http::Problem;
+use ccoin_http::{Problem, stream_json};
 use ccoin_node::ReceiptError;
 use serde::Deserialize;
-use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 #[derive(Deserialize, IntoParams)]
@@ -46,16 +46,17 @@ pub(super) async fn transaction(
     State(api): State<Api>,
     Path(id): Path<String>,
     Params(about): Params<About>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let id = txn_id(&id)?;
     let document = about.document.as_deref().map(sha256).transpose()?;
+    let place = api.receipts.clone().acquire_owned().await;
     let receipt = api.node.transaction_receipt(id).await;
     let receipt = receipt.map_err(|error| api.no_receipt(error))?;
     let receipt = match document {
         None => receipt,
         Some(document) => named(&api, receipt, document)?,
     };
-    Ok(Json(receipt.to_json()))
+    answer(&receipt, place.ok()).await
 }
 
 /// The receipt of an account as of a final block.
@@ -66,12 +67,34 @@ pub(super) async fn account(
     State(api): State<Api>,
     Path(text): Path<String>,
     Params(at): Params<AtFinalBlock>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let address = address(&text)?;
     let number = at.block.as_deref().map(block_number).transpose()?;
+    let place = api.receipts.clone().acquire_owned().await;
     let receipt = api.node.account_receipt(address, number).await;
     let receipt = receipt.map_err(|error| api.no_receipt(error))?;
-    Ok(Json(receipt.to_json()))
+    answer(&receipt, place.ok()).await
+}
+
+/// Receipts that are made or sent at a time, of at most 4 MiB each.
+pub(crate) const RECEIPTS: usize = 8;
+
+/// Length of a receipt that keeps no place while its reader takes it.
+const SHORT: usize = 64 << 10;
+
+async fn answer(
+    receipt: &Receipt,
+    place: Option<OwnedSemaphorePermit>,
+) -> Result<Response, Problem> {
+    let text = receipt.to_json().to_string();
+    let place = place.filter(|_| text.len() > SHORT);
+    stream_json(move |mut json| async move {
+        json.raw(&text).await?;
+        json.end().await?;
+        drop((text, place));
+        Ok(())
+    })
+    .await
 }
 
 impl Api {
@@ -80,16 +103,6 @@ impl Api {
         let seconds = u32::try_from(slot.div_ceil(1_000)).unwrap_or(u32::MAX);
         no_receipt(error, seconds)
     }
-}
-
-/// SHA-256 of a document, in hex.
-fn sha256(text: &str) -> Result<Hash, Problem> {
-    text.parse().map_err(|error| {
-        Problem::bad_field(format!("not the SHA-256 of a document: {error}")).values(
-            text.chars().take(80).collect::<String>(),
-            "64 lower-case hex digits",
-        )
-    })
 }
 
 /// The receipt with the one document that the transaction names.

@@ -6,10 +6,11 @@ use crate::{
     Api,
     json::{BlockSummary, Time, TxnJson},
     problem::NOT_READY,
+    rows::{PAGE_BYTES, row},
 };
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use ccoin_core::{Address, BlockId, Height, machine::Why};
-use ccoin_http::Problem;
+use ccoin_http::{Problem, stream_json};
 use ccoin_node::{Recent, View, clock};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -47,7 +48,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Probl
     let view = api.node.view();
     let genesis = api.node.genesis();
     let newest = &view.last_final;
-    let final_block = api.block(newest.certificate.number).await?;
+    let final_block = api.head(newest.certificate.number).await?;
     let head: &Recent = view.head();
     let not_ready = not_ready(&view);
     Ok(Json(Status {
@@ -62,7 +63,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Probl
         genesis_id: genesis.id,
         height: view.height(),
         head: BlockSummary::new(head.id(), head.header()),
-        last_final: BlockSummary::new(final_block.id, final_block.header()),
+        last_final: BlockSummary::new(final_block.id, &final_block.signed.header),
         seconds_since_final: clock::mono().since(newest.since) / 1000,
         leader: genesis.schedule.leader_at(clock::wall()),
         state: view.state.letter(),
@@ -104,7 +105,8 @@ struct QueuedTxn {
     gap: bool,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes an answer that is written row by row")]
 pub(super) struct Queue {
     txns: usize,
     bytes: usize,
@@ -119,32 +121,46 @@ pub(super) struct Queue {
 pub(super) async fn queue(
     State(api): State<Api>,
     Params(page): Params<QueuePage>,
-) -> Result<Json<Queue>, Problem> {
+) -> Result<Response, Problem> {
     let limit = limit(page.limit, 100)?;
-    let queue = api.node.view().queue;
+    let size = api.node.view().queue;
     // One more than is shown tells whether there are more.
     let mut rows = api
         .node
         .tx_tracker()
         .page(page.after.unwrap_or(0), limit + 1);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
+    let mut bytes = 0;
+    let fitting = rows.iter().take_while(|(_, queued)| {
+        let fits = bytes < PAGE_BYTES;
+        bytes += queued.txn.size();
+        fits
+    });
+    let shown = fitting.count().min(limit);
+    let more = rows.len() > shown;
+    rows.truncate(shown);
     let last = rows.last().filter(|_| more);
-    let next = last.map(|(order, ..)| order.to_string());
-    let items = rows
-        .iter()
-        .map(|(_, arrived, txn)| QueuedTxn {
-            gap: txn.number.get() >= api.node.account(&txn.sender()).next_number,
-            txn: TxnJson::new(txn, Time::Rfc3339),
-            arrived: Time::Rfc3339(*arrived),
-        })
-        .collect();
-    Ok(Json(Queue {
-        txns: queue.txns,
-        bytes: queue.bytes,
-        items,
-        next,
-    }))
+    let next = last.map(|(order, _)| order.to_string());
+    stream_json(move |mut json| async move {
+        json.raw(&format!(
+            "{{\"txns\":{},\"bytes\":{},\"items\":[",
+            size.txns, size.bytes
+        ))
+        .await?;
+        for (index, (_, queued)) in rows.into_iter().enumerate() {
+            json.raw(if index == 0 { "" } else { "," }).await?;
+            let fields = QueuedTxn {
+                gap: queued.is_behind_gap(),
+                txn: TxnJson::new(&queued.txn, Time::Rfc3339).without_data(),
+                arrived: Time::Rfc3339(queued.arrived),
+            };
+            row(&mut json, api.node.reader(), &fields, &queued.txn.data).await?;
+        }
+        json.raw("],\"next\":").await?;
+        json.value(next).await?;
+        json.raw("}").await?;
+        json.end().await
+    })
+    .await
 }
 
 #[derive(Serialize, ToSchema)]

@@ -7,6 +7,8 @@ use crate::{
     json::{Time, TxnStatusJson, status_word},
     problem::{NOT_READY, WAIT_TIMEOUT, refused, unreadable},
     request::{MAX_ROWS, Rows, SignedTxn, TXNS_LIMIT, json_body},
+    rows,
+    waits::WaitPlace,
 };
 use axum::{
     Json,
@@ -22,6 +24,7 @@ use ccoin_core::{
 use ccoin_http::{
     Problem,
     json::{parse, parse_object},
+    stream_json,
 };
 use ccoin_node::{SubmitError, TxStatus};
 use serde::{Deserialize, Serialize};
@@ -56,6 +59,9 @@ pub(super) async fn submit(
     request: Request,
 ) -> Result<Response, Problem> {
     let patience = patience(&api, &wait)?;
+    // Before the transaction is taken: one that is refused is not queued.
+    let waiting = patience.map(|_| api.waits.take(request.extensions()));
+    let waiting = waiting.transpose()?;
     let bytes = json_body(request, TXNS_LIMIT).await?;
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         if patience.is_some() {
@@ -64,6 +70,8 @@ pub(super) async fn submit(
         return submit_array(&api, &bytes).await;
     }
     let txn = parse_object::<SignedTxn<'_>>(&bytes)?.into_transaction(&api.node.genesis().id)?;
+    // Nothing of a body is kept for the length of a wait.
+    drop(bytes);
     let accepted = api.node.submit(vec![txn]).await.pop();
     let txn = accepted
         .ok_or_else(|| Problem::internal("no answer"))?
@@ -72,11 +80,13 @@ pub(super) async fn submit(
     let status = match patience {
         None => StatusCode::ACCEPTED,
         Some((goal, patience)) => {
+            let _away = waiting.as_ref().map(WaitPlace::leave);
             reached(&api, id, goal, patience).await?;
             StatusCode::OK
         }
     };
-    let mut response = (status, Json(find(&api, id).await?)).into_response();
+    let mut response = find(&api, id).await?;
+    *response.status_mut() = status;
     let location = HeaderValue::from_str(&format!("/v1/txns/{id}")).expect("hex is a valid header");
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
@@ -147,11 +157,16 @@ async fn reached(api: &Api, id: TxId, goal: Goal, patience: Duration) -> Result<
     })?
 }
 
-async fn find(api: &Api, id: TxId) -> Result<TxnStatusJson, Problem> {
+async fn find(api: &Api, id: TxId) -> Result<Response, Problem> {
     let (txn, status) = api.transaction(id).await?;
     let last_final = api.node.view().last_final();
-    let json = TxnStatusJson::new(&txn, &status, last_final, Time::Rfc3339);
-    Ok(json)
+    let reader = api.node.reader().clone();
+    stream_json(move |mut json| async move {
+        let row = (&txn, &status);
+        rows::txn_status(&mut json, &reader, row, last_final, Time::Rfc3339).await?;
+        json.end().await
+    })
+    .await
 }
 
 /// `GET /v1/txns/{id}`.
@@ -161,8 +176,8 @@ async fn find(api: &Api, id: TxId) -> Result<TxnStatusJson, Problem> {
 pub(super) async fn one(
     State(api): State<Api>,
     Path(id): Path<String>,
-) -> Result<Json<TxnStatusJson>, Problem> {
-    find(&api, txn_id(&id)?).await.map(Json)
+) -> Result<Response, Problem> {
+    find(&api, txn_id(&id)?).await
 }
 
 #[derive(Serialize, ToSchema)]

@@ -74,7 +74,7 @@ async fn the_page_is_whole_and_names_no_other_origin() {
             open.extend(named(&text).difference(&seen).cloned());
             seen.insert(path);
         }
-        assert_eq!(seen.len(), 10, "{seen:?}");
+        assert_eq!(seen.len(), 11, "{seen:?}");
     }
 }
 

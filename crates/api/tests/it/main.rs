@@ -14,4 +14,5 @@ mod openapi;
 mod payments;
 mod problems;
 mod proofs;
+mod slow_readers;
 mod submissions;

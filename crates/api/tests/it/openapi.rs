@@ -1,6 +1,7 @@
 //! `/openapi.json`: it names every path, and all of it can be resolved.
 
 use crate::fixtures::{QUEUEING, Signed, TestNode};
+use axum::{body::Body, http::Method};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -68,5 +69,31 @@ async fn every_path_is_described_and_every_name_resolves() {
     for name in named {
         let pointer = name.strip_prefix('#').expect("inside the document");
         assert!(api.pointer(pointer).is_some(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_caller_calls_a_request_is_answered() {
+    let node = TestNode::start(&QUEUEING);
+    let ask = async |id: &str, trace: &str| {
+        let mut request = crate::fixtures::request(Method::GET, "/v1/status", Body::empty());
+        for (name, value) in [("x-request-id", id), ("traceparent", trace)] {
+            let value = value.parse().expect("a header");
+            request.headers_mut().insert(name, value);
+        }
+        let answer = node.send(request).await;
+        let named = ["x-request-id", "traceparent"].map(|name| answer.header(name).to_owned());
+        named
+    };
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    assert_eq!(ask("a-1.b_2", trace).await, ["a-1.b_2", trace]);
+    assert_eq!(ask("no spaces", "00-x").await, ["", ""]);
+    let api = node.get("/openapi.json").await.ok();
+    for (path, item) in api["paths"].as_object().expect("paths") {
+        for operation in item.as_object().expect("operations").values() {
+            let named = operation["parameters"].as_array().expect("parameters");
+            let id = named.iter().find(|named| named["name"] == "x-request-id");
+            assert!(id.is_some_and(|id| id["in"] == "header"), "{path}");
+        }
     }
 }

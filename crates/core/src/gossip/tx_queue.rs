@@ -19,6 +19,14 @@ pub struct QueuedTxn {
     place: Option<u64>,
 }
 
+impl QueuedTxn {
+    /// Whether it waits for a smaller number of its sender.
+    #[must_use]
+    pub fn is_behind_gap(&self) -> bool {
+        self.place.is_none()
+    }
+}
+
 /// The queue.
 #[derive(Debug, Default)]
 pub struct TxQueue {

@@ -1,12 +1,12 @@
 //! A server with a few routes on a free port, and plain reading of its answers.
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::Request,
     http::StatusCode,
     routing::{get, post},
 };
-use ccoin_http::{Endpoints, Problem, ServerLimits, body, guard, serve};
+use ccoin_http::{Endpoints, Place, Problem, ServerLimits, body, guard, serve};
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -37,6 +37,7 @@ impl TestServer {
             .route("/", get(|| async { "ok" }))
             .route("/large", get(|| async { vec![b'x'; LARGE] }))
             .route("/sleep", get(sleep))
+            .route("/away", get(away))
             .route("/length", post(length))
             .route("/refuse", post(|| async { StatusCode::FORBIDDEN }))
             .route("/ends", get(ends));
@@ -66,6 +67,11 @@ impl TestServer {
 async fn sleep() -> &'static str {
     tokio::time::sleep(Duration::from_secs(300)).await;
     "slept"
+}
+
+async fn away(Extension(place): Extension<Place>) -> &'static str {
+    let _away = place.leave();
+    sleep().await
 }
 
 async fn length(request: Request) -> Result<String, Problem> {

@@ -113,6 +113,29 @@ async fn at_most_256_connections_are_served_and_the_next_one_waits() {
     assert_eq!(Reply::read(&mut late).await.body, "ok");
 }
 
+/// Those that come back when all places are taken close.
+#[tokio::test(start_paused = true)]
+async fn requests_that_left_their_places_keep_nobody_out() {
+    let server = TestServer::start(LIMITS).await;
+    let mut away = Vec::new();
+    for _ in 0..256 {
+        away.push(server.send(&get_request("/away")).await);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let _busy = busy(&server, 255).await;
+    for _ in 0..3 {
+        let mut late = server.send(&get_request("/")).await;
+        assert_eq!(Reply::read(&mut late).await.body, "ok");
+    }
+    let mut closing = 0;
+    for stream in &mut away {
+        let reply = Reply::read(stream).await;
+        assert_eq!(reply.body, "slept");
+        closing += usize::from(reply.closes());
+    }
+    assert!(closing > 0, "more connections than places");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_closes_idle_connections_at_once_and_lets_requests_finish() {
     let server = TestServer::start(ServerLimits {

@@ -1,6 +1,6 @@
 //! Proof of identity, networks and versions.
 
-use crate::{fixtures::*, log::Warnings};
+use crate::{fixtures::*, log::Lines};
 use ccoin_core::{
     BlockId,
     message::{ByeReason, Message, okay_digest},
@@ -139,7 +139,7 @@ async fn a_node_without_a_chain_joins_the_one_it_wants() {
 
 #[tokio::test]
 async fn a_node_does_not_connect_to_itself() {
-    let (warnings, _guard) = Warnings::capture();
+    let (warnings, _guard) = Lines::capture(tracing::Level::WARN);
     let node = Node::start(0, |setup| {
         let own = setup.listener.as_ref().unwrap().local_addr().unwrap();
         setup.configured = vec![own.to_string()];

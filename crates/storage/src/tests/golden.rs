@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ccoin_core::{Address, BlockId, Timestamp, TxId};
+use ccoin_core::{Address, BlockId, Hash, Timestamp, TxId};
 use ccoin_crypto::sha256;
 
 use super::height;
@@ -98,6 +98,15 @@ fn every_index_entry_has_its_golden_bytes() {
             "transaction value",
             &index_key::txn_value(10, 600, height, 2),
         ),
+        line(
+            "new account",
+            &index_key::new_account(height, &id, &address),
+        ),
+        line(
+            "document",
+            &index_key::document(&Hash::new([7; 32]), position, 3),
+        ),
+        line("document value", &index_key::document_value(height, &txn)),
         line("meta", &index_key::meta()),
         line("last", &index_key::last(height)),
     ];
@@ -113,13 +122,16 @@ const FILES: [&str; 6] = [
     "vote file: 32768 37f647158fda658d4c1455af642b93ee",
 ];
 
-const INDEX: [&str; 8] = [
+const INDEX: [&str; 11] = [
     "account: 45 3f635c3e7f264f359ff560ad1c9f5326",
     "block: 33 042de2898f4a317f2227467d18198b11",
     "height: 13 e32694c01417a95b709ad3666ae3f1a3",
     "height value: 40 ebe33d376470101df36dc5a28b5714f9",
     "transaction: 41 47c0881edc029bfce4f06d13b350c5de",
     "transaction value: 20 9d37a2ca3f9efe7a73b3ecfbe1279ad1",
+    "new account: 45 8b6facc2735e9f2d81910ca515479a62",
+    "document: 45 72664e5efd3e2ffeb26570cb66cf75ac",
+    "document value: 40 a65f49d97d36f4abc6a11be2bae4bccc",
     "meta: 1 62c66a7a5dd70c3146618063c344e531",
     "last: 9 f14f377a8e3e94c279d13150a33c9288",
 ];

@@ -1,12 +1,13 @@
 //! What all readers of events share: their number, the encoded newest blocks, and the news
-//! that no block holds. Memory: [`READERS`] streams, [`KEPT_BLOCKS`] blocks, [`KEPT_NEWS`] news.
+//! that no block holds. Memory: [`READERS`] streams, [`KEPT_BLOCKS`] blocks of at most
+//! [`KEPT_BYTES`], [`KEPT_NEWS`] news.
 
-use super::frames::{BlockFrames, Frame, Kind, PeerEvent};
+use super::frames::{BlockFacts, Frame, Kind, PeerEvent};
 use ccoin_core::{Address, Height, block::SealedBlock};
-use ccoin_node::{NewsPlace, NodeHandle};
+use ccoin_node::{BlockHead, NewsPlace, NodeHandle};
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 use tokio::{
@@ -20,6 +21,9 @@ pub(super) const READERS: usize = 200;
 /// Encoded blocks that are kept for the next reader.
 const KEPT_BLOCKS: usize = 4;
 
+/// Bytes of the transactions of such a block; a longer one each reader reads by itself.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// News that a slow reader may be behind; then it misses the oldest.
 const KEPT_NEWS: usize = 1_024;
 
@@ -32,10 +36,20 @@ const PEERS_INTERVAL: Duration = Duration::from_millis(500);
 /// Shared by the readers of one node.
 pub(crate) struct Feed {
     pub(super) readers: Arc<Semaphore>,
-    blocks: Mutex<VecDeque<(Arc<BlockFrames>, bool)>>,
+    blocks: Mutex<VecDeque<Encoded>>,
     source: Mutex<Source>,
     news: broadcast::Sender<Frame>,
 }
+
+/// A block for readers that are at the head.
+struct Encoded {
+    facts: BlockFacts,
+    is_final: bool,
+    txns: Arc<Vec<Frame>>,
+}
+
+/// The transactions of a block, as long as they are among the newest: a slow reader keeps none.
+pub(super) type SharedTxns = Weak<Vec<Frame>>;
 
 /// How far the news were read.
 #[derive(Default)]
@@ -123,20 +137,40 @@ impl Feed {
     }
 
     /// A block, encoded once for the readers that are at the head.
-    pub(super) fn encode(&self, block: &SealedBlock, last_final: Height) -> Arc<BlockFrames> {
+    pub(super) fn encode(
+        &self,
+        block: &SealedBlock,
+        last_final: Height,
+    ) -> (BlockFacts, SharedTxns) {
         let is_final = block.header().number <= last_final;
         let mut kept = lock(&self.blocks);
         let known = kept
             .iter()
-            .find(|(frames, was_final)| frames.id == block.id && *was_final == is_final);
-        if let Some((frames, _)) = known {
-            return Arc::clone(frames);
+            .find(|known| known.facts.id == block.id && known.is_final == is_final);
+        if let Some(known) = known {
+            return (known.facts.clone(), Arc::downgrade(&known.txns));
         }
-        let frames = Arc::new(BlockFrames::new(block, last_final));
-        kept.push_back((Arc::clone(&frames), is_final));
+        let facts = BlockFacts::new(&BlockHead::of(block), last_final);
+        let (mut txns, mut bytes) = (Vec::new(), 0);
+        for (index, txn) in block.transactions.iter().enumerate() {
+            let frame = facts.txn(index, txn, last_final);
+            bytes += frame.bytes.len();
+            if bytes > KEPT_BYTES {
+                txns = Vec::new();
+                break;
+            }
+            txns.push(frame);
+        }
+        let txns = Arc::new(txns);
+        let shared = Arc::downgrade(&txns);
+        kept.push_back(Encoded {
+            facts: facts.clone(),
+            is_final,
+            txns,
+        });
         if kept.len() > KEPT_BLOCKS {
             kept.pop_front();
         }
-        frames
+        (facts, shared)
     }
 }

@@ -4,26 +4,19 @@
 
 use super::{
     Wanted,
-    feed::Feed,
-    frames::{BlockFrames, Frame, Kind, LaggedEvent, LeaderEvent},
+    feed::{Feed, SharedTxns},
+    frames::{BlockFacts, Frame, Kind, LaggedEvent, LeaderEvent},
+    output::{Ended, EventOutput},
     place::{Place, Tag, tag},
 };
 use crate::{json::BlockSummary, problem::unreadable};
-use axum::body::Bytes;
 use ccoin_core::{Address, Height};
-use ccoin_node::{NodeHandle, ReadError, View};
+use ccoin_node::{IndexBehind, NodeHandle, ReadError, View};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{
-    sync::{
-        broadcast::{self, error::TryRecvError},
-        mpsc,
-    },
-    time::{Instant, timeout},
+    sync::broadcast::{self, error::TryRecvError},
+    time::timeout,
 };
-use tokio_util::sync::CancellationToken;
-
-/// Bytes that are sent in one go.
-const CHUNK: usize = 32 << 10;
 
 /// Sent blocks that are remembered, to find where a new branch begins.
 const TRAIL: usize = 1_024;
@@ -37,14 +30,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Longest time between two looks at what the view does not tell.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Longest time in which a reader takes one chunk; then its stream ends.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Changes of the view that come together are answered together.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// The stream has ended: the reader has left or the node is stopping.
-pub(super) struct Ended;
 
 /// The task behind one stream.
 pub(super) struct Follower {
@@ -52,8 +39,7 @@ pub(super) struct Follower {
     feed: Arc<Feed>,
     wanted: Wanted,
     news: broadcast::Receiver<Frame>,
-    output: mpsc::Sender<Bytes>,
-    stop: CancellationToken,
+    output: EventOutput,
     /// All blocks up to this one are sent.
     last: Height,
     /// The newest sent blocks above the final one, for a change of branch.
@@ -62,8 +48,6 @@ pub(super) struct Follower {
     resumed: bool,
     last_final: Height,
     leader: Option<Address>,
-    buffer: Vec<u8>,
-    last_sent: Instant,
 }
 
 impl Follower {
@@ -71,8 +55,7 @@ impl Follower {
         node: &NodeHandle,
         feed: &Arc<Feed>,
         wanted: Wanted,
-        output: mpsc::Sender<Bytes>,
-        stop: CancellationToken,
+        output: EventOutput,
     ) -> Self {
         let view = node.view();
         let (last, sent_final) = match (wanted.place, wanted.from_block) {
@@ -94,13 +77,10 @@ impl Follower {
             resumed: wanted.place.is_some(),
             wanted,
             output,
-            stop,
             last,
             trail,
             last_final: sent_final,
             leader: None,
-            buffer: b"retry: 1000\n\n".to_vec(),
-            last_sent: Instant::now(),
         }
     }
 
@@ -118,16 +98,15 @@ impl Follower {
                     return;
                 }
             }
-            if self.last_sent.elapsed() >= HEARTBEAT {
-                self.buffer.extend_from_slice(b":\n\n");
+            if self.output.last_sent.elapsed() >= HEARTBEAT {
+                self.output.buffer.extend_from_slice(b":\n\n");
             }
-            if self.flush().await.is_err() {
+            if self.output.flush().await.is_err() {
                 return;
             }
             let woken = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
-                () = self.output.closed() => return,
+                () = self.output.ended() => return,
                 changed = timeout(TICK, changes.changed()) => changed,
             };
             match woken {
@@ -146,13 +125,16 @@ impl Follower {
             Err(error) => return Ok(Err(error)),
         }
         while let Some(number) = self.next_block() {
-            let frames = match self.block(number).await {
-                Ok(Some(frames)) => frames,
+            let (facts, shared) = match self.block(number).await {
+                Ok(Some(found)) => found,
                 // The branch changes just now: the next look finds where.
                 Ok(None) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             };
-            self.block_events(&frames).await?;
+            if let Err(error) = self.txn_events(&facts, &shared).await? {
+                return Ok(Err(error));
+            }
+            self.block_event(&facts).await?;
         }
         if let Err(error) = self.final_event().await {
             return Ok(Err(error));
@@ -198,8 +180,8 @@ impl Follower {
             self.leader = None;
         }
         if self.leader.is_none() && self.last > Height::ZERO {
-            let last = self.node.reader().block(self.last).await?;
-            self.leader = last.map(|block| block.header().coinbase);
+            let last = self.node.reader().head_of(self.last).await?;
+            self.leader = last.map(|block| block.signed.header.coinbase);
         }
         Ok(true)
     }
@@ -213,54 +195,100 @@ impl Follower {
         if let Some(recent) = view.at(number) {
             return Ok(tag(&recent.id()) == sent);
         }
-        let found = self.node.reader().block(number).await?;
+        let found = self.node.reader().head_of(number).await?;
         Ok(found.is_some_and(|block| tag(&block.id) == sent))
     }
 
     /// A block behind the last one that was sent; `None`: it is on another branch.
-    async fn block(&self, number: Height) -> Result<Option<Arc<BlockFrames>>, ReadError> {
+    async fn block(&self, number: Height) -> Result<Option<(BlockFacts, SharedTxns)>, ReadError> {
         let view = self.node.view();
         let last_final = view.last_final();
-        let frames = if let Some(recent) = view.at(number) {
-            let block = &recent.applied.block;
-            if view.height().get().saturating_sub(number.get()) < SHARED {
+        let is_new = view.height().get().saturating_sub(number.get()) < SHARED;
+        let found = match view.at(number) {
+            Some(recent) if is_new => {
+                let block = &recent.applied.block;
                 self.feed.encode(block, last_final)
-            } else {
-                Arc::new(BlockFrames::new(block, last_final))
             }
-        } else {
-            let Some(block) = self.node.reader().block(number).await? else {
-                return Ok(None);
-            };
-            Arc::new(BlockFrames::new(&block, last_final))
+            _ => {
+                drop(view);
+                let Some(head) = self.node.reader().head_of(number).await? else {
+                    return Ok(None);
+                };
+                (BlockFacts::new(&head, last_final), SharedTxns::default())
+            }
         };
         let fits = match self.trail.back() {
-            Some((_, sent)) => tag(&frames.parent) == *sent,
+            Some((_, sent)) => tag(&found.0.parent) == *sent,
             None => true,
         };
-        Ok(fits.then_some(frames))
+        Ok(Some(found).filter(|_| fits))
     }
 
-    /// Transactions first: the block's id says that the reader has them too.
-    async fn block_events(&mut self, frames: &BlockFrames) -> Result<(), Ended> {
-        for txn in &frames.txns {
-            self.push(txn).await?;
+    /// The transactions of a block: shared ones as long as they are there, then from the log, a
+    /// piece at a time.
+    async fn txn_events(
+        &mut self,
+        facts: &BlockFacts,
+        shared: &SharedTxns,
+    ) -> Result<Result<(), ReadError>, Ended> {
+        if !self.wanted.kinds.contains(Kind::Txn) {
+            return Ok(Ok(()));
         }
+        let mut sent = 0;
+        while let Some(frame) = shared.upgrade().and_then(|txns| txns.get(sent).cloned()) {
+            self.push(&frame).await?;
+            sent += 1;
+        }
+        if sent == facts.txn_count {
+            return Ok(Ok(()));
+        }
+        let reader = self.node.reader().clone();
+        let mut block = match reader.open_block(facts.number).await {
+            Ok(Some(block)) if block.head.id == facts.id => block,
+            // It has been left: the next look finds where.
+            Ok(_) => return Ok(Err(IndexBehind.into())),
+            Err(error) => return Ok(Err(error)),
+        };
+        let last_final = self.node.view().last_final();
+        let mut index = 0;
+        loop {
+            let txns = match reader.next_txns(&mut block).await {
+                Ok(txns) if txns.is_empty() => return Ok(Ok(())),
+                Ok(txns) => txns,
+                Err(error) => return Ok(Err(error)),
+            };
+            let (piece, first) = (facts.clone(), index);
+            index += txns.len();
+            let frames = reader
+                .work(move || piece.txns(first, &txns, last_final))
+                .await;
+            let frames = match frames {
+                Ok(frames) => frames,
+                Err(error) => return Ok(Err(error)),
+            };
+            for frame in frames.iter().skip(sent.saturating_sub(first)) {
+                self.push(frame).await?;
+            }
+        }
+    }
+
+    /// The block's id says that the reader has its transactions too.
+    async fn block_event(&mut self, facts: &BlockFacts) -> Result<(), Ended> {
         // Block 1 has no miner.
-        let changes = self.leader.replace(frames.miner) != Some(frames.miner);
-        if changes && frames.number > Height::GENESIS {
+        let changes = self.leader.replace(facts.miner) != Some(facts.miner);
+        if changes && facts.number > Height::GENESIS {
             let leader = LeaderEvent {
-                address: frames.miner,
-                block_number: frames.number,
+                address: facts.miner,
+                block_number: facts.number,
             };
             self.push(&Frame::new(Kind::Leader, &leader)).await?;
         }
-        self.last = frames.number;
-        self.trail.push_back((frames.number, tag(&frames.id)));
+        self.last = facts.number;
+        self.trail.push_back((facts.number, tag(&facts.id)));
         if self.trail.len() > TRAIL {
             self.trail.pop_front();
         }
-        self.push_with_place(&frames.block).await
+        self.push_with_place(&facts.block).await
     }
 
     /// The highest final block, once the reader has it.
@@ -269,11 +297,11 @@ impl Follower {
         if number <= self.last_final || number > self.last {
             return Ok(());
         }
-        let Some(block) = self.node.reader().block(number).await? else {
+        let Some(block) = self.node.reader().head_of(number).await? else {
             return Ok(());
         };
         self.last_final = number;
-        let event = BlockSummary::new(block.id, block.header());
+        let event = BlockSummary::new(block.id, &block.signed.header);
         // The buffer has room: it is flushed before it is full.
         self.place_of(&Frame::new(Kind::Final, &event));
         Ok(())
@@ -311,13 +339,12 @@ impl Follower {
         if !self.is_wanted(frame) {
             return Ok(());
         }
-        self.buffer.extend_from_slice(&frame.bytes);
-        self.flush_full().await
+        self.output.write(&frame.bytes).await
     }
 
     async fn push_with_place(&mut self, frame: &Frame) -> Result<(), Ended> {
         self.place_of(frame);
-        self.flush_full().await
+        self.output.flush_full().await
     }
 
     /// An event with its id; an id alone for a reader that does not want the event.
@@ -325,8 +352,8 @@ impl Follower {
         self.place_line();
         if self.is_wanted(frame) {
             // One line end: the id belongs to the event.
-            self.buffer.pop();
-            self.buffer.extend_from_slice(&frame.bytes);
+            self.output.buffer.pop();
+            self.output.buffer.extend_from_slice(&frame.bytes);
         }
     }
 
@@ -340,31 +367,7 @@ impl Follower {
             tag,
             last_final: self.last_final,
         };
-        self.buffer
-            .extend_from_slice(format!("id: {place}\n\n").as_bytes());
-    }
-
-    async fn flush_full(&mut self) -> Result<(), Ended> {
-        if self.buffer.len() < CHUNK {
-            return Ok(());
-        }
-        self.flush().await
-    }
-
-    /// Waits for a reader that takes its time, but not for one that takes next to nothing.
-    async fn flush(&mut self) -> Result<(), Ended> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let bytes = std::mem::take(&mut self.buffer).into();
-        self.last_sent = Instant::now();
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(Ended),
-            sent = timeout(PATIENCE, self.output.send(bytes)) => match sent {
-                Ok(Ok(())) => Ok(()),
-                _ => Err(Ended),
-            },
-        }
+        let line = format!("id: {place}\n\n");
+        self.output.buffer.extend_from_slice(line.as_bytes());
     }
 }

@@ -3,10 +3,9 @@
 use crate::json::{BlockSummary, Time};
 use axum::body::Bytes;
 use ccoin_core::{
-    AccountNonce, Address, Amount, BlockId, Height, TxId, block::SealedBlock,
-    transaction::VerifiedTransaction,
+    AccountNonce, Address, Amount, BlockId, Height, TxId, transaction::VerifiedTransaction,
 };
-use ccoin_node::TxStatus;
+use ccoin_node::{BlockHead, TxStatus};
 use serde::Serialize;
 
 /// The kinds of events, each a bit of [`Kinds`].
@@ -113,43 +112,57 @@ impl Frame {
     }
 }
 
-/// A block and what is in it.
-#[derive(Debug)]
-pub(super) struct BlockFrames {
+/// What a reader must know of a block.
+#[derive(Clone, Debug)]
+pub(super) struct BlockFacts {
     pub(super) number: Height,
     pub(super) id: BlockId,
     pub(super) parent: BlockId,
     pub(super) miner: Address,
+    pub(super) txn_count: usize,
     pub(super) block: Frame,
-    pub(super) txns: Vec<Frame>,
 }
 
-impl BlockFrames {
+impl BlockFacts {
     /// `last_final`: number of the final block.
-    pub(super) fn new(block: &SealedBlock, last_final: Height) -> Self {
-        let header = block.header();
+    pub(super) fn new(block: &BlockHead, last_final: Height) -> Self {
+        let header = &block.signed.header;
         let event = BlockEvent {
             summary: BlockSummary::new(block.id, header),
             hash_parent: header.hash_parent,
-            txn_count: block.transactions.len(),
+            txn_count: block.txn_count,
             is_final: header.number <= last_final,
-        };
-        let txn = |(index, txn): (usize, &VerifiedTransaction)| {
-            let status = TxStatus::Included {
-                height: header.number,
-                block: block.id,
-                index,
-            };
-            Frame::txn(txn, &status, last_final)
         };
         Self {
             number: header.number,
             id: block.id,
             parent: header.hash_parent,
             miner: header.coinbase,
+            txn_count: block.txn_count,
             block: Frame::new(Kind::Block, &event),
-            txns: block.transactions.iter().enumerate().map(txn).collect(),
         }
+    }
+
+    /// A transaction of the block.
+    pub(super) fn txn(&self, index: usize, txn: &VerifiedTransaction, last_final: Height) -> Frame {
+        let status = TxStatus::Included {
+            height: self.number,
+            block: self.id,
+            index,
+        };
+        Frame::txn(txn, &status, last_final)
+    }
+
+    /// Some of them, from number `first` on.
+    pub(super) fn txns(
+        &self,
+        first: usize,
+        txns: &[VerifiedTransaction],
+        last_final: Height,
+    ) -> Vec<Frame> {
+        let txns = (first..).zip(txns);
+        txns.map(|(index, txn)| self.txn(index, txn, last_final))
+            .collect()
     }
 }
 

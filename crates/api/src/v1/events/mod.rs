@@ -7,6 +7,7 @@
 mod feed;
 mod follower;
 mod frames;
+mod output;
 mod place;
 
 use super::Params;
@@ -18,12 +19,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, header},
 };
 use ccoin_core::{Address, Height};
-use ccoin_http::Problem;
+use ccoin_http::{Place as ConnectionPlace, Problem};
 pub(crate) use feed::Feed;
 use feed::READERS;
 use follower::Follower;
 use frames::{Kinds, NAMES};
 use hyper::body::Frame as BodyFrame;
+use output::EventOutput;
 use place::Place;
 use serde::Deserialize;
 use std::{
@@ -114,23 +116,25 @@ fn short(text: &str) -> String {
 pub(super) async fn stream(
     State(api): State<Api>,
     ending: Option<Extension<Ending>>,
+    connection: Option<Extension<ConnectionPlace>>,
     Params(query): Params<Query>,
     headers: HeaderMap,
 ) -> Result<Response<Body>, Problem> {
     let wanted = Wanted::new(&query, &headers)?;
     let readers = Arc::clone(&api.events.readers);
-    let place = readers.try_acquire_owned().map_err(|_| {
+    let reader = readers.try_acquire_owned().map_err(|_| {
         let detail = format!("{READERS} readers follow the events of this node already");
         Problem::new(RATE_LIMITED, detail)
             .retry_after(10)
             .hint("ask another node: ids of events are the same on every node")
     })?;
-    // One chunk waits here, the rest with the reader's place in the chain.
-    let (output, chunks) = mpsc::channel(1);
     let stop = ending.map_or_else(CancellationToken::new, |Extension(Ending(stop))| stop);
-    let follower = Follower::new(&api.node, &api.events, wanted, output, stop);
+    let (output, chunks) = EventOutput::new(stop);
+    let follower = Follower::new(&api.node, &api.events, wanted, output);
+    // The connection has a place among the readers now.
+    let away = connection.map(|Extension(connection)| connection.leave());
     tokio::spawn(async move {
-        let _place = place;
+        let _places = (reader, away);
         follower.run().await;
     });
     let mut response = Response::new(Body::new(Chunks(chunks)));

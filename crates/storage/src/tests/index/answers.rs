@@ -44,6 +44,7 @@ fn random_operations_and_reopenings_give_the_answers_of_a_plain_map() {
                 6 => {
                     let at = height(random.below(shadow.chain.len() as u64 + 1));
                     shadow.ask_page(&mut index, at).unwrap();
+                    shadow.ask_lists(&mut index, at).unwrap();
                 }
                 _ => {}
             }
@@ -84,6 +85,7 @@ fn a_switch_and_back_gives_the_first_branch_again() {
             shadow.ask(&mut index, &mut random).unwrap();
         }
         shadow.ask_page(&mut index, height(15)).unwrap();
+        shadow.ask_lists(&mut index, height(15)).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ mod damage;
 
 use super::{Random, height, rounds};
 use crate::{AccountBytes, Index, IndexError, IndexedBlock, Position, TxnLocation};
-use ccoin_core::{Address, BlockId, Height, TxId};
+use ccoin_core::{Address, BlockId, Hash, Height, TxId};
 use rusty_leveldb::{Options, PosixDiskEnv};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -61,15 +61,55 @@ impl Shadow {
             let address = self.known[random.below(self.known.len() as u64) as usize];
             accounts.insert(address, random.bytes(16).try_into().unwrap());
         }
+        let is_new = |address: &&Address| self.changes(address).next().is_none();
+        let new_accounts = accounts.keys().filter(is_new).copied().collect();
+        let numbers = (0..txns.len() as u32).step_by(3);
+        let documents = numbers.map(|number| (document(random.below(5)), number));
+        let documents = documents.collect();
         let block = IndexedBlock {
             height: height(self.chain.len() as u64 + 1),
             id: random.block_id(),
             position: Position(random.next() >> 8),
             txns,
             accounts: accounts.into_iter().collect(),
+            new_accounts,
+            documents,
         };
         self.chain.push(block.clone());
         block
+    }
+
+    /// All accounts as of a height by age, and all transactions that record a document.
+    pub(super) fn ask_lists(&self, index: &mut Index, at: Height) -> Result<(), IndexError> {
+        let (mut found, mut place) = (Vec::new(), None);
+        loop {
+            let (page, next) = index.accounts_by_age(at, place, 7)?;
+            found.extend(page);
+            place = next;
+            if place.is_none() {
+                break;
+            }
+        }
+        let blocks = self.chain.iter().filter(|block| block.height <= at);
+        let new = |block: &IndexedBlock| block.new_accounts.clone();
+        let expected: Vec<Vec<_>> = blocks.map(new).collect();
+        let expected: Vec<_> = expected.concat();
+        assert_eq!(found, expected, "as of {at}");
+        for kind in 0..5 {
+            let mut expected: Vec<_> = self.chain.iter().collect();
+            expected.sort_by_key(|block| block.position);
+            let recorded = |block: &IndexedBlock| {
+                let named = block
+                    .documents
+                    .iter()
+                    .filter(|(root, _)| *root == document(kind));
+                let ids = named.map(|(_, number)| block.txns[*number as usize].0);
+                ids.collect::<Vec<_>>()
+            };
+            let expected: Vec<Vec<_>> = expected.into_iter().map(recorded).collect();
+            assert_eq!(index.documents(&document(kind), 500)?, expected.concat());
+        }
+        Ok(())
     }
 
     fn txn(&self, id: &TxId) -> Option<TxnLocation> {
@@ -242,4 +282,9 @@ fn only(dir: &Path, part: &str) -> PathBuf {
     paths
         .find(|path| path.to_str().unwrap().contains(part))
         .unwrap()
+}
+
+/// One of few documents, which many transactions record.
+fn document(kind: u64) -> Hash {
+    Hash::new([kind as u8; 32])
 }
