@@ -3,6 +3,7 @@
 
 use crate::support::{Node, Stranger};
 use ccoin_core::{
+    consensus::{certificate::VerifiedCertificate, vote::Phase},
     encoding::{decode, encode},
     message::BlockAnswer,
 };
@@ -35,6 +36,7 @@ pub(crate) fn call(victim: &Node, honest: &Node, height: u64, manner: Manner) {
                 Manner::Empty => encode(&BlockAnswer {
                     blocks: Vec::new(),
                     keys: Vec::new(),
+                    last_final: (*VerifiedCertificate::genesis(Phase::Two, genesis)).clone(),
                     more: 0,
                 }),
                 Manner::Corrupt => corrupted(&mut source, &frame.body),

@@ -19,7 +19,7 @@ const SCAN_BLOCKS: usize = 2 * MAX_HEADERS;
 const SCAN_BYTES: usize = 512 << 20;
 
 /// What ends a scan.
-enum Stop {
+pub(crate) enum Stop {
     Found(Certificate),
     TooFar,
     Fault(StorageError),

@@ -21,6 +21,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod accounts;
+mod answer_certificate;
 mod certified_headers;
 mod chain_check;
 mod chain_paths;

@@ -2,6 +2,7 @@
 //! log, never through the chain thread.
 
 use crate::{
+    answer_certificate,
     index_handle::{IndexBehind, IndexHandle},
     read_thread::ReadThread,
     tx_status::{TxStatus, TxTracker},
@@ -11,6 +12,10 @@ use bytes::Bytes;
 use ccoin_core::{
     BlockId, Hash, Height, TxId,
     block::{Block, SealedBlock},
+    consensus::{
+        certificate::{Certificate, VerifiedCertificate},
+        vote::Phase,
+    },
     genesis::Genesis,
     gossip::serve::{self, Canonical, Start},
     message::{BlockAnswer, BlockRequest},
@@ -36,8 +41,9 @@ pub enum ReadError {
     Mismatch(u64),
 }
 
-/// Start of an answer, encoded blocks, height of the head.
-type Found = ((Height, BlockId), Vec<Bytes>, Height);
+/// Start of an answer, encoded blocks, height of the head, and the certificate that goes with
+/// the blocks.
+type Found = ((Height, BlockId), Vec<Bytes>, Height, Option<Certificate>);
 
 /// Reads of one node.
 #[derive(Clone)]
@@ -174,12 +180,21 @@ impl ChainReader {
                 }
                 None
             });
-        let nothing = || ((Height::ZERO, BlockId::ZERO), Vec::new(), Height::ZERO);
-        let (start, blocks, height) = found.unwrap_or_else(nothing);
-        serve::answer(start, blocks, height, &self.genesis.id, keys)
+        let of_genesis = || (*VerifiedCertificate::genesis(Phase::Two, self.genesis.id)).clone();
+        let nothing = || {
+            (
+                (Height::ZERO, BlockId::ZERO),
+                Vec::new(),
+                Height::ZERO,
+                None,
+            )
+        };
+        let (start, blocks, height, last_final) = found.unwrap_or_else(nothing);
+        let further = (keys, last_final.unwrap_or_else(of_genesis));
+        serve::answer(start, blocks, height, &self.genesis.id, further)
     }
 
-    /// Start of an answer, its encoded blocks, and the height when they were chosen.
+    /// See [`Found`].
     async fn find_blocks(
         &self,
         request: BlockRequest,
@@ -213,13 +228,20 @@ impl ChainReader {
         }
         let recent = recent.into_iter().filter_map(|number| view.at(number));
         positions.extend(recent.map(|recent| recent.position));
+        let (genesis, newest) = (self.genesis.id, view.last_final.certificate.clone());
         let read = move |log: &LogReader| {
-            let blocks = positions.into_iter().map(|position| log.read(position));
+            let blocks = positions.iter().map(|position| log.read(*position));
             let blocks = blocks.map(|read| read.map(|(_, bytes)| bytes.into()));
-            serve::take_blocks(blocks, most)
+            let blocks = serve::take_blocks(blocks, most)?;
+            let last = blocks.len().checked_sub(1).and_then(|at| positions.get(at));
+            let last_final = match last {
+                Some(last) => answer_certificate::find(log, &genesis, &blocks, *last, newest)?,
+                None => None,
+            };
+            Ok((blocks, last_final))
         };
-        let blocks = self.log_read(read).await?;
-        Ok(Some((start, blocks, view.height())))
+        let (blocks, last_final) = self.log_read(read).await?;
+        Ok(Some((start, blocks, view.height(), last_final)))
     }
 
     /// The first of these blocks that is on the head's branch, asked of the index.

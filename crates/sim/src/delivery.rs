@@ -11,7 +11,10 @@ use crate::{
 use ccoin_core::{
     Height, MonoTime,
     block::{SealedBlock, VerifiedBlock},
-    consensus::vote::VoterIndex,
+    consensus::{
+        certificate::{Certificate, VerifiedCertificate},
+        vote::VoterIndex,
+    },
     gossip::TxFeed,
     machine::{Input, PeerId},
     message::{BlockRequest, MAX_FRAME, Message},
@@ -37,6 +40,8 @@ pub(crate) enum Frame {
     Answer {
         blocks: Vec<VerifiedBlock>,
         keys: Vec<PublicKey>,
+        /// Of the newest of them that is final.
+        last_final: Option<Certificate>,
         more: bool,
     },
     AskHeights,
@@ -132,7 +137,12 @@ impl World {
                     self.hear_block(to, peer, block);
                 }
             }
-            Frame::Answer { blocks, keys, more } => {
+            Frame::Answer {
+                blocks,
+                keys,
+                last_final,
+                more,
+            } => {
                 self.hear_answer(
                     to,
                     peer,
@@ -140,6 +150,10 @@ impl World {
                     keys,
                     more && !hides,
                 );
+                if let Some(certificate) = last_final {
+                    let certificate = VerifiedCertificate::already_verified(certificate);
+                    self.step(to, Input::FinalBelow { certificate });
+                }
             }
             Frame::Ask(request) => self.hear_ask(to, peer, &request),
             Frame::Consensus(message) => {
@@ -224,7 +238,13 @@ impl World {
         };
         let Some((blocks, more)) = answer else { return };
         let keys = node.gossip.keys.all();
-        let frame = Frame::Answer { blocks, keys, more };
+        let last_final = node.newest_final_of(&blocks);
+        let frame = Frame::Answer {
+            blocks,
+            keys,
+            last_final,
+            more,
+        };
         let bytes = frame.bytes();
         let fits = node.lie.is_some() || bytes <= MAX_FRAME as u64;
         assert!(fits, "{to} answers with {bytes} bytes");
@@ -247,6 +267,7 @@ impl World {
             answer = Frame::Answer {
                 blocks: Vec::new(),
                 keys: Vec::new(),
+                last_final: None,
                 more: false,
             };
         }

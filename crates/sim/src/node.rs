@@ -5,6 +5,10 @@ use crate::{delivery::Frame, latency::Commit, lies::Lie, shell::Shell, world::Ev
 use ccoin_core::{
     BlockId, Height, MonoTime, TxId,
     block::{SealedBlock, VerifiedBlock},
+    consensus::{
+        certificate::{Certificate, VerifiedCertificate},
+        vote::Phase,
+    },
     genesis::Genesis,
     gossip::{
         Gossip, MinerKeys, TxFeed, TxQueue, messages,
@@ -165,6 +169,14 @@ impl Node {
         }
     }
 
+    /// The certificate of the last of these blocks that is final here.
+    pub(crate) fn newest_final_of(&self, blocks: &[VerifiedBlock]) -> Option<Certificate> {
+        let certificates = self.shell.certificates.iter().map(|(_, logged)| logged);
+        let of_final = certificates.filter(|logged| logged.phase == Phase::Two);
+        let of_these = of_final.filter(|logged| blocks.iter().any(|block| block.id == logged.id));
+        of_these.max_by_key(|logged| logged.number).cloned()
+    }
+
     /// What each peer hears of waiting transactions now.
     pub(crate) fn feed(&mut self, mono: MonoTime) -> Vec<(PeerId, Frame)> {
         let own = self.height();
@@ -237,7 +249,9 @@ pub(crate) fn serve_from(
         .iter()
         .map(|block| Ok::<_, ()>(block.bytes().clone()));
     let bytes = serve::take_blocks(bytes, MAX_ANSWER_BYTES).expect("memory answers");
-    let answer = serve::answer((after, parent), bytes, height, genesis, Vec::new());
+    let nothing = VerifiedCertificate::genesis(Phase::Two, *genesis);
+    let further = (Vec::new(), (*nothing).clone());
+    let answer = serve::answer((after, parent), bytes, height, genesis, further);
     let count = answer.blocks.len();
     (chosen.into_iter().take(count).collect(), answer.more == 1)
 }

@@ -4,6 +4,7 @@
 use crate::{
     BlockId, Height,
     block::Block,
+    consensus::certificate::Certificate,
     message::{BlockAnswer, BlockRequest, MAX_ANSWER_BLOCKS},
 };
 use bytes::Bytes;
@@ -89,14 +90,14 @@ pub fn take_blocks<E>(
 }
 
 /// The answer with these blocks, which start behind `after`; `height` is that of the head
-/// when they were chosen. A branch that was left while they were read gives an empty answer.
+/// when they were chosen; the last pair goes with them. A branch that was left while they were read gives an empty answer.
 #[must_use]
 pub fn answer(
     start: (Height, BlockId),
     blocks: Vec<Bytes>,
     height: Height,
     genesis: &BlockId,
-    keys: Vec<PublicKey>,
+    (keys, last_final): (Vec<PublicKey>, Certificate),
 ) -> BlockAnswer {
     let (after, parent) = start;
     let whole = after == Height::ZERO || is_chain(parent, &blocks, genesis);
@@ -109,6 +110,7 @@ pub fn answer(
             .map(|block| ByteBuf::from(block.to_vec()))
             .collect(),
         keys,
+        last_final,
     }
 }
 

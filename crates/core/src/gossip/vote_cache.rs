@@ -120,7 +120,10 @@ impl VoteCache {
 
     /// A checked certificate. One below final proves less than final: the one of block 1
     /// stands for it.
-    fn certificate(
+    ///
+    /// # Errors
+    /// [`ConsensusError`], as [`VoteCache::check`].
+    pub fn certificate(
         &mut self,
         context: &VoteContext<'_>,
         certificate: Certificate,

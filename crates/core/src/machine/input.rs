@@ -121,6 +121,12 @@ pub enum Input {
         /// Whether its chain goes on behind the last.
         more: bool,
     },
+    /// With an answer to [`Ask::Blocks`](super::Ask::Blocks) came the certificate of a final
+    /// block at or below its last (Y1); its signatures are checked.
+    FinalBelow {
+        /// The certificate.
+        certificate: VerifiedCertificate,
+    },
     /// Bytes of an answer to [`Ask::Blocks`](super::Ask::Blocks) go on arriving. The shell
     /// says so at most once a second.
     Receiving {

@@ -101,6 +101,7 @@ impl Machine {
             Input::Status { peer, status } => self.on_status(now, peer, *status, step),
             Input::Evidence { peer, evidence } => self.on_evidence(evidence, Some(peer), step),
             Input::VoteSigned { vote, justify } => self.on_vote_signed(now, vote, justify, step),
+            Input::FinalBelow { certificate } => self.on_final_below(now, certificate, step),
             Input::Blocks { peer, blocks, more } => self.on_blocks(now, peer, blocks, more, step),
         }
     }

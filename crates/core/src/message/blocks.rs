@@ -1,6 +1,6 @@
 //! How blocks are asked for and handed over.
 
-use crate::{BlockId, Height};
+use crate::{BlockId, Height, consensus::certificate::Certificate};
 use ccoin_crypto::PublicKey;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -56,6 +56,8 @@ pub struct BlockAnswer {
     pub blocks: Vec<ByteBuf>,
     /// Public keys of their miners.
     pub keys: Vec<PublicKey>,
+    /// Of the newest final block that the answerer knows at or below the last of them (Y1).
+    pub last_final: Certificate,
     /// 1: the answerer's chain goes on behind the last of them; else 0.
     pub more: u8,
 }

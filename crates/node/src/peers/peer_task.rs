@@ -301,6 +301,7 @@ impl PeerTask {
     async fn blocks(&self, answer: BlockAnswer) -> Result<(), End> {
         self.context.learn(&answer.keys, self.peer);
         let (peer, more) = (self.peer, answer.more == 1);
+        let last_final = answer.last_final.clone();
         let (blocks, more) = match self.context.checker.blocks(answer).await {
             Ok(blocks) => (blocks, more),
             Err(CheckError::Key(miner)) => {
@@ -311,7 +312,17 @@ impl PeerTask {
             }
             Err(error) => return Err(error.into()),
         };
-        self.input(Input::Blocks { peer, blocks, more }).await
+        self.input(Input::Blocks { peer, blocks, more }).await?;
+        let view = Arc::clone(&self.context.reader.view.borrow());
+        match self.context.votes.certificate(last_final, &view).await {
+            Ok(None) => Ok(()),
+            Ok(Some(certificate)) => self.input(Input::FinalBelow { certificate }).await,
+            Err(error) if error.is_unknown_key() => {
+                self.context.ask_keys(self.peer);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn keys(&self, keys: &[PublicKey]) -> Result<(), End> {

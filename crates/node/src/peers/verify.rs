@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ccoin_core::{
     Address, BlockId, TxId,
     block::{Block, SealedBlock, VerifiedBlock},
-    consensus::ConsensusError,
+    consensus::{ConsensusError, vote::VoteError},
     genesis::Genesis,
     message::{BlockAnswer, Message, MessageError},
     rules::{BlockError, check_body, check_header},
@@ -41,6 +41,16 @@ pub(crate) enum CheckError {
     /// The node is ending.
     #[error("the node is stopping")]
     Stopping,
+}
+
+impl CheckError {
+    /// A vote came before the key of its miner: nobody is to blame (M5).
+    pub(crate) fn is_unknown_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Consensus(ConsensusError::Vote(VoteError::Key(_)))
+        )
+    }
 }
 
 /// Checks what peers send.

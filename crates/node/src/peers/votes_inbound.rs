@@ -5,15 +5,17 @@ use super::{PeerContext, end::End, outbound::SharedGossip, verify::CheckError};
 use crate::{clock, verifier::VerifierPool, view::View};
 use ccoin_core::{
     consensus::{
-        ConsensusError,
+        ballot::Ballot,
+        certificate::{Certificate, VerifiedCertificate},
         schedule::Slot,
-        vote::{VoteError, VoterIndex},
+        vote::VoterIndex,
     },
     genesis::Genesis,
     gossip::{VoteCache, VoteContext},
     machine::{Input, PeerId},
     message::{Header, Message},
 };
+use ccoin_crypto::Verifier;
 use ccoin_p2p::Frame;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -42,11 +44,45 @@ impl VoteChecker {
         Frame { header, body }: Frame,
         view: &View,
     ) -> Result<Option<Input>, CheckError> {
-        let this = self.clone();
         let last_final = view.last_final.certificate.ballot;
-        let keys = self.gossip.lock().keys.by_index();
-        let check = move |verifier: &mut _| {
+        let check = move |context: &VoteContext<'_>, cache: &mut VoteCache, verifier: &mut _| {
             let message = Message::decode(header, &body)?;
+            Ok(cache.check(context, peer, message, verifier)?)
+        };
+        self.run(last_final, check).await
+    }
+
+    /// The certificate that came with an answer, if it makes more final than is.
+    pub(super) async fn certificate(
+        &self,
+        certificate: Certificate,
+        view: &View,
+    ) -> Result<Option<VerifiedCertificate>, CheckError> {
+        let last_final = view.last_final.certificate.ballot;
+        if certificate.ballot <= last_final {
+            return Ok(None);
+        }
+        let check = move |context: &VoteContext<'_>, cache: &mut VoteCache, verifier: &mut _| {
+            Ok(Some(cache.certificate(context, certificate, verifier)?))
+        };
+        self.run(last_final, check).await
+    }
+
+    /// Runs a check on the thread of votes.
+    async fn run<T: Send + 'static>(
+        &self,
+        last_final: Ballot,
+        check: impl FnOnce(
+            &VoteContext<'_>,
+            &mut VoteCache,
+            &mut Verifier,
+        ) -> Result<Option<T>, CheckError>
+        + Send
+        + 'static,
+    ) -> Result<Option<T>, CheckError> {
+        let this = self.clone();
+        let keys = self.gossip.lock().keys.by_index();
+        let check = move |verifier: &mut Verifier| {
             let context = VoteContext {
                 genesis: &this.genesis,
                 keys: &keys,
@@ -55,7 +91,7 @@ impl VoteChecker {
                 last_final,
             };
             let mut cache = this.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(cache.check(&context, peer, message, verifier)?)
+            check(&context, &mut cache, verifier)
         };
         let answer = self.verifier.run(check).await;
         let answer = answer.ok_or(CheckError::Stopping)?;
@@ -87,8 +123,8 @@ pub(super) async fn take_votes(
                 }
             }
             // Neither valid nor invalid; a status tells again what this one told (M5).
-            Err(CheckError::Consensus(ConsensusError::Vote(VoteError::Key(voter)))) => {
-                tracing::debug!("a vote of miner {voter} came before its key");
+            Err(error) if error.is_unknown_key() => {
+                tracing::debug!("a vote came before the key of its miner");
                 context.ask_keys(peer);
             }
             Err(error) => return Err(error.into()),

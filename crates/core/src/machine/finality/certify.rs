@@ -234,6 +234,7 @@ impl Machine {
 
     /// Takes the certificates whose blocks have come.
     pub(super) fn take_awaited(&mut self, now: Now, step: &mut Step) {
+        self.take_below(now, step);
         for phase in [Phase::One, Phase::Two] {
             let chain = &self.chain;
             let here = |awaited: &VerifiedCertificate| chain.is_here(&awaited.id);

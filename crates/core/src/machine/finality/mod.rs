@@ -5,6 +5,7 @@
 //! that were named, `standing` guards a key whose record was lost.
 
 mod ballot_box;
+mod below;
 mod certify;
 mod propose;
 mod relay;
@@ -14,7 +15,7 @@ mod wanted;
 
 use super::{Machine, PeerId, Step};
 use crate::{
-    BlockId, MonoTime, Now,
+    BlockId, Height, MonoTime, Now,
     consensus::{
         ballot::Ballot,
         certificate::VerifiedCertificate,
@@ -58,6 +59,8 @@ pub(super) struct Finality {
     logged: BTreeSet<(Ballot, Phase)>,
     /// The highest certificate of each phase whose block is not here (R5).
     awaited: BTreeMap<Phase, VerifiedCertificate>,
+    /// Certificates of final blocks below others that are fetched.
+    below: BTreeMap<Height, VerifiedCertificate>,
     parked: BTreeMap<Ballot, Parked>,
     wanted: wanted::Wanted,
     /// The highest ballot of a justification with which each proposal came.
@@ -86,6 +89,7 @@ impl Finality {
             certified: BTreeMap::new(),
             logged: BTreeSet::new(),
             awaited: BTreeMap::new(),
+            below: BTreeMap::new(),
             parked: BTreeMap::new(),
             wanted: wanted::Wanted::default(),
             proposals: BTreeMap::new(),

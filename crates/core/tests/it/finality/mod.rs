@@ -1,6 +1,7 @@
 //! Votes and final blocks in the machine.
 
 mod alarms;
+mod below;
 mod hostile;
 mod losses;
 mod records;

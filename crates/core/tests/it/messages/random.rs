@@ -3,7 +3,7 @@
 
 use super::{
     body,
-    samples::{hello, public_key, signature, transaction},
+    samples::{certificate, hello, public_key, signature, transaction},
 };
 use crate::cases::cases;
 use ccoin_core::{
@@ -58,6 +58,7 @@ fn any_message() -> impl Strategy<Value = Message> {
         (blobs, keys, 0u8..2).prop_map(|(blobs, keys, more)| Message::Blocks(BlockAnswer {
             blocks: blobs.into_iter().map(serde_bytes::ByteBuf::from).collect(),
             keys,
+            last_final: certificate(),
             more
         })),
         prop::collection::vec(txn, 0..5).prop_map(Message::Transactions),

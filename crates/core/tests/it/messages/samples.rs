@@ -122,7 +122,7 @@ fn vote(id: u8) -> SignedVote {
     }
 }
 
-fn certificate() -> Certificate {
+pub(super) fn certificate() -> Certificate {
     let SignedVote { vote, signature } = vote(1);
     let Proposed { ballot, number, id } = vote.block;
     Certificate {
@@ -158,6 +158,7 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Blocks(BlockAnswer {
             blocks: vec![serde_bytes::ByteBuf::from(encode(&block()))],
             keys: vec![public_key(0xc5)],
+            last_final: certificate(),
             more: 1,
         }),
         Message::Transactions(vec![transaction()]),

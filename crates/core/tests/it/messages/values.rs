@@ -3,7 +3,7 @@
 
 use super::{
     body,
-    samples::{hello, number, peer, public_key, signature, transaction},
+    samples::{certificate, hello, number, peer, public_key, signature, transaction},
 };
 use ccoin_core::{
     Address, BlockId, Hash,
@@ -102,7 +102,12 @@ fn lists_end_at_their_bounds() {
     refused(&request(1, most + 1), "257 blocks wanted");
     let answer = |count: usize, more: u8| {
         let (blocks, keys) = (vec![serde_bytes::ByteBuf::new(); count], Vec::new());
-        Message::Blocks(BlockAnswer { blocks, keys, more })
+        Message::Blocks(BlockAnswer {
+            blocks,
+            keys,
+            last_final: certificate(),
+            more,
+        })
     };
     taken(&answer(MAX_ANSWER_BLOCKS, 1));
     refused(&answer(MAX_ANSWER_BLOCKS + 1, 1), "257 blocks");
