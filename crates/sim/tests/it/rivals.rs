@@ -70,7 +70,7 @@ fn a_miner_fills_no_log_with_second_blocks() {
     let sender = ghost(99);
     let mut tip = Arc::new(genesis.applied());
     let (mut kept, mut bytes) = (0, 0);
-    for round in 0..10 {
+    for round in 0..10u64 {
         let nonce = tip.state.account(&sender.address()).nonce.get();
         let txns: Vec<_> = (nonce + 1..=nonce + 40)
             .map(|number| record(&genesis, &sender, number, miner(0), 0, &data))
