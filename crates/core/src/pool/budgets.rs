@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// Bytes that every account with a coin may send in an hour.
 pub const HOURLY_BYTES: u64 = 64 << 10;
 
+/// Bytes an hour of an account that has spent its coins.
+pub const HOURLY_BYTES_WITHOUT_COINS: u64 = 4 << 10;
+
 /// Further bytes an hour for each coin.
 pub const HOURLY_BYTES_A_COIN: u64 = 1 << 10;
 
@@ -29,9 +32,12 @@ pub(super) struct Budgets(BTreeMap<Address, Used>);
 
 /// Bytes an hour for so many coins.
 pub(super) fn allowance(coins: u64) -> u64 {
-    HOURLY_BYTES_A_COIN
-        .saturating_mul(coins)
-        .saturating_add(HOURLY_BYTES)
+    match coins {
+        0 => HOURLY_BYTES_WITHOUT_COINS,
+        coins => HOURLY_BYTES_A_COIN
+            .saturating_mul(coins)
+            .saturating_add(HOURLY_BYTES),
+    }
 }
 
 /// `part` of `whole`, of `all`.

@@ -4,7 +4,7 @@ use super::{
     Accepted, MAX_BYTES, MAX_GAP, MAX_GAP_BYTES, MAX_PER_ACCOUNT, MAX_PER_ACCOUNT_BYTES,
     MAX_TRANSACTIONS, MINER_COINS, Pool, PoolError, Queue, budgets, shares::share,
 };
-use crate::{Timestamp, ledger::Account, transaction::VerifiedTransaction};
+use crate::{AccountNonce, Timestamp, ledger::Account, transaction::VerifiedTransaction};
 use ccoin_crypto::Address;
 
 impl Pool {
@@ -27,7 +27,8 @@ impl Pool {
             return Err(PoolError::NumberGap { got, next });
         }
         let coins = self.coins(&sender, account);
-        if coins == 0 {
+        // one that has spent its coins may finish what it has begun
+        if coins == 0 && account.nonce == AccountNonce::ZERO {
             return Err(PoolError::NoCoins);
         }
         self.judge_funds(account, txn)?;

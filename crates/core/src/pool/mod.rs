@@ -13,7 +13,7 @@ mod shares;
 mod verdict;
 
 pub use ages::{LONGEST_GAP_MS, LONGEST_WAIT_MS};
-pub use budgets::{HOURLY_BYTES, HOURLY_BYTES_A_COIN};
+pub use budgets::{HOURLY_BYTES, HOURLY_BYTES_A_COIN, HOURLY_BYTES_WITHOUT_COINS};
 pub use verdict::{Accepted, PoolError};
 
 use crate::{AccountNonce, Timestamp, TxId, ledger::Account, transaction::VerifiedTransaction};
