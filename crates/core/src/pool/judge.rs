@@ -18,6 +18,16 @@ impl Pool {
         account: Account,
         txn: &VerifiedTransaction,
     ) -> Result<Accepted, PoolError> {
+        self.judge_new((now, 1), account, txn)
+    }
+
+    /// The same where the sender may have used so many times its bytes.
+    pub(super) fn judge_new(
+        &self,
+        budget: (Timestamp, u64),
+        account: Account,
+        txn: &VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
         if self.judge_number(account, txn)? == Accepted::Known {
             return Ok(Accepted::Known);
         }
@@ -45,7 +55,7 @@ impl Pool {
         if behind_gap && self.gap_bytes.saturating_add(size) > MAX_GAP_BYTES {
             return Err(PoolError::GapsFull);
         }
-        let in_time = self.budgets.check(&sender, coins, size, now);
+        let in_time = self.budgets.check(&sender, coins, size, budget);
         in_time.map_err(|wait_ms| PoolError::Budget {
             allowance: budgets::allowance(coins),
             wait_s: wait_ms.div_ceil(1_000),
