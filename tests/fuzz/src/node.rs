@@ -62,7 +62,7 @@ impl Run {
             3 => Input::PeerLeft { peer },
             4 => Input::Heights {
                 peer,
-                height: height(u64::from(b) << (c % 50)),
+                height: height(u64::from(b) << (c % 45)),
             },
             5 => Input::KnownBlock {
                 peer,

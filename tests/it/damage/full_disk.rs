@@ -125,6 +125,7 @@ fn near_the_end_of_the_disk_transactions_are_refused_and_the_node_stays() {
     let size = fs::metadata(&filler).unwrap().len();
     let file = fs::OpenOptions::new().write(true).open(&filler).unwrap();
     file.set_len(size - (12 << 20)).unwrap();
+    drop(file);
     node.line("are kept for blocks, and transactions are refused; make room");
     let refused =
         node.pay(&serde_json::json!({"sendto_address": settled.sender.address(), "amount": 0}));

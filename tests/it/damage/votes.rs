@@ -140,9 +140,11 @@ fn a_vote_file_from_the_future_is_told_of_and_can_be_replaced() {
         "{line}"
     );
     node.http_port();
-    let answer = request(node.http, "GET", "/readyz", &[], "").unwrap();
-    assert_eq!(answer.status, 503, "{}", answer.body);
-    assert!(answer.body.contains("vote file"), "{}", answer.body);
+    wait_for("the reason", || {
+        // The chain is read first.
+        let answer = request(node.http, "GET", "/readyz", &[], "").ok()?;
+        (answer.status == 503 && answer.body.contains("vote file")).then_some(())
+    });
     assert_eq!(node.stop().0, Some(0));
     let said = settled
         .place

@@ -17,10 +17,6 @@ use std::sync::Arc;
 /// (E2). Peers may have kept other ones, and a chain may go on behind any of them.
 const MAX_SIBLINGS: u8 = 2;
 
-/// Bytes of such second blocks of one signer that are kept unasked in a run: its fault is
-/// proven by the first pair, and all of them stay in the log.
-const MAX_RIVAL_BYTES: usize = 16 << 20;
-
 impl Machine {
     /// The rules from 8 on, in order. A refused block has changed nothing.
     pub(super) fn accept(
@@ -62,25 +58,17 @@ impl Machine {
                 tolerated_ms: skew,
             });
         }
-        let siblings = self.chain.siblings(header.number, header.time);
-        let (signer, number) = (header.coinbase, header.number);
-        let before = self.follower.rival_bytes.get(&signer);
-        let rival_bytes = before
-            .copied()
-            .unwrap_or_default()
-            .saturating_add(block.size());
-        let is_rival = !asked && siblings > 0;
-        if is_rival && (siblings >= MAX_SIBLINGS || rival_bytes > MAX_RIVAL_BYTES) {
-            return Err(BlockError::Rivals { signer, number });
+        if !asked && self.chain.siblings(header.number, header.time) >= MAX_SIBLINGS {
+            return Err(BlockError::Rivals {
+                signer: header.coinbase,
+                number: header.number,
+            });
         }
         let slot_end = self.schedule().end(self.schedule().slot(header.time));
         let timely = now.wall.get() <= slot_end.saturating_add(skew);
         let (block, bytes) = block.into_parts();
         let applied = self.execute(block)?;
         self.insert(applied, bytes, timely, step);
-        if is_rival {
-            self.follower.rival_bytes.insert(signer, rival_bytes);
-        }
         Ok(())
     }
 

@@ -7,11 +7,7 @@ use crate::{
     sync::{orphans::Orphan, plan::Plan, request::AnswerError},
 };
 use bytes::Bytes;
-use ccoin_crypto::Address;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 /// How often all peers are asked for their heights: a lost message must not matter.
 const ASK_HEIGHTS_MS: u64 = 10_000;
@@ -44,8 +40,6 @@ pub(super) struct Follower {
     pub(super) head_from: Option<PeerId>,
     /// The encoding of the head until it is announced.
     pub(super) head_bytes: Option<(BlockId, Bytes)>,
-    /// Bytes of each signer's second blocks for a turn that were kept.
-    pub(super) rival_bytes: BTreeMap<Address, usize>,
     /// Blocks that broke a rule by their signer's fault.
     pub(super) refused: VecDeque<BlockId>,
 }

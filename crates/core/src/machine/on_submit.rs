@@ -27,6 +27,8 @@ impl Machine {
                 Err(PoolError::DiskReserve)
             } else if from.is_some() && self.pool.is_expired(txn.id()) {
                 Err(PoolError::Expired)
+            } else if from.is_some() {
+                self.pool.submit_told(arrived, account, txn.clone())
             } else {
                 self.pool.submit(arrived, account, txn.clone())
             };

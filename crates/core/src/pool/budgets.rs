@@ -8,6 +8,10 @@ use std::collections::BTreeMap;
 /// Bytes that every account with a coin may send in an hour.
 pub const HOURLY_BYTES: u64 = 64 << 10;
 
+/// A peer may bring so many times as much: an account may send through several nodes, and what
+/// one node has taken is not to wait there for the others.
+pub const TOLD_BY_PEERS: u64 = 4;
+
 /// Further bytes an hour for each coin.
 pub const HOURLY_BYTES_A_COIN: u64 = 1 << 10;
 
@@ -55,7 +59,7 @@ impl Budgets {
         used.map_or(0, |used| used.now(allowance, now))
     }
 
-    /// Whether an account may send so many bytes now.
+    /// Whether an account may send so many bytes now; `times` its allowance count.
     ///
     /// # Errors
     /// Milliseconds until it may.
@@ -64,12 +68,12 @@ impl Budgets {
         sender: &Address,
         coins: u64,
         size: usize,
-        now: Timestamp,
+        (now, times): (Timestamp, u64),
     ) -> Result<(), u64> {
         let allowance = allowance(coins);
         let size = u64::try_from(size).unwrap_or(u64::MAX);
         let after = self.used(sender, allowance, now).saturating_add(size);
-        match after.saturating_sub(allowance) {
+        match after.saturating_sub(allowance.saturating_mul(times)) {
             // one that is larger than a whole hour's bytes passes alone
             over if over > 0 && after != size => Err(portion(HOUR_MS, over, allowance)),
             _ => Ok(()),
@@ -103,19 +107,19 @@ mod tests {
         let (mut budgets, sender) = (Budgets::default(), Address::ZERO);
         let size = 1_024;
         let mut sent = 0;
-        while budgets.check(&sender, 36, size, at(0)).is_ok() {
+        while budgets.check(&sender, 36, size, (at(0), 1)).is_ok() {
             budgets.charge(sender, 36, size, at(0));
             sent += size;
         }
         assert_eq!(sent, 100 << 10);
-        assert_eq!(budgets.check(&sender, 36, size, at(0)), Err(36_000));
-        assert!(budgets.check(&sender, 36, size, at(35_999)).is_err());
-        assert_eq!(budgets.check(&sender, 36, size, at(36_000)), Ok(()));
-        assert_eq!(budgets.check(&sender, 36, sent, at(HOUR_MS)), Ok(()));
+        assert_eq!(budgets.check(&sender, 36, size, (at(0), 1)), Err(36_000));
+        assert!(budgets.check(&sender, 36, size, (at(35_999), 1)).is_err());
+        assert_eq!(budgets.check(&sender, 36, size, (at(36_000), 1)), Ok(()));
+        assert_eq!(budgets.check(&sender, 36, sent, (at(HOUR_MS), 1)), Ok(()));
         // coins that came since count, and a clock that was set back frees nothing
-        assert_eq!(budgets.check(&sender, 1_000, size, at(0)), Ok(()));
+        assert_eq!(budgets.check(&sender, 1_000, size, (at(0), 1)), Ok(()));
         budgets.charge(sender, 36, size, at(36_000));
-        assert!(budgets.check(&sender, 36, size, at(0)).is_err());
+        assert!(budgets.check(&sender, 36, size, (at(0), 1)).is_err());
     }
 
     #[test]

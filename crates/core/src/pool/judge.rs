@@ -4,7 +4,7 @@ use super::{
     Accepted, MAX_BYTES, MAX_GAP, MAX_GAP_BYTES, MAX_PER_ACCOUNT, MAX_PER_ACCOUNT_BYTES,
     MAX_TRANSACTIONS, MINER_COINS, Pool, PoolError, Queue, budgets, shares::share,
 };
-use crate::{Timestamp, ledger::Account, transaction::VerifiedTransaction};
+use crate::{AccountNonce, Timestamp, ledger::Account, transaction::VerifiedTransaction};
 use ccoin_crypto::Address;
 
 impl Pool {
@@ -18,6 +18,16 @@ impl Pool {
         account: Account,
         txn: &VerifiedTransaction,
     ) -> Result<Accepted, PoolError> {
+        self.judge_new((now, 1), account, txn)
+    }
+
+    /// The same where the sender may have used so many times its bytes.
+    pub(super) fn judge_new(
+        &self,
+        budget: (Timestamp, u64),
+        account: Account,
+        txn: &VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
         if self.judge_number(account, txn)? == Accepted::Known {
             return Ok(Accepted::Known);
         }
@@ -27,7 +37,8 @@ impl Pool {
             return Err(PoolError::NumberGap { got, next });
         }
         let coins = self.coins(&sender, account);
-        if coins == 0 {
+        // one that has spent its coins may finish what it has begun
+        if coins == 0 && account.nonce == AccountNonce::ZERO {
             return Err(PoolError::NoCoins);
         }
         self.judge_funds(account, txn)?;
@@ -44,7 +55,7 @@ impl Pool {
         if behind_gap && self.gap_bytes.saturating_add(size) > MAX_GAP_BYTES {
             return Err(PoolError::GapsFull);
         }
-        let in_time = self.budgets.check(&sender, coins, size, now);
+        let in_time = self.budgets.check(&sender, coins, size, budget);
         in_time.map_err(|wait_ms| PoolError::Budget {
             allowance: budgets::allowance(coins),
             wait_s: wait_ms.div_ceil(1_000),

@@ -13,7 +13,7 @@ mod shares;
 mod verdict;
 
 pub use ages::{LONGEST_GAP_MS, LONGEST_WAIT_MS};
-pub use budgets::{HOURLY_BYTES, HOURLY_BYTES_A_COIN};
+pub use budgets::{HOURLY_BYTES, HOURLY_BYTES_A_COIN, TOLD_BY_PEERS};
 pub use verdict::{Accepted, PoolError};
 
 use crate::{AccountNonce, Timestamp, TxId, ledger::Account, transaction::VerifiedTransaction};
@@ -109,7 +109,30 @@ impl Pool {
         account: Account,
         txn: VerifiedTransaction,
     ) -> Result<Accepted, PoolError> {
-        let verdict = self.judge(now, account, &txn)?;
+        self.take((now, 1), account, txn)
+    }
+
+    /// The same for a transaction that a peer tells.
+    ///
+    /// # Errors
+    /// As [`Pool::submit`].
+    pub fn submit_told(
+        &mut self,
+        now: Timestamp,
+        account: Account,
+        txn: VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        self.take((now, TOLD_BY_PEERS), account, txn)
+    }
+
+    fn take(
+        &mut self,
+        budget: (Timestamp, u64),
+        account: Account,
+        txn: VerifiedTransaction,
+    ) -> Result<Accepted, PoolError> {
+        let verdict = self.judge_new(budget, account, &txn)?;
+        let (now, _) = budget;
         if verdict == Accepted::New {
             let (sender, size) = (txn.sender(), txn.size());
             let coins = self.coins(&sender, account);

@@ -36,7 +36,7 @@ pub enum PoolError {
         /// What this one would spend.
         amount: Amount,
     },
-    /// The sender owns no coin and is no miner.
+    /// The sender never owned a coin that it could send, and is no miner.
     #[error("the account has no coins: an account that owns a coin may send transactions")]
     NoCoins,
     /// The account has sent the bytes of an hour.

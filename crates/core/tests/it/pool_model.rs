@@ -47,7 +47,7 @@ impl Model {
         if number > self.next(from, nonce) + MAX_GAP {
             return "gap";
         }
-        if balance == 0 {
+        if balance == 0 && nonce == 0 {
             return "coins";
         }
         if self.pending(from) + amount > balance {

@@ -28,6 +28,9 @@ fn a_sender_owns_a_coin_or_is_a_miner() {
     assert_eq!(submit(1, 0), Err(PoolError::NoCoins));
     assert_eq!(submit(1, 1), Ok(Accepted::New));
     assert_eq!(submit(0, 0), Ok(Accepted::New));
+    // it has spent them, and may finish what it has begun
+    let spent = pool.submit(at(0), account(1, 0), give(&genesis, 2, 2, 0));
+    assert_eq!(spent, Ok(Accepted::New));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! is kept whole: they become one chain, and every payment of either side is on it.
 
 use ccoin_core::chain::Window;
-use ccoin_sim::{Network, Random, World};
+use ccoin_sim::{FIRST_USER, Network, Random, World, ghost};
 
 /// Eight whole blocks; the halves make dozens.
 const SMALL: Window = Window {
@@ -14,7 +14,12 @@ const SMALL: Window = Window {
 
 /// Four validators in pairs, and how often each node left its branch that deep.
 fn reunited(apart_ms: u64, restart: bool) -> Vec<usize> {
-    let genesis = Network::ready(4).found();
+    let users = (0..4).map(|user| (ghost(FIRST_USER + user).address(), 0, 1_000));
+    let genesis = Network {
+        alloc: users.collect(),
+        ..Network::ready(4)
+    }
+    .found();
     let mut world = World::new(&genesis, 4, 4);
     for b in 0..4 {
         (0..b).for_each(|a| world.link(a, b, 20));

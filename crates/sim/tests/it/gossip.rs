@@ -197,6 +197,9 @@ fn old_network() -> (Arc<Genesis>, Vec<Arc<Applied>>) {
         interval: INTERVAL,
         min_bound: 2_200,
         max_bound: 10_000,
+        alloc: (0..USERS)
+            .map(|user| (ghost(user).address(), 0, 1_000))
+            .collect(),
         ..ghosts(2)
     }
     .found();

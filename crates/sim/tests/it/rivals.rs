@@ -2,8 +2,7 @@
 //! the chain goes on behind it.
 
 use ccoin_core::{block::SealedBlock, genesis::Genesis, machine::Input};
-use ccoin_sim::{Network, STRANGER, World, child, ghost, give_from, miner, record};
-use std::sync::Arc;
+use ccoin_sim::{Network, STRANGER, World, child, ghost, give_from, miner};
 
 /// Blocks of miner 0 for one turn; the last is the best.
 fn rivals(genesis: &Genesis) -> Vec<SealedBlock> {
@@ -52,44 +51,6 @@ fn the_third_block_of_a_turn_is_not_kept() {
         rivals.iter().map(kept).collect::<Vec<_>>(),
         [true, true, false]
     );
-}
-
-/// Large second blocks for turn after turn: the first pair proves the fault, and the log of
-/// a node does not grow for ever.
-#[test]
-fn a_miner_fills_no_log_with_second_blocks() {
-    let genesis = Network {
-        max_bound: 100,
-        max_data: 65_536,
-        ..Network::ready(2)
-    }
-    .found();
-    let mut world = World::mesh(&genesis, 0, 1);
-    world.run_until(5_900);
-    let data = "x".repeat(65_000);
-    let sender = ghost(99);
-    let mut tip = Arc::new(genesis.applied());
-    let (mut kept, mut bytes) = (0, 0);
-    for round in 0..10u64 {
-        let nonce = tip.state.account(&sender.address()).nonce.get();
-        let txns: Vec<_> = (nonce + 1..=nonce + 40)
-            .map(|number| record(&genesis, &sender, number, miner(0), 0, &data))
-            .collect();
-        let make = |after: u64| child(&genesis, &tip, miner(0), 4_100 + 110 * round + after, &txns);
-        let (first, second) = (make(0), make(55));
-        for block in [&first, &second] {
-            show(&mut world, 0, &block.block);
-        }
-        let machine = &world.nodes[0].shell.machine;
-        assert!(machine.chain().contains(&first.block.id));
-        if machine.chain().contains(&second.block.id) {
-            kept += 1;
-            bytes += second.block.encode().len();
-        }
-        tip = first;
-    }
-    assert!(kept > 1 && kept < 10, "{kept}");
-    assert!(bytes <= 16 << 20, "{bytes}");
 }
 
 /// Two nodes keep two of the three, not the same, and the next miner goes on from the third.

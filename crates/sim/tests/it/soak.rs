@@ -69,8 +69,11 @@ const RULES: [&str; 36] = [
 ];
 
 fn network(miners: usize, random: &mut Random) -> Arc<Genesis> {
-    // The other users live on what these pay.
-    let users = (0..4).map(|user| (ghost(FIRST_USER + user).address(), 0, 1_000));
+    // All own a coin: one that lost its first coins with a left branch waits for others.
+    let users = (0..64).map(|user| {
+        let coins = if user < 4 { 1_000 } else { 1 };
+        (ghost(FIRST_USER + user).address(), 0, coins)
+    });
     Network {
         miners,
         min_bound: 1 + random.below(3) as u32,
