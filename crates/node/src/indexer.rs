@@ -20,7 +20,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -29,6 +29,9 @@ const WAITING_QUESTIONS: usize = 256;
 
 /// How long a reader waits for the index to catch up.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Time between two lines about an index that is far behind or built again.
+const LINES: Duration = Duration::from_secs(5);
 
 type Question = Box<dyn FnOnce(&mut Index) + Send>;
 
@@ -170,8 +173,14 @@ impl Indexer {
     fn follow(&mut self, runtime: &tokio::runtime::Runtime) -> Result<(), NodeError> {
         loop {
             let view = Arc::clone(&self.view.borrow_and_update());
+            let mut told = Instant::now();
             while !self.step(&view)? {
                 self.answer_waiting()?;
+                if told.elapsed() >= LINES {
+                    told = Instant::now();
+                    let (indexed, height) = (self.index.height(), view.height());
+                    tracing::info!("the index has reached block {indexed} of {height}");
+                }
             }
             self.height.send_replace(self.index.height());
             if self.rebuilding {

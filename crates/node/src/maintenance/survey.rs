@@ -104,3 +104,58 @@ impl Survey {
         Some(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccoin_sim::Network;
+    use std::{
+        fs::OpenOptions,
+        os::unix::fs::FileExt as _,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    #[test]
+    fn a_log_that_grows_meanwhile_is_no_damage_and_a_damaged_one_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ChainPaths::new(dir.path().join("chain"));
+        std::fs::create_dir(&paths.root).unwrap();
+        let genesis = Network::ready(1).found();
+        let mut log = paths.begin(&genesis).unwrap();
+        log.sync().unwrap();
+        paths.install().unwrap();
+        drop(log);
+        let mut log = BlockLog::open(&paths.blocks, Position::START, &mut |_, _, _| {
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
+        let over = AtomicBool::new(false);
+        let position = thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut last = Position::START;
+                while !over.load(Ordering::Relaxed) {
+                    last = log.append(kind::LATE_BLOCK, &[&[7; 900]]).unwrap();
+                    log.sync().unwrap();
+                }
+                last
+            });
+            let read = (0..100).try_for_each(|_| Survey::read(&paths, &genesis).map(drop));
+            over.store(true, Ordering::Relaxed);
+            read.unwrap();
+            writer.join().unwrap()
+        });
+        let file = paths.blocks.join("00000001.log");
+        let file = OpenOptions::new().write(true).open(file).unwrap();
+        let middle = Position::START.0 + (position.0.min(2 << 24) - Position::START.0) / 2;
+        file.write_all_at(&[1; 8], middle % (1 << 24)).unwrap();
+        let damaged = Survey::read(&paths, &genesis).map(drop);
+        assert!(
+            matches!(
+                damaged,
+                Err(NodeError::Storage(StorageError::Damaged { .. }))
+            ),
+            "{damaged:?}"
+        );
+    }
+}
