@@ -46,13 +46,10 @@ impl Survey {
             match read {
                 Ok(_) => return Ok(survey),
                 // Where a node writes meanwhile, more is there the next time.
-                Err(StorageError::Damaged { path, offset }) => {
-                    let found = Some((path, offset));
-                    if found == damage {
-                        let (path, offset) = found.expect("it was just made");
-                        return Err(StorageError::Damaged { path, offset }.into());
-                    }
-                    damage = found;
+                Err(StorageError::Damaged { path, offset })
+                    if damage != Some((path.clone(), offset)) =>
+                {
+                    damage = Some((path, offset));
                 }
                 Err(error) => return Err(error.into()),
             }
