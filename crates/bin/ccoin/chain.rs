@@ -56,7 +56,7 @@ pub(crate) struct In {
 
 impl Chain {
     /// Does what the options say.
-    pub(crate) fn run(&self, options: &Options) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, options: &Options) -> Result<(), Failure> {
         match self {
             Self::Check(place) => place.check(options),
             Self::Export(out) => out.export(options),

@@ -22,7 +22,7 @@ const NOT_IN_IT: &str = "not in it: keys, votes, waiting transactions, blocks th
 
 impl Out {
     /// `ccoin export`.
-    pub(crate) fn export(&self, options: &Options) -> anyhow::Result<()> {
+    pub(crate) fn export(&self, options: &Options) -> Result<(), Failure> {
         let (chain, keys) = self.place.chain(options)?;
         let mut progress = Progress::of_bytes("export", chain.log_bytes()?);
         let exported = chain.export(&self.file, &keys, &mut |done| progress.tell(done))?;
@@ -32,7 +32,7 @@ impl Out {
     }
 
     /// `ccoin backup`.
-    pub(crate) fn backup(&self, options: &Options) -> anyhow::Result<()> {
+    pub(crate) fn backup(&self, options: &Options) -> Result<(), Failure> {
         let (chain, keys) = self.place.chain(options)?;
         let mut progress = Progress::of_bytes("backup", chain.log_bytes()?);
         let exported = chain.backup(&self.file, &keys, &mut |done| progress.tell(done))?;
@@ -72,7 +72,7 @@ impl Out {
 
 impl In {
     /// `ccoin import`.
-    pub(crate) fn import(&self, options: &Options) -> anyhow::Result<()> {
+    pub(crate) fn import(&self, options: &Options) -> Result<(), Failure> {
         let wanted = self.wanted(options)?;
         let (dir, chain, _lock) = self.take(options)?;
         let mut abstains = None;
@@ -85,14 +85,14 @@ impl In {
         let imported = chain.import(&self.file, wanted, &own_key(&dir), &mut |done| {
             progress.tell(done);
         });
-        let imported = imported.map_err(Failure::from)?;
+        let imported = imported?;
         progress.finish();
         say(options, "imported", &imported, abstains);
         Ok(())
     }
 
     /// `ccoin restore`.
-    pub(crate) fn restore(&self, options: &Options) -> anyhow::Result<()> {
+    pub(crate) fn restore(&self, options: &Options) -> Result<(), Failure> {
         let wanted = self.wanted(options)?;
         let (dir, chain, _lock) = self.take(options)?;
         let mut progress = Progress::of_bytes("restore", file_bytes(&self.file));
@@ -107,7 +107,7 @@ impl In {
                 Ok(())
             },
         );
-        let restored = restored.map_err(Failure::from)?;
+        let restored = restored?;
         progress.finish();
         say(options, "restored", &restored, abstains);
         Ok(())
@@ -129,8 +129,7 @@ impl In {
             return Err(Failure::new(ExitCode::NotFound, message));
         }
         dir.create()?;
-        let lock = LockFile::take(&dir.lock())
-            .map_err(|error| Failure::from(error).hint("stop the node first"))?;
+        let lock = LockFile::take(&dir.lock())?;
         let chain = ChainPaths::new(dir.chain());
         fs::create_dir_all(&chain.root).map_err(|error| {
             let message = format!("cannot make {}: {error}", chain.root.display());

@@ -11,7 +11,7 @@ use crate::{Options, chain::Directory, print};
 
 impl Directory {
     /// `ccoin check`.
-    pub(crate) fn check(&self, options: &Options) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, options: &Options) -> Result<(), Failure> {
         let (chain, keys) = self.chain(options)?;
         let begun = Instant::now();
         let mut progress = Progress::of_bytes("check", chain.log_bytes()?);
@@ -20,7 +20,7 @@ impl Directory {
             Ok(report) => report,
             Err(bad) => {
                 drop(progress);
-                return Err(refused(options, bad).into());
+                return Err(refused(options, bad));
             }
         };
         progress.finish();
@@ -34,7 +34,6 @@ impl Directory {
                 "transactions": report.transactions,
                 "certificates": report.certificates,
                 "evidence": report.evidence,
-                "waiting": report.waiting,
                 "seconds": (seconds * 1e3).round() / 1e3,
             });
             print(&line.to_string());

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     run(|| match &options.command {
         Command::Account(account) => account.run(&options),
         Command::Bench(bench) => bench.run(&options),
-        Command::Chain(chain) => chain.run(&options),
+        Command::Chain(chain) => Ok(chain.run(&options)?),
         Command::Devnet(devnet) => devnet.run(&options),
         Command::Receipts(receipts) => receipts.run(&options),
         Command::Manual(manual) => manual.run(),

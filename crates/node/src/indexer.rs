@@ -22,9 +22,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
+
+/// Time between two lines about an index that is far behind or built again.
+const LINES: Duration = Duration::from_secs(5);
 
 /// What the index thread owns.
 pub(crate) struct Indexer {
@@ -116,8 +119,14 @@ impl Indexer {
     fn follow(&mut self, runtime: &tokio::runtime::Runtime) -> Result<(), NodeError> {
         loop {
             let view = Arc::clone(&self.view.borrow_and_update());
+            let mut told = Instant::now();
             while !self.step(&view)? {
                 self.answer_waiting()?;
+                if told.elapsed() >= LINES {
+                    told = Instant::now();
+                    let (indexed, height) = (self.index.height(), view.height());
+                    tracing::info!("the index has reached block {indexed} of {height}");
+                }
             }
             self.height.send_replace(self.index.height());
             if self.rebuilding {

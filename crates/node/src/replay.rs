@@ -5,22 +5,20 @@ use crate::{
     chain_paths::ChainPaths,
     checkpoints::{self, Restored},
     error::NodeError,
-    replayer::{Record, Replayer},
+    replayer::{Positions, Record, Replayer},
 };
 use ccoin_core::{
-    BlockId, Height,
     block::SealedBlock,
     encoding::DecodeError,
     machine::{Machine, Start},
 };
 use ccoin_storage::{BlockLog, PoolMark, Position, ScannedLog, load_newest};
-use std::collections::BTreeMap;
 
 /// A log read from some block to its end.
 pub(crate) struct Replay {
     pub(crate) blocks: ScannedLog,
     pub(crate) machine: Machine,
-    pub(crate) positions: BTreeMap<(Height, BlockId), Position>,
+    pub(crate) positions: Positions,
     pub(crate) from: Position,
     /// How far the pool log had got when the checkpoint was written.
     pub(crate) pool_mark: PoolMark,

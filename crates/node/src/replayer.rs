@@ -14,6 +14,9 @@ use ccoin_core::{
 use ccoin_storage::{LogReader, Position};
 use std::{collections::BTreeMap, fmt::Display, path::Path, sync::Arc};
 
+/// Where the blocks of a machine lie in its log.
+pub(crate) type Positions = BTreeMap<(Height, BlockId), Position>;
+
 /// A record of the block log, parsed.
 pub(crate) enum Record {
     /// Block 1.
@@ -70,7 +73,7 @@ pub(crate) struct Replayer<'a> {
     reader: LogReader,
     restored: Option<Restored>,
     machine: Option<Machine>,
-    positions: BTreeMap<(Height, BlockId), Position>,
+    positions: Positions,
 }
 
 impl<'a> Replayer<'a> {
@@ -88,7 +91,7 @@ impl<'a> Replayer<'a> {
             reader,
             restored,
             machine,
-            positions: BTreeMap::new(),
+            positions: Positions::new(),
         }
     }
 
@@ -97,7 +100,7 @@ impl<'a> Replayer<'a> {
         paths: &'a ChainPaths,
         start: &'a Start,
         reader: LogReader,
-        (machine, positions): (Machine, BTreeMap<(Height, BlockId), Position>),
+        (machine, positions): (Machine, Positions),
     ) -> Self {
         Self {
             log: &paths.blocks,
@@ -205,10 +208,7 @@ impl<'a> Replayer<'a> {
     }
 
     /// The machine, and where the blocks that it knows lie. `from`: where the log was begun.
-    pub(crate) fn finish(
-        self,
-        from: Position,
-    ) -> Result<(Machine, BTreeMap<(Height, BlockId), Position>), NodeError> {
+    pub(crate) fn finish(self, from: Position) -> Result<(Machine, Positions), NodeError> {
         let mut positions = self.positions;
         let machine = self.machine;
         let machine =
@@ -222,7 +222,7 @@ impl<'a> Replayer<'a> {
 fn bare_path(
     machine: &Machine,
     block: &SealedBlock,
-    positions: &BTreeMap<(Height, BlockId), Position>,
+    positions: &Positions,
 ) -> Vec<((Height, BlockId), Position)> {
     let path = machine.chain().bare_path(&block.header().hash_parent);
     let find = |key| positions.get(&key).map(|position| (key, *position));

@@ -2,6 +2,7 @@
 //! starts again with everything it acknowledged, or it refuses and names the file.
 
 mod blocks;
+mod chain_files;
 mod full_disk;
 mod index;
 mod queue;

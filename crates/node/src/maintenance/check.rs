@@ -32,8 +32,6 @@ pub struct ChainReport {
     pub certificates: u64,
     /// Proofs that a validator signed twice.
     pub evidence: u64,
-    /// Transactions that wait; their checksums are good.
-    pub waiting: usize,
 }
 
 /// The first thing that is wrong with a chain.
@@ -55,8 +53,10 @@ impl From<BadChain> for Failure {
                 bad.error,
                 NodeError::Record { .. } | NodeError::OldReward { .. }
             );
+        let no_verdict = matches!(bad.error, NodeError::MinerKey(_));
         let failure = Self::from(bad.error);
         let message = match bad.number {
+            Some(number) if no_verdict => format!("at block {number}: {}", failure.message),
             Some(number) => format!("block {number} is the first bad one: {}", failure.message),
             None => failure.message,
         };
@@ -161,9 +161,8 @@ impl ChainPaths {
             verified.take(checked)
         })
         .map_err(|bad| verified.behind_the_last(bad))?;
-        let mut report = verified.finish()?;
-        let waiting = PoolLog::read(&self.pool, &id_of(&genesis)).map_err(NodeError::Pool)?;
-        report.waiting = waiting.waiting.len();
+        let report = verified.finish()?;
+        PoolLog::read(&self.pool, &id_of(&genesis)).map_err(NodeError::Pool)?;
         Ok(report)
     }
 
@@ -209,7 +208,6 @@ impl<'a> Verified<'a> {
             transactions: 0,
             certificates: 0,
             evidence: 0,
-            waiting: 0,
         };
         Ok(Self {
             replayer: Replayer::new(paths, start, reader, None),

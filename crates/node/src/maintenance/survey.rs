@@ -46,13 +46,10 @@ impl Survey {
             match read {
                 Ok(_) => return Ok(survey),
                 // Where a node writes meanwhile, more is there the next time.
-                Err(StorageError::Damaged { path, offset }) => {
-                    let found = Some((path, offset));
-                    if found == damage {
-                        let (path, offset) = found.expect("it was just made");
-                        return Err(StorageError::Damaged { path, offset }.into());
-                    }
-                    damage = found;
+                Err(StorageError::Damaged { path, offset })
+                    if damage != Some((path.clone(), offset)) =>
+                {
+                    damage = Some((path, offset));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -102,5 +99,60 @@ impl Survey {
         }
         path.reverse();
         Some(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccoin_sim::Network;
+    use std::{
+        fs::OpenOptions,
+        os::unix::fs::FileExt as _,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
+    #[test]
+    fn a_log_that_grows_meanwhile_is_no_damage_and_a_damaged_one_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ChainPaths::new(dir.path().join("chain"));
+        std::fs::create_dir(&paths.root).unwrap();
+        let genesis = Network::ready(1).found();
+        let mut log = paths.begin(&genesis).unwrap();
+        log.sync().unwrap();
+        paths.install().unwrap();
+        drop(log);
+        let mut log = BlockLog::open(&paths.blocks, Position::START, &mut |_, _, _| {
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
+        let over = AtomicBool::new(false);
+        let position = thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut last = Position::START;
+                while !over.load(Ordering::Relaxed) {
+                    last = log.append(kind::LATE_BLOCK, &[&[7; 900]]).unwrap();
+                    log.sync().unwrap();
+                }
+                last
+            });
+            let read = (0..100).try_for_each(|_| Survey::read(&paths, &genesis).map(drop));
+            over.store(true, Ordering::Relaxed);
+            read.unwrap();
+            writer.join().unwrap()
+        });
+        let file = paths.blocks.join("00000001.log");
+        let file = OpenOptions::new().write(true).open(file).unwrap();
+        let middle = Position::START.0 + (position.0.min(2 << 24) - Position::START.0) / 2;
+        file.write_all_at(&[1; 8], middle % (1 << 24)).unwrap();
+        let damaged = Survey::read(&paths, &genesis).map(drop);
+        assert!(
+            matches!(
+                damaged,
+                Err(NodeError::Storage(StorageError::Damaged { .. }))
+            ),
+            "{damaged:?}"
+        );
     }
 }
