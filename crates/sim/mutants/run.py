@@ -12,7 +12,6 @@ fail with it. It ends with 1 if a mutant survives that should not, or dies that 
 
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import time
@@ -57,14 +56,19 @@ def read_table():
 
 
 def copy_sources():
-    """The files that git knows or would add: what a build needs."""
-    shutil.rmtree(COPY, ignore_errors=True)
+    """The files that git knows or would add: what a build needs. Only what differs is written, so
+    that cargo builds what has changed, and sees by its time what an interrupted run has left."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout.decode()
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():
-            (COPY / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, COPY / name)
+    files = {name for name in names.split("\0") if name and (ROOT / name).is_file()}
+    for old in [path for path in COPY.rglob("*") if path.is_file()]:
+        if str(old.relative_to(COPY)) not in files:
+            old.unlink()
+    for name in files:
+        source, copy = (ROOT / name).read_bytes(), COPY / name
+        if not copy.is_file() or copy.read_bytes() != source:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(source)
 
 
 def cargo(*arguments):

@@ -110,6 +110,14 @@ impl Scenario {
         ahead.sum()
     }
 
+    /// How far the slowest clock is behind at most: a negative number of ms, or 0.
+    pub(crate) fn most_behind(&self) -> i64 {
+        let edges = self.edges().into_iter();
+        let all =
+            edges.flat_map(|ms| (0..self.validators()).map(move |index| self.skew(index, ms)));
+        all.min().unwrap_or(0).min(0)
+    }
+
     /// The moments at which faults begin or end.
     pub(crate) fn edges(&self) -> Vec<u64> {
         let ends = self.faults.iter().filter_map(|planned| planned.until_ms);
@@ -163,5 +171,6 @@ mod tests {
         assert!(scenario.is_apart(2, 15) && !scenario.is_apart(3, 15));
         assert_eq!([9, 10, 20, 30].map(|ms| scenario.skew(0, ms)), [0, 2, 7, 0]);
         assert_eq!(scenario.edges(), [0, 10, 20, 30]);
+        assert_eq!(scenario.most_behind(), 0);
     }
 }

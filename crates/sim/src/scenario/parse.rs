@@ -55,6 +55,13 @@ impl ScenarioTexts {
         let attacks = self.attack.iter();
         let attacks = attacks.map(|text| Words::new("--attack", text, validators).attack());
         let attacks = attacks.collect::<Result<Vec<_>, _>>()?;
+        let mut liars: Vec<_> = attacks.iter().flat_map(|(liars, _)| liars).collect();
+        liars.sort_unstable();
+        if let Some(pair) = liars.windows(2).find(|pair| pair[0] == pair[1]) {
+            let text = self.attack.last().cloned().unwrap_or_default();
+            let words = Words::new("--attack", &text, validators);
+            return Err(words.wrong(format!("v{} lies in two ways", pair[0] + 1)));
+        }
         let lies = |index: &usize| attacks.iter().any(|(liars, _)| liars.contains(index));
         if (0..validators).all(|index| lies(&index)) {
             return Err(ScenarioError::NoneHonest);

@@ -109,7 +109,8 @@ impl<'a> Stage<'a> {
             world.nodes[index].lie = attack.map(|attack| attack.lie.clone());
         }
         let round = validators as u64 * scenario.slot_ms();
-        world.run_until(BEGIN + random.below(round));
+        let behind = scenario.most_behind().unsigned_abs();
+        world.run_until(BEGIN + behind + random.below(round));
         let observer = Observer::new(&world);
         Self {
             scenario,

@@ -97,6 +97,11 @@ fn what_cannot_happen_is_refused_with_the_value_and_what_to_write() {
             "no honest one",
             "v2=replay",
         ),
+        (
+            ("attack", "v2,v2=replay"),
+            "v2 lies in two ways",
+            "v1,v2=replay",
+        ),
         (("attack", "copy"), "no --cut", "v1,v2=replay"),
         (("rtt", "-1ms"), "not a time", "150ms"),
         (("for", "0s"), "less than a second", "--for 120s"),
@@ -182,6 +187,19 @@ fn without_a_quorum_blocks_go_on_and_finality_waits() {
     let v2 = &report.lanes["v2"];
     assert!(v2.matches('#').count() > 30, "{v2}");
     assert!(report.faults[0].final_after_ms.unwrap() <= 4_000);
+}
+
+/// One clock of four that is an hour behind, and then right again.
+#[test]
+fn a_wrong_clock_stops_nobody_else_and_all_is_final_after_it_is_set_right() {
+    let scenario = scenario(4, &[("skew", "v2=-1h@10s..30s")]);
+    for seed in 0..3 {
+        let report = report(&scenario, seed);
+        assert_eq!(report.violation, None, "{seed}");
+        let [from, until] = report.stood_still_ms;
+        assert!(until - from <= 6_000, "{from} {until}");
+        assert!(report.faults[0].final_after_ms.unwrap() <= 10_000);
+    }
 }
 
 /// A message that takes longer than a quarter of a slot breaks no promise.
