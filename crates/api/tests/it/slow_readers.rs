@@ -168,8 +168,9 @@ async fn waiting_requests_have_places_of_their_own() {
     server.get("/v1/status").await.ok();
     // One that goes away makes room.
     drop(waiting.pop());
-    let mut stream = server.connect().await;
     loop {
+        // A refusal before the body has come closes the connection.
+        let mut stream = server.connect().await;
         stream
             .write_all(post(&late).as_bytes())
             .await
