@@ -71,7 +71,9 @@ mod tests {
         assert_eq!(numbers.above(nonce(20)), (0, 21));
         numbers.remove(nonce(10));
         assert_eq!(numbers.above(nonce(7)), (4, 10));
-        [8, 9, 11, 12].map(|number| numbers.remove(nonce(number)));
+        for number in [8, 9, 11, 12] {
+            numbers.remove(nonce(number));
+        }
         assert!(numbers.is_empty());
     }
 }
