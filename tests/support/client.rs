@@ -65,6 +65,10 @@ pub(crate) fn request(
         head: head.to_owned(),
         body: body.to_owned(),
     };
+    if answer.header("transfer-encoding") == Some("chunked") {
+        let body = join_chunks(body).ok_or_else(torn)?;
+        return Ok(Answer { body, ..answer });
+    }
     let length = answer
         .header("content-length")
         .and_then(|length| length.parse().ok());
@@ -72,6 +76,20 @@ pub(crate) fn request(
         Ok(answer)
     } else {
         Err(torn())
+    }
+}
+
+/// The text of a body in chunks, which end behind whole values; `None` if its end is missing.
+fn join_chunks(mut rest: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (size, behind) = rest.split_once("\r\n")?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body += behind.get(..size)?;
+        rest = behind.get(size + 2..)?;
     }
 }
 

@@ -81,7 +81,9 @@ pub fn router(node: NodeHandle, guard: WalletGuard) -> Router {
     let routes = openapi::describe(described)
         .route("/metrics", get(metrics::metrics))
         .merge(explorer::routes())
-        .fallback(|| async { Problem::new(NOT_FOUND, "no such path") });
+        .fallback(|| async {
+            Problem::new(NOT_FOUND, "no such path").hint("GET /docs shows all paths")
+        });
     let count = from_fn_with_state(api.clone(), metrics::count);
     finish(routes).layer(count).with_state(api)
 }

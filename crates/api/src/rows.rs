@@ -36,14 +36,14 @@ pub(crate) async fn row(
     json.raw(&NO_DATA[..NO_DATA.len() - 1]).await?;
     let mut rest = data;
     while !rest.is_empty() {
-        let (part, behind) = rest.split_at(rest.floor_char_boundary(PART));
+        let (part, more) = rest.split_at(rest.floor_char_boundary(PART));
         let part = part.to_owned();
         let quoted = reader.work(move || to_json(&part)).await;
         let quoted = quoted.map_err(unreadable)??;
         // Without the quotes.
         json.raw(quoted.get(1..quoted.len() - 1).unwrap_or_default())
             .await?;
-        rest = behind;
+        rest = more;
     }
     json.raw("\"").await?;
     json.raw(behind).await

@@ -78,10 +78,11 @@ impl ChainReader {
             None if *number == Height::GENESIS => Some(BlockHead::of(&self.genesis.sealed())),
             None => None,
         };
-        let known = numbers.iter().map(in_memory).collect::<Vec<_>>();
-        let is_stored = |number: &Height| *number > Height::ZERO && *number <= view.height();
+        let exists = |number: &Height| *number > Height::ZERO && *number <= view.height();
+        let numbers: Vec<_> = numbers.into_iter().filter(exists).collect();
+        let known: Vec<_> = numbers.iter().map(in_memory).collect();
         let missing = numbers.into_iter().zip(&known);
-        let missing = missing.filter(|(number, known)| known.is_none() && is_stored(number));
+        let missing = missing.filter(|(_, known)| known.is_none());
         let missing: Vec<_> = missing.map(|(number, _)| number).collect();
         drop(view);
         if missing.is_empty() {

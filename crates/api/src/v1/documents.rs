@@ -69,9 +69,11 @@ pub(super) async fn list(
 /// SHA-256 of a document, in hex.
 pub(super) fn sha256(text: &str) -> Result<Hash, Problem> {
     text.parse().map_err(|error| {
-        Problem::bad_field(format!("not the SHA-256 of a document: {error}")).values(
-            text.chars().take(80).collect::<String>(),
-            "64 lower-case hex digits",
-        )
+        Problem::bad_field(format!("not the SHA-256 of a document: {error}"))
+            .values(
+                text.chars().take(80).collect::<String>(),
+                "64 lower-case hex digits",
+            )
+            .hint("sha256sum FILE prints it")
     })
 }

@@ -82,8 +82,7 @@ async fn what_a_caller_calls_a_request_is_answered() {
             request.headers_mut().insert(name, value);
         }
         let answer = node.send(request).await;
-        let named = ["x-request-id", "traceparent"].map(|name| answer.header(name).to_owned());
-        named
+        ["x-request-id", "traceparent"].map(|name| answer.header(name).to_owned())
     };
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     assert_eq!(ask("a-1.b_2", trace).await, ["a-1.b_2", trace]);
