@@ -34,7 +34,9 @@ pub(crate) struct Target {
 }
 
 /// Name, what the strangers do, and how.
-pub(crate) const ATTACKS: [(&str, &str, fn(&Target)); 8] = [
+type Attack = (&'static str, &'static str, fn(&Target));
+
+pub(crate) const ATTACKS: [Attack; 8] = [
     (
         "come-and-go",
         "finish handshakes and say BYE, 8 at a time",

@@ -30,7 +30,7 @@ pub(crate) enum Chain {
 /// Where the chain is.
 #[derive(Debug, Args)]
 pub(crate) struct Directory {
-    /// Data directory, <base_path>/<address> [default: that of the account in -c]
+    /// Data directory, a path below base_path [default: that of the account in -c]
     #[arg(long, value_name = "DIR", env = "CCOIN_DATA_DIR")]
     data_dir: Option<PathBuf>,
 }

@@ -55,16 +55,24 @@ def read_table():
     return mutants
 
 
+def sources():
+    """Names of all files but those of git and of builds."""
+    for directory, below, files in os.walk(ROOT):
+        below[:] = [name for name in below if name not in (".git", "target", "node_modules")]
+        for file in files:
+            path = pathlib.Path(directory, file)
+            if TARGET not in path.parents:
+                yield str(path.relative_to(ROOT))
+
+
 def copy_sources():
-    """The files that git knows or would add: what a build needs. Only what differs is written, so
-    that cargo builds what has changed, and sees by its time what an interrupted run has left."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True).stdout.decode()
-    files = {name for name in names.split("\0") if name and (ROOT / name).is_file()}
+    """What a build needs. Only what differs is written, so that cargo builds what has changed, and
+    sees by its time what an interrupted run has left."""
+    names = {name for name in sources() if (ROOT / name).is_file()}
     for old in [path for path in COPY.rglob("*") if path.is_file()]:
-        if str(old.relative_to(COPY)) not in files:
+        if str(old.relative_to(COPY)) not in names:
             old.unlink()
-    for name in files:
+    for name in names:
         source, copy = (ROOT / name).read_bytes(), COPY / name
         if not copy.is_file() or copy.read_bytes() != source:
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -24,8 +24,11 @@ thread_local! {
     static VERIFIER: RefCell<Verifier> = RefCell::new(Verifier::new(16));
 }
 
-/// Name and function of every target but `http_body` and the stateful one.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+/// Name and function.
+type Target = (&'static str, fn(&[u8]));
+
+/// Every target but `http_body` and the stateful one.
+pub const TARGETS: [Target; 9] = [
     ("frames", frames),
     ("message", message),
     ("transaction", transaction),
