@@ -34,7 +34,15 @@ pub(crate) fn run(options: &Options, given: &RecoverVotes) -> Result<(), Failure
         Ok(votes) => votes.record(&genesis.id),
         Err(_) => None,
     };
-    if old.is_some_and(|old| old.voter.standing == Standing::Intact && !is_ahead(genesis, &old)) {
+    let alone = genesis.config.miners.len() == 1;
+    let ahead = old.as_ref().is_some_and(|old| is_ahead(genesis, old));
+    if ahead && !alone {
+        let message = "the vote file tells of signatures for a time that has not come";
+        return Err(Failure::new(ExitCode::BadConfig, message)
+            .hint("this key votes again when that time has come: others may keep those signatures,")
+            .hint("and a second one for the same turn could make two chains final"));
+    }
+    if old.is_some_and(|old| old.voter.standing == Standing::Intact) && !ahead {
         println!("nothing to do: the vote file {} is whole", path.display());
         return Ok(());
     }

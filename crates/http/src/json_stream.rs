@@ -37,8 +37,11 @@ impl JsonWriter {
     /// # Errors
     /// The reader has gone away.
     pub async fn raw(&mut self, text: &str) -> Written {
-        self.buffer.extend_from_slice(text.as_bytes());
-        self.flush_full().await
+        for part in text.as_bytes().chunks(CHUNK) {
+            self.buffer.extend_from_slice(part);
+            self.flush_full().await?;
+        }
+        Ok(())
     }
 
     /// A value of bounded size.
@@ -68,6 +71,9 @@ impl JsonWriter {
     }
 
     async fn flush(&mut self) -> Written {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
         let bytes = std::mem::take(&mut self.buffer).into();
         let sent = self.output.send(bytes).await;
         sent.map_err(|_| Problem::internal("the reader has gone away"))

@@ -165,8 +165,12 @@ impl Shared {
         }
     }
 
-    /// Waits until the peer and its group owe little.
+    /// Waits until the peer and its group owe little; miners and configured peers do not pay
+    /// for their neighbours.
     pub(crate) async fn afford(&self, peer: &Peer) {
+        if self.state().seats.is_privileged(&peer.hello.address) {
+            return;
+        }
         let group = AddressGroup::of(peer.remote.ip());
         let due = || self.state().work.read_at(peer.id, group, Instant::now());
         while let Some(due) = due() {

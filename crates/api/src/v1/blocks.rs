@@ -18,7 +18,7 @@ use axum::{
 };
 use ccoin_core::{BlockId, Height};
 use ccoin_http::{Problem, stream_json};
-use ccoin_node::{BlockHead, OpenBlock};
+use ccoin_node::{BlockHead, IndexBehind, OpenBlock};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -93,6 +93,10 @@ pub(super) async fn list(
             rows::open_object(&mut json, &Block::new(&head, last_final)).await?;
             if body != BodyForm::Left {
                 let block = api.open_block(head.signed.header.number).await?;
+                // another branch may have won while the reader took what is before it
+                if block.head.id != head.id {
+                    return Err(unreadable(IndexBehind.into()));
+                }
                 rows::body(&mut json, api.node.reader(), block, body, Time::Rfc3339).await?;
             }
             json.raw("}").await?;

@@ -54,6 +54,8 @@ pub enum Hindrance {
     RecordAhead {
         /// How far the end of the last of them is.
         ahead_ms: u64,
+        /// Whether this is the only validator: its operator may vouch for the key.
+        alone: bool,
     },
 }
 
@@ -79,15 +81,21 @@ impl core::fmt::Display for Hindrance {
                  its operator says cnode recover-votes --no-other-copy",
             ),
             Self::Twin(meeting) => write!(f, "{meeting}"),
-            Self::RecordAhead { ahead_ms } => {
+            Self::RecordAhead { ahead_ms, alone } => {
                 let hours = ahead_ms.div_ceil(3_600_000);
                 write!(
                     f,
                     "the vote file says that this key has signed for the next {hours} h, so it makes \
-                     no block and gives no vote before then: set the clock (NTP); if it was wrong \
-                     before and is right now, stop the node and say cnode recover-votes \
-                     --no-other-copy"
-                )
+                     no block and gives no vote before then: set the clock (NTP)"
+                )?;
+                match alone {
+                    true => f.write_str(
+                        "; if it was wrong before and is right now, stop the node and say cnode \
+                         drop-future-blocks --no-other-copy, then cnode recover-votes \
+                         --no-other-copy",
+                    ),
+                    false => Ok(()),
+                }
             }
             Self::DatedAhead {
                 number,
@@ -170,7 +178,10 @@ impl Machine {
         let ahead_ms = end.saturating_sub(now.wall.get());
         let slots = self.genesis.config.consensus.slot_ms;
         let far = slots.saturating_mul(FAR_SLOTS).max(FAR_MS);
-        (ahead_ms > far).then_some(Hindrance::RecordAhead { ahead_ms })
+        (ahead_ms > far).then_some(Hindrance::RecordAhead {
+            ahead_ms,
+            alone: self.is_alone(),
+        })
     }
 
     /// Whether more than half of (connected validators and this node) differ from this

@@ -18,12 +18,14 @@ const SILENT_SLOTS: u64 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Clocks {
     /// The moment of the last step; `None` before the first.
-    last_step: Option<Now>,
+    pub(super) last_step: Option<Now>,
     /// When the last valid block came from a peer, or boot began.
     pub(super) progress: MonoTime,
     /// The same for blocks that were asked for: blocks go on being announced while no peer
     /// answers.
     pub(super) fetched: MonoTime,
+    /// Since when the wall clock has gone evenly.
+    pub(super) steady: MonoTime,
 }
 
 impl Machine {
@@ -111,6 +113,7 @@ impl Machine {
         let last = self.clocks.last_step.replace(now);
         let Some(last) = last else {
             self.begin_boot(now.mono);
+            self.clocks.steady = now.mono;
             self.twin.begin(self.schedule().slot(now.wall));
             self.transition(Event::Founded, step);
             self.follower.announced = Some(self.chain.head().block.id);
@@ -120,6 +123,8 @@ impl Machine {
         let slept = now.mono.since(last.mono) > consensus.slot_ms.max(LONGEST_NAP_MS);
         let jumped = now.wall_step(last) > consensus.max_skew_ms;
         if jumped {
+            self.clocks.steady = now.mono;
+            self.twin.clock_set(self.schedule().slot(now.wall));
             self.clock_offsets.clear();
         }
         let others = self.miner.is_some() && !self.is_alone();

@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 /// Rounds over the transactions that do not apply yet: some spend what later ones bring.
 const MAX_ROUNDS: usize = 16;
 
+/// How long the clock of a lone validator must have gone evenly before it counts as right.
+const STEADY_MS: u64 = 300_000;
+
 /// A transaction that left the pool without being included, and why.
 type Dropped = (VerifiedTransaction, PoolError);
 
@@ -56,7 +59,10 @@ impl Machine {
             .collect();
         let mut waiting = Vec::new();
         for block in reorg.reverted.iter().rev() {
-            let (arrived, txns) = (block.block.header().time, &block.block.transactions);
+            // a block had taken them: they wait anew
+            let made = block.block.header().time;
+            let arrived = self.clocks.last_step.map_or(made, |now| now.wall);
+            let txns = &block.block.transactions;
             let returned: Vec<_> = txns
                 .iter()
                 .filter(|txn| !included.contains(txn.id()))
@@ -106,18 +112,26 @@ impl Machine {
         }
     }
 
-    /// Drops what has waited too long, unless this node's clock may be wrong, and what made
-    /// room for others.
+    /// Drops what has waited too long, unless this node's clock may be wrong or a left branch
+    /// is on its way back, and what made room for others.
     pub(super) fn drop_surplus(&mut self, now: Now, step: &mut Step) {
-        let mut dropped: Vec<Dropped> = match self.wrong_clock() {
-            None => self.pool.expire(now.wall),
-            Some(_) => Vec::new(),
+        let mut dropped: Vec<Dropped> = match self.returning == 0 && self.trusts_its_clock(now) {
+            true => self.pool.expire(now.wall),
+            false => Vec::new(),
         };
         let displaced = self.pool.take_displaced().into_iter();
         dropped.extend(displaced.map(|txn| (txn, PoolError::Displaced)));
         if !dropped.is_empty() {
             step.write.push(Write::Dropped(dropped.clone()));
             step.publish.push(Publish::Dropped(dropped));
+        }
+    }
+
+    /// Peers confirm the clock; where there are none to ask, it has gone evenly for a while.
+    fn trusts_its_clock(&self, now: Now) -> bool {
+        match self.is_alone() {
+            true => now.mono.since(self.clocks.steady) >= STEADY_MS,
+            false => self.clock_is_confirmed(),
         }
     }
 

@@ -66,7 +66,7 @@ impl Machine {
             return None;
         }
         let mining = &self.genesis.config.block_mining;
-        let (draft, transactions) = self.fill(&head.state);
+        let (draft, transactions) = self.fill(&head.state, now);
         if !is_due(mining, &context, now, transactions.len()) {
             return None;
         }
@@ -136,11 +136,7 @@ impl Machine {
     /// a whole interval.
     fn wants_block(&self, now: Timestamp, context: &ParentContext) -> bool {
         let mining = &self.genesis.config.block_mining;
-        let waited = self
-            .pool
-            .oldest_ready()
-            .is_some_and(|arrived| now.get().saturating_sub(arrived.get()) >= mining.interval_ms);
-        let context = if waited {
+        let context = if self.has_waited(now) {
             *context
         } else {
             ParentContext {
@@ -151,14 +147,27 @@ impl Machine {
         is_due(mining, &context, now, self.pool.ready_len())
     }
 
-    /// As many waiting transactions as fit and apply, by the coins of their senders.
-    fn fill<'a>(&self, base: &'a State) -> (Draft<'a>, Vec<VerifiedTransaction>) {
+    /// Whether the first that came has waited an interval.
+    fn has_waited(&self, now: Timestamp) -> bool {
+        let interval_ms = self.genesis.config.block_mining.interval_ms;
+        let waited = |arrived: Timestamp| now.get().saturating_sub(arrived.get());
+        let oldest = self.pool.oldest_ready();
+        oldest.is_some_and(|arrived| waited(arrived) >= interval_ms)
+    }
+
+    /// As many waiting transactions as fit and apply: the first that came if it has waited an
+    /// interval, then by the coins of their senders.
+    fn fill<'a>(&self, base: &'a State, now: Timestamp) -> (Draft<'a>, Vec<VerifiedTransaction>) {
         let most =
             usize::try_from(self.genesis.config.block_mining.max_bound).unwrap_or(usize::MAX);
         let mut room = MAX_BLOCK_BYTES.saturating_sub(HEADER_ROOM);
         let mut draft = Draft::new(base);
         let mut transactions = Vec::with_capacity(most.min(self.pool.ready_len()));
-        for txn in self.pool.by_share() {
+        let first = self
+            .has_waited(now)
+            .then(|| self.pool.ready().next())
+            .flatten();
+        for txn in first.into_iter().chain(self.pool.by_share()) {
             let Some(left) = room.checked_sub(txn.size()) else {
                 break;
             };

@@ -51,6 +51,11 @@ impl Twin {
         self.began = Some(slot);
     }
 
+    /// The wall clock was set: it may have been behind when the machine began.
+    pub(super) fn clock_set(&mut self, slot: Slot) {
+        self.began = self.began.max(Some(slot));
+    }
+
     pub(super) fn met(&mut self, now: MonoTime, place: SocketAddr) {
         self.last = Some((now, Meeting::At(place)));
     }

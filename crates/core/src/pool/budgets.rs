@@ -29,7 +29,11 @@ struct Used {
 
 /// What every account has used.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Budgets(BTreeMap<Address, Used>);
+pub(super) struct Budgets {
+    used: BTreeMap<Address, Used>,
+    /// How many were left when some were forgotten last.
+    left: usize,
+}
 
 /// Bytes an hour for so many coins.
 pub(super) fn allowance(coins: u64) -> u64 {
@@ -55,7 +59,7 @@ impl Used {
 
 impl Budgets {
     fn used(&self, sender: &Address, allowance: u64, now: Timestamp) -> u64 {
-        let used = self.0.get(sender);
+        let used = self.used.get(sender);
         used.map_or(0, |used| used.now(allowance, now))
     }
 
@@ -83,14 +87,15 @@ impl Budgets {
     /// An account has sent so many bytes.
     pub(super) fn charge(&mut self, sender: Address, coins: u64, size: usize, now: Timestamp) {
         let allowance = allowance(coins);
-        if self.0.len() >= MANY {
+        if self.used.len() >= MANY.max(self.left.saturating_mul(2)) {
             // each has paid off all that it may have used
             let recent = |used: &Used| now.get().saturating_sub(used.at.get()) < HOUR_MS;
-            self.0.retain(|_, used| recent(used));
+            self.used.retain(|_, used| recent(used));
+            self.left = self.used.len();
         }
         let size = u64::try_from(size).unwrap_or(u64::MAX);
         let bytes = self.used(&sender, allowance, now).saturating_add(size);
-        self.0.insert(sender, Used { bytes, at: now });
+        self.used.insert(sender, Used { bytes, at: now });
     }
 }
 
@@ -130,6 +135,6 @@ mod tests {
             sender[..8].copy_from_slice(&n.to_be_bytes());
             budgets.charge(Address::new(sender), 1, 600, at(n * HOUR_MS / MANY as u64));
         }
-        assert!(budgets.0.len() <= MANY + 1, "{}", budgets.0.len());
+        assert!(budgets.used.len() <= MANY + 1, "{}", budgets.used.len());
     }
 }

@@ -60,7 +60,9 @@ impl Pool {
             allowance: budgets::allowance(coins),
             wait_s: wait_ms.div_ceil(1_000),
         })?;
-        if !self.has_room(size) && !self.may_displace(&sender, size, coins) {
+        // what came back from a left branch may hold more than fits: it makes no room
+        let over = self.txns > MAX_TRANSACTIONS || self.bytes > MAX_BYTES;
+        if !self.has_room(size) && (over || !self.may_displace(&sender, size, coins)) {
             return Err(self.full());
         }
         Ok(Accepted::New)

@@ -1,8 +1,9 @@
 //! Who may use how much of the queue and of the blocks: there are no fees, so coins decide.
 
 use ccoin_core::{
-    Address, Timestamp, TxId,
-    machine::{Input, Machine, PlaceholderText, Publish, SealMark, Start, Step, Write},
+    Address, Height, MonoTime, Now, Timestamp, TxId,
+    genesis::Genesis,
+    machine::{Input, Machine, PeerId, PlaceholderText, Publish, SealMark, Start, Step, Write},
     pool::{
         Accepted, HOURLY_BYTES, HOURLY_BYTES_A_COIN, LONGEST_GAP_MS, LONGEST_WAIT_MS,
         MAX_GAP_BYTES, MINER_COINS, Pool, PoolError,
@@ -161,11 +162,15 @@ fn many_small_accounts_get_no_more_room_than_one_large_one() {
     assert!(of(pool.ready().last().unwrap()));
 }
 
-fn machine(genesis: &Arc<ccoin_core::genesis::Genesis>) -> Machine {
+fn machine(genesis: &Arc<Genesis>) -> Machine {
+    of(genesis, None)
+}
+
+fn of(genesis: &Arc<Genesis>, miner: Option<Address>) -> Machine {
     let mut machine = Machine::new(Start {
         genesis: Arc::clone(genesis),
         checkpoint: None,
-        miner: None,
+        miner,
         last_sealed: SealMark::default(),
         voter_record: None,
         block_text: PlaceholderText::Fixed(String::new()),
@@ -191,6 +196,35 @@ fn result(step: &Step) -> Result<Accepted, PoolError> {
     results.expect("a reply")
 }
 
+fn joined(peer: PeerId) -> Input {
+    Input::PeerJoined {
+        peer,
+        validator: None,
+        height: Height::GENESIS,
+    }
+}
+
+/// What a jump of a clock seems to have made old is not dropped: it would be lost for good.
+#[test]
+fn nothing_expires_right_after_the_clock_of_a_lone_validator_was_set() {
+    let genesis = Network::ready(1).found();
+    let mut machine = of(&genesis, Some(miner(0)));
+    let txn = give(&genesis, 0, 2, 1);
+    let taken = result(&submit(&mut machine, 60, &txn, None));
+    assert_eq!(taken, Ok(Accepted::New));
+    let jumped = Now {
+        wall: at(10 * LONGEST_GAP_MS),
+        mono: MonoTime(100),
+    };
+    assert!(machine.step(jumped, Input::Tick).write.is_empty());
+    let later = Now {
+        wall: at(12 * LONGEST_GAP_MS),
+        mono: MonoTime(100 + 2 * LONGEST_GAP_MS),
+    };
+    let step = machine.step(later, Input::Tick);
+    assert!(matches!(&step.write[..], [Write::Dropped(dropped)] if dropped.len() == 1));
+}
+
 #[test]
 fn what_has_expired_is_reported_and_only_its_user_brings_it_back() {
     let genesis = Network::default().found();
@@ -200,6 +234,13 @@ fn what_has_expired_is_reported_and_only_its_user_brings_it_back() {
         result(&submit(&mut machine, 60, &txn, None)),
         Ok(Accepted::New)
     );
+    // no clock confirms that so much time has passed
+    let step = machine.step(now(59 + LONGEST_GAP_MS), Input::Tick);
+    assert!(step.write.is_empty());
+    let (peer, offset_ms) = (1, 0);
+    let _ = machine.step(now(59 + LONGEST_GAP_MS), joined(peer));
+    let input = Input::ClockOffset { peer, offset_ms };
+    let _ = machine.step(now(59 + LONGEST_GAP_MS), input);
     let step = machine.step(now(60 + LONGEST_GAP_MS), Input::Tick);
     let ids = |dropped: &[(VerifiedTransaction, PoolError)]| -> Vec<TxId> {
         dropped.iter().map(|(txn, _)| *txn.id()).collect()

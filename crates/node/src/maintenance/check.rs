@@ -4,6 +4,7 @@
 use super::{
     checker::{Checker, Fault},
     on_all_cores::{Feed, on_all_cores},
+    survey::{Survey, checkpoint_head},
 };
 use crate::{
     chain_paths::ChainPaths,
@@ -162,6 +163,7 @@ impl ChainPaths {
         })
         .map_err(|bad| verified.behind_the_last(bad))?;
         let report = verified.finish()?;
+        Survey::read(self, &genesis)?.check_end(self, checkpoint_head(self)?)?;
         PoolLog::read(&self.pool, &id_of(&genesis)).map_err(NodeError::Pool)?;
         Ok(report)
     }

@@ -1,7 +1,7 @@
 //! The final blocks of a chain, written to one file with what makes them final and the miners'
 //! keys: enough for a stranger to check all of it. The chain is only read.
 
-use super::survey::Survey;
+use super::survey::{Survey, checkpoint_head};
 use crate::{chain_paths::ChainPaths, commit_batch::kind, error::NodeError};
 use ccoin_core::{BlockId, Height, encoding::encode};
 use ccoin_crypto::{Hash, PublicKey};
@@ -57,7 +57,9 @@ impl ChainPaths {
             let written = writer.append(kind, bytes);
             written.map_err(NodeError::Archive)
         };
+        let head = checkpoint_head(self)?;
         let survey = Survey::read(self, &genesis)?;
+        survey.check_end(self, head)?;
         let reader = BlockLog::reader_of(&self.blocks)?;
         append(kind::GENESIS, &genesis.encode())?;
         append(kind::KEYS, &encode(&self.miner_keys(&genesis, keys).all()))?;
@@ -65,6 +67,10 @@ impl ChainPaths {
             let reason = "a block below a final one is missing".to_owned();
             NodeError::record(&self.blocks, Position::START, reason)
         })?;
+        if survey.conflicts(&path, &genesis.id) {
+            let path = self.blocks.clone();
+            return Err(NodeError::Alarmed { path });
+        }
         for (id, found) in &path {
             // Whether it came in time is what this node alone saw.
             append(kind::LATE_BLOCK, &reader.read(found.position)?.1)?;

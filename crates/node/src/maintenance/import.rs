@@ -188,6 +188,12 @@ impl Taker<'_> {
             Err(Fault::Key(miner)) => return bad(news.number, NodeError::MinerKey(miner)),
             Err(fault) => return bad(news.number, self.misfit(fault.to_string())),
         };
+        if let Record::Block { block, .. } = &record
+            && let Some(machine) = self.replayer.machine()
+            && machine.chain().contains(&block.id)
+        {
+            return Ok(());
+        }
         let transactions = match &record {
             Record::Block { block, .. } => Some(block.transactions.len() as u64),
             _ => None,

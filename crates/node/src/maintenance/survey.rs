@@ -1,7 +1,7 @@
 //! Which blocks of a log are final, from its records alone: no block is executed. It also works
 //! on the log of a running node.
 
-use crate::{chain_paths::ChainPaths, commit_batch::kind, error::NodeError};
+use crate::{chain_paths::ChainPaths, checkpoints, commit_batch::kind, error::NodeError};
 use ccoin_core::{
     BlockId, Height,
     block::Block,
@@ -9,8 +9,8 @@ use ccoin_core::{
     encoding::decode,
     genesis::Genesis,
 };
-use ccoin_storage::{BlockLog, Position, StorageError};
-use std::collections::BTreeMap;
+use ccoin_storage::{BlockLog, Position, StorageError, load_newest};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A block of a log.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,16 @@ pub(super) struct Found {
     pub(super) number: Height,
     parent: BlockId,
     pub(super) position: Position,
+}
+
+/// A head, and where the block of its checkpoint lies.
+pub(super) type CheckpointHead = ((Height, BlockId), Position);
+
+/// The head that the newest checkpoint knows. Where a node runs it is asked for before the
+/// log is read.
+pub(super) fn checkpoint_head(paths: &ChainPaths) -> Result<Option<CheckpointHead>, NodeError> {
+    let found = load_newest(&paths.state, checkpoints::restore)?;
+    Ok(found.map(|(summary, restored)| (restored.head, summary.position)))
 }
 
 /// What a log holds.
@@ -84,6 +94,34 @@ impl Survey {
     pub(super) fn height(&self) -> Height {
         let numbers = self.blocks.values().map(|found| found.number);
         numbers.max().unwrap_or(Height::GENESIS)
+    }
+
+    /// Whether the log ends before a head that a checkpoint knows: it has lost its end.
+    ///
+    /// # Errors
+    /// [`NodeError::Record`] if so.
+    pub(super) fn check_end(
+        &self,
+        paths: &ChainPaths,
+        head: Option<CheckpointHead>,
+    ) -> Result<(), NodeError> {
+        let end = self.height();
+        match head {
+            Some(((height, id), position))
+                if height > Height::GENESIS && height >= end && !self.blocks.contains_key(&id) =>
+            {
+                let reason = format!("block {height} is missing, the log ends at {end}");
+                Err(NodeError::record(&paths.blocks, position, reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a certified block is not one of these.
+    pub(super) fn conflicts(&self, path: &[(BlockId, Found)], genesis: &BlockId) -> bool {
+        let path: BTreeSet<BlockId> = path.iter().map(|(id, _)| *id).collect();
+        let mut here = self.certificates.keys();
+        here.any(|id| id != genesis && self.blocks.contains_key(id) && !path.contains(id))
     }
 
     /// The final blocks behind block 1, in order; `None` if one of them is missing.

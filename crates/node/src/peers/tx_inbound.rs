@@ -4,7 +4,7 @@
 use super::{PeerContext, end::End};
 use crate::{chain_thread::Batch, commit_batch::Results};
 use bytes::Bytes;
-use ccoin_core::{machine::PeerId, transaction::VerifiedTransaction};
+use ccoin_core::{machine::PeerId, pool::PoolError, transaction::VerifiedTransaction};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,6 +58,18 @@ pub(super) async fn take_transactions(
     tokio::try_join!(submit, charge).map(|_| ())
 }
 
+/// Whether the sender could have known that this node would refuse it: its room, its disk and
+/// branches on their way back are this node's own affair.
+fn is_foreseeable(refusal: &PoolError) -> bool {
+    !matches!(
+        refusal,
+        PoolError::DiskReserve
+            | PoolError::Returning
+            | PoolError::Full { .. }
+            | PoolError::GapsFull
+    )
+}
+
 /// Charges the peer for transactions that were refused, and remembers their signatures.
 fn charge_refused(
     context: &PeerContext,
@@ -67,7 +79,7 @@ fn charge_refused(
 ) {
     let mut cost = Duration::ZERO;
     for (txn, result) in txns.iter().zip(results) {
-        if result.is_err() {
+        if result.as_ref().is_err_and(is_foreseeable) {
             let length = txn.signature.as_bytes().len() / SHORT;
             cost += CHECK * u32::try_from(length * length).unwrap_or(u32::MAX);
             context.checker.verifiers.remember_refused(txn);
