@@ -60,6 +60,17 @@ pub struct ArchiveWriter {
     at: u64,
     waiting: Vec<u8>,
     sum: ArchiveSum,
+    /// Whether it has its name.
+    named: bool,
+}
+
+/// What is given up takes no room.
+impl Drop for ArchiveWriter {
+    fn drop(&mut self) {
+        if !self.named {
+            let _ = fs::remove_file(&self.part);
+        }
+    }
 }
 
 impl ArchiveWriter {
@@ -88,13 +99,14 @@ impl ArchiveWriter {
                 return Err(StorageError::Io { path: part, source });
             }
         }
-        let mut writer = Self {
+        let writer = Self {
             path: path.to_owned(),
             part,
             file,
             at: MAGIC.len() as u64,
             waiting: MAGIC.to_vec(),
             sum: ArchiveSum::new(),
+            named: false,
         };
         writer.refuse_existing()?;
         writer
@@ -123,6 +135,7 @@ impl ArchiveWriter {
         self.refuse_existing()?;
         let named = fs::rename(&self.part, &self.path);
         named.map_err(StorageError::io(&self.path))?;
+        self.named = true;
         let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = dir.unwrap_or(Path::new("."));
         let synced = File::open(dir).and_then(|dir| dir.sync_all());
@@ -130,15 +143,11 @@ impl ArchiveWriter {
         Ok((self.sum, self.at))
     }
 
-    fn refuse_existing(&mut self) -> Result<(), StorageError> {
+    fn refuse_existing(&self) -> Result<(), StorageError> {
         let path = self.path.clone();
         match path.try_exists() {
             Ok(false) => Ok(()),
-            Ok(true) => {
-                // It is empty, or whole and not wanted.
-                let _ = fs::remove_file(&self.part);
-                Err(StorageError::Exists { path })
-            }
+            Ok(true) => Err(StorageError::Exists { path }),
             Err(source) => Err(StorageError::Io { path, source }),
         }
     }

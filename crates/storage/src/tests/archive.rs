@@ -95,3 +95,12 @@ fn the_format_is_what_it_was() {
         "e9b03197a9b5ed6d8b2a3910bb2f82c65b6c11553bbaf6f78933364dec4f9a1f"
     );
 }
+
+#[test]
+fn a_file_that_is_given_up_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = ArchiveWriter::create(&dir.path().join("blocks")).unwrap();
+    writer.append(1, b"one").unwrap();
+    drop(writer);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
