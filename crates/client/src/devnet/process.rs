@@ -275,7 +275,8 @@ mod tests {
     /// The shell gets the path of the ready file as its second argument.
     #[tokio::test]
     async fn a_child_is_ready_once_the_ready_file_holds_its_id() {
-        let (mut child, dir) = start("echo 1 >\"$1\"; echo $$ >\"$1\"; cat");
+        let (mut child, dir) =
+            start("for id in 1 $$; do echo $id >\"$1.new\"; mv \"$1.new\" \"$1\"; done; cat");
         child.ready().await.unwrap();
         child.stop_by(Instant::now() + STOPPING).await;
 
