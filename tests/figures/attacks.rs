@@ -151,7 +151,7 @@ fn disk(node: &Node) -> u64 {
         let inside = fs::read_dir(path).into_iter().flatten().flatten();
         inside.map(|entry| size(&entry.path())).sum()
     }
-    size(&node.data_dir().join("chain"))
+    size(&node.data_dir.join("chain"))
 }
 
 fn key(bits: usize) -> SecretKey {

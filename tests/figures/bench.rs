@@ -3,6 +3,7 @@
 //! nothing here fails because a machine is slow.
 
 #[path = "../support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
 mod support;
 
 mod attacks;

@@ -2,8 +2,6 @@
 //! and its process; `client` talks to it. It starts the real binaries and reads what
 //! users read; it never looks inside them.
 
-#![allow(dead_code, unused_imports, reason = "the benchmark uses a part of it")]
-
 mod caller;
 mod client;
 mod clock;
@@ -73,7 +71,7 @@ pub(crate) struct Node {
     pub(crate) log: Vec<String>,
     pub(crate) http: SocketAddr,
     pub(crate) address: String,
-    data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
 }
 
 impl Node {
@@ -147,10 +145,6 @@ impl Node {
             (file["pid"] == self.pid()).then_some(file)
         });
         own["p2p"].as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn data_dir(&self) -> &Path {
-        &self.data_dir
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -56,7 +56,7 @@ fn not_queued(error: &PoolError, detail: String) -> Problem {
         } => Problem::new(INSUFFICIENT_FUNDS, detail)
             .values(amount, balance.get().saturating_sub(*pending)),
         PoolError::NoCoins => Problem::new(INSUFFICIENT_FUNDS, detail)
-            .hint("have somebody send a coin to the account first"),
+            .hint("send it a coin from an account that has some, then try again"),
         PoolError::Budget { wait_s, .. } => Problem::new(RATE_LIMITED, detail)
             .retry_after(u32::try_from(*wait_s).unwrap_or(u32::MAX)),
         PoolError::DiskReserve => Problem::new(QUEUE_FULL, detail).hint("send to another node"),

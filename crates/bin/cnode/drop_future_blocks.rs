@@ -8,7 +8,7 @@ use crate::{
 };
 use ccoin_home::{ExitCode, Failure};
 
-/// Takes the blocks out, then makes the vote file anew: what it says of them is void.
+/// Takes the blocks out, then writes a new vote record: the old one speaks of blocks that are gone.
 pub(crate) fn run(options: &Options, given: &DropFutureBlocks) -> Result<(), Failure> {
     let found = find(options)?;
     let Some(genesis) = &found.genesis else {

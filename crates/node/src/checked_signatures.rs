@@ -55,20 +55,12 @@ impl CheckedSignatures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ccoin_core::{AccountNonce, Address, Amount, BlockId, Timestamp, transaction::Payment};
-    use ccoin_crypto::{SecretKey, Signature};
+    use crate::verifier::tests::payment;
+    use ccoin_crypto::Signature;
 
     #[test]
     fn a_verdict_belongs_to_id_and_signature_and_memory_is_bounded() {
-        let payment = Payment {
-            number: AccountNonce::new(1).unwrap(),
-            to: Address::ZERO,
-            amount: Amount::ZERO,
-            data: String::new(),
-            time: Timestamp::ZERO,
-        };
-        let key = SecretKey::generate(2048).unwrap();
-        let txn = Transaction::sign(payment, &key, &BlockId::ZERO).unwrap();
+        let txn = payment();
         let other = Transaction {
             signature: Signature::new(&[1; 256]).unwrap(),
             ..txn.clone()

@@ -172,7 +172,7 @@ impl VerifierPool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use ccoin_core::{AccountNonce, Address, Amount, Timestamp, transaction::Payment};
     use ccoin_crypto::{SecretKey, Signature, SignatureError};
@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    fn payment() -> Transaction {
+    pub(crate) fn payment() -> Transaction {
         let payment = Payment {
             number: AccountNonce::new(1).unwrap(),
             to: Address::ZERO,

@@ -31,8 +31,8 @@ pub(super) fn config(
         None => validators.or(Some(VALIDATORS)),
     };
     if let Some(count) = named.filter(|count| usize::from(*count) != config.miners.len()) {
-        // The simulation gives them keys; nobody has these.
-        config.miners = (0..count).map(nobody).collect();
+        // The simulation signs with keys of its own: these addresses only count its miners.
+        config.miners = (0..count).map(stand_in).collect();
         let derived = ConsensusParams::new(config.consensus.slot_ms, count.into());
         config.consensus.quorum = derived.quorum;
     }
@@ -45,7 +45,7 @@ pub(super) fn config(
     Ok(config)
 }
 
-fn nobody(index: u16) -> Address {
+fn stand_in(index: u16) -> Address {
     let mut bytes = [0xcc; 20];
     bytes[..2].copy_from_slice(&index.to_be_bytes());
     Address::new(bytes)

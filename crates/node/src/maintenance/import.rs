@@ -70,13 +70,7 @@ impl ChainPaths {
         let mut known = self.miner_keys(&genesis, keys);
         known.learn(&head.keys);
         super::save_keys(&self.root, &known);
-        let taker = Taker {
-            file,
-            log,
-            replayer,
-            added: 0,
-            transactions: 0,
-        };
+        let taker = Taker::new(file, log, replayer);
         let checker = Checker::new(&genesis, known);
         taker.take_all(head, &checker, &Known::of(&survey), progress)
     }
@@ -110,14 +104,24 @@ struct News {
 
 /// The log that the blocks go into, and the machine that judges them.
 pub(super) struct Taker<'a> {
-    pub(super) file: &'a Path,
-    pub(super) log: BlockLog,
-    pub(super) replayer: Replayer<'a>,
-    pub(super) added: u64,
-    pub(super) transactions: u64,
+    file: &'a Path,
+    log: BlockLog,
+    replayer: Replayer<'a>,
+    added: u64,
+    transactions: u64,
 }
 
-impl Taker<'_> {
+impl<'a> Taker<'a> {
+    pub(super) fn new(file: &'a Path, log: BlockLog, replayer: Replayer<'a>) -> Self {
+        Self {
+            file,
+            log,
+            replayer,
+            added: 0,
+            transactions: 0,
+        }
+    }
+
     /// Takes what is left of the file to its end; all of it is on disk when this returns.
     pub(super) fn take_all(
         mut self,

@@ -36,13 +36,7 @@ impl ChainPaths {
         let replayer = Replayer::new(self, &start, log.reader(), None);
         let mut known = self.miner_keys(&genesis, keys);
         known.learn(&head.keys);
-        let taker = Taker {
-            file,
-            log,
-            replayer,
-            added: 0,
-            transactions: 0,
-        };
+        let taker = Taker::new(file, log, replayer);
         let checker = Checker::new(&genesis, known.clone());
         let restored = taker.take_all(head, &checker, &Known::default(), progress)?;
         before(&genesis)?;
