@@ -1,9 +1,9 @@
 //! Cost of keys, signatures, verification and hashes, the limits of throughput.
 
 use aws_lc_rs::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
-use ccoin_crypto::{PublicKey, SecretKey, Verifier, sha256};
+use ccoin_crypto::{Claim, Lanes, PublicKey, SecretKey, Verifier, sha256};
 use criterion::{Criterion, criterion_group, criterion_main};
-use std::hint::black_box;
+use std::{hint::black_box, time::Instant};
 
 fn signatures(c: &mut Criterion) {
     let key = SecretKey::generate(2048).expect("the system has randomness");
@@ -55,5 +55,66 @@ fn hashes(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, keys, signatures, hashes);
+/// Signatures that come together: alone, and with so many seats of an eight taken.
+fn together(c: &mut Criterion) {
+    let secrets: Vec<_> = (0..8)
+        .map(|_| SecretKey::generate(2048).expect("the system has randomness"))
+        .collect();
+    let messages: Vec<_> = (0..64u8).map(|n| sha256(&[&[n]])).collect();
+    let signers = || secrets.iter().cycle();
+    let signatures: Vec<_> = messages
+        .iter()
+        .zip(signers())
+        .map(|(message, key)| key.sign(message).expect("a fresh key signs"))
+        .collect();
+    let claims: Vec<_> = messages
+        .iter()
+        .zip(signers())
+        .zip(&signatures)
+        .map(|((message, key), signature)| Claim {
+            key: key.public_key(),
+            message: *message,
+            signature,
+        })
+        .collect();
+    for (path, lanes) in [("off", Lanes::off()), ("as found", Lanes::detect())] {
+        println!("lanes {path}: {lanes}");
+        for count in [1, 2, 3, 4, 8, 64] {
+            let mut verifier = Verifier::with_lanes(16, lanes);
+            let name = format!("verify {count} together, lanes {path}");
+            c.bench_function(&name, |b| {
+                b.iter(|| verifier.verify_many(black_box(&claims[..count])));
+            });
+        }
+        c.bench_function(&format!("verify 8 of keys never seen, lanes {path}"), |b| {
+            b.iter(|| Verifier::with_lanes(16, lanes).verify_many(black_box(&claims[..8])));
+        });
+    }
+    println!(
+        "64 together, one by one against eights: {:.2}",
+        ratio(&claims)
+    );
+}
+
+/// Time of one by one over time of eights, in turns; the median of 21 pairs.
+fn ratio(claims: &[Claim<'_>]) -> f64 {
+    let mut alone = Verifier::with_lanes(16, Lanes::off());
+    let mut eights = Verifier::with_lanes(16, Lanes::detect());
+    let mut ratios: Vec<f64> = (0..21)
+        .map(|_| {
+            let seconds = |verifier: &mut Verifier| {
+                let began = Instant::now();
+                for _ in 0..10 {
+                    black_box(verifier.verify_many(black_box(claims)));
+                }
+                began.elapsed().as_secs_f64()
+            };
+            seconds(&mut alone) / seconds(&mut eights)
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
+criterion_group!(benches, keys, signatures, together, hashes);
 criterion_main!(benches);

@@ -8,10 +8,13 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod bytes;
+mod claim;
 #[cfg(not(target_family = "wasm"))]
 mod constant_time;
 mod hash;
 mod key_error;
+#[cfg(not(target_family = "wasm"))]
+mod lanes;
 pub mod merkle;
 #[cfg(not(target_family = "wasm"))]
 mod pss;
@@ -27,10 +30,13 @@ mod state_tree;
 mod verifier;
 
 pub use bytes::{BytesError, from_lower_hex};
+pub use claim::Claim;
 #[cfg(not(target_family = "wasm"))]
 pub use constant_time::constant_time_eq;
 pub use hash::{Address, Hash, sha256};
 pub use key_error::KeyError;
+#[cfg(not(target_family = "wasm"))]
+pub use lanes::{LaneFault, Lanes};
 pub use public_key::PublicKey;
 #[cfg(not(target_family = "wasm"))]
 pub use random::{random_bytes, random_u32};
