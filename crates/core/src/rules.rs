@@ -15,7 +15,7 @@ use crate::{
     pow,
     transaction::{TransactionError, VerifiedTransaction},
 };
-use ccoin_crypto::{Address, PublicKey, SignatureError, Verifier};
+use ccoin_crypto::{Address, Claim, PublicKey, SignatureError, Verifier};
 
 /// Whose fault a refused block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +151,50 @@ pub fn check_header(
     key: &PublicKey,
     verifier: &mut Verifier,
 ) -> Result<BlockId, BlockError> {
+    let id = check_unsigned(signed, genesis, key)?;
+    verifier
+        .verify(key, &id.into(), &signed.signature)
+        .map_err(|source| BlockError::Signature { id, source })?;
+    Ok(id)
+}
+
+/// The outcomes of [`check_header`] for many headers with their miners' keys, in their order;
+/// the signatures are judged together.
+#[must_use]
+pub fn check_headers(
+    headers: &[(&SignedHeader, &PublicKey)],
+    genesis: &GenesisHeader,
+    verifier: &mut Verifier,
+) -> Vec<Result<BlockId, BlockError>> {
+    let ids = headers
+        .iter()
+        .map(|(signed, key)| check_unsigned(signed, genesis, key));
+    let ids: Vec<_> = ids.collect();
+    let claims = headers.iter().zip(&ids).filter_map(|((signed, key), id)| {
+        Some(Claim {
+            key,
+            message: id.as_ref().ok().copied()?.into(),
+            signature: &signed.signature,
+        })
+    });
+    let claims: Vec<_> = claims.collect();
+    let mut verdicts = verifier.verify_many(&claims).into_iter();
+    let judged = |id: Result<BlockId, BlockError>| {
+        let id = id?;
+        // One verdict came for each claim.
+        let verdict = verdicts.next().unwrap_or(Err(SignatureError::Mismatch));
+        verdict.map_err(|source| BlockError::Signature { id, source })?;
+        Ok(id)
+    };
+    ids.into_iter().map(judged).collect()
+}
+
+/// What [`check_header`] checks before the signature.
+fn check_unsigned(
+    signed: &SignedHeader,
+    genesis: &GenesisHeader,
+    key: &PublicKey,
+) -> Result<BlockId, BlockError> {
     let header = &signed.header;
     check_constants(header, genesis)?;
     check_turn(header, &genesis.schedule)?;
@@ -167,9 +211,6 @@ pub fn check_header(
             expected: header.coinbase,
         });
     }
-    verifier
-        .verify(key, &id.into(), &signed.signature)
-        .map_err(|source| BlockError::Signature { id, source })?;
     Ok(id)
 }
 
@@ -186,11 +227,12 @@ pub fn check_block(
     let id = check_header(&block.signed, genesis, key, verifier)?;
     let max_data = genesis.config.transaction.max_data_bytes;
     let max_data = usize::try_from(max_data).unwrap_or(usize::MAX);
-    let txns = block.transactions.into_iter().enumerate();
-    let txns = txns.map(|(index, txn)| {
-        VerifiedTransaction::verify(txn, &genesis.id, max_data, verifier)
-            .map_err(|source| BlockError::Transaction { index, source })
-    });
+    let txns =
+        VerifiedTransaction::verify_many(block.transactions, &genesis.id, max_data, verifier);
+    let txns = txns
+        .into_iter()
+        .enumerate()
+        .map(|(index, txn)| txn.map_err(|source| BlockError::Transaction { index, source }));
     let block = SealedBlock {
         id,
         transactions: txns.collect::<Result<_, _>>()?,

@@ -4,7 +4,7 @@ use crate::{
     AccountNonce, Amount, BlockId, Timestamp, TxId,
     encoding::{DecodeError, decode, encode},
 };
-use ccoin_crypto::{Address, PublicKey, Signature, SignatureError, Verifier, sha256};
+use ccoin_crypto::{Address, Claim, PublicKey, Signature, SignatureError, Verifier, sha256};
 use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 
@@ -168,16 +168,58 @@ impl VerifiedTransaction {
         max_data: usize,
         verifier: &mut Verifier,
     ) -> Result<Self, TransactionError> {
+        let sized = Self::sized(transaction, genesis, max_data)?;
+        let verdict = verifier.verify(&sized.from, &(*sized.id()).into(), &sized.signature);
+        sized.under(verdict)
+    }
+
+    /// The outcomes of [`verify`](Self::verify) for many transactions, in their order; their
+    /// signatures are judged together.
+    #[must_use]
+    pub fn verify_many(
+        transactions: impl IntoIterator<Item = Transaction>,
+        genesis: &BlockId,
+        max_data: usize,
+        verifier: &mut Verifier,
+    ) -> Vec<Result<Self, TransactionError>> {
+        let sized = |transaction| Self::sized(transaction, genesis, max_data);
+        let sized: Vec<_> = transactions.into_iter().map(sized).collect();
+        let claims = sized.iter().flatten().map(|sized| Claim {
+            key: &sized.from,
+            message: (*sized.id()).into(),
+            signature: &sized.signature,
+        });
+        let claims: Vec<_> = claims.collect();
+        let mut verdicts = verifier.verify_many(&claims).into_iter();
+        let judged = |sized: Result<Self, TransactionError>| {
+            let sized = sized?;
+            // One verdict came for each claim.
+            let verdict = verdicts.next().unwrap_or(Err(SignatureError::Mismatch));
+            sized.under(verdict)
+        };
+        sized.into_iter().map(judged).collect()
+    }
+
+    /// Not verified yet.
+    fn sized(
+        transaction: Transaction,
+        genesis: &BlockId,
+        max_data: usize,
+    ) -> Result<Self, TransactionError> {
         let got = transaction.data.len();
         if got > max_data {
             return Err(TransactionError::Data { got, max: max_data });
         }
-        let verified = Self::already_verified(transaction, genesis);
-        let id = *verified.id();
-        verifier
-            .verify(&verified.from, &id.into(), &verified.signature)
-            .map_err(|source| TransactionError::Signature { id, source })?;
-        Ok(verified)
+        Ok(Self::already_verified(transaction, genesis))
+    }
+
+    /// With the verdict on its signature.
+    fn under(self, verdict: Result<(), SignatureError>) -> Result<Self, TransactionError> {
+        let id = *self.id();
+        match verdict {
+            Ok(()) => Ok(self),
+            Err(source) => Err(TransactionError::Signature { id, source }),
+        }
     }
 
     /// Wraps a transaction that this node has verified before: one that it reads

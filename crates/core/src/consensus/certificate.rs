@@ -97,15 +97,16 @@ impl VerifiedCertificate {
             return Ok(Self(certificate));
         }
         certificate.check_shape(genesis)?;
-        for (voter, signature) in &certificate.votes {
-            let vote = Vote {
+        let signed = |(voter, signature): &(VoterIndex, Signature)| SignedVote {
+            vote: Vote {
                 phase: certificate.phase,
                 block: certificate.block(),
                 voter: *voter,
-            };
-            let signature = signature.clone();
-            VerifiedVote::verify(SignedVote { vote, signature }, genesis, &key, verifier)?;
-        }
+            },
+            signature: signature.clone(),
+        };
+        let votes: Vec<_> = certificate.votes.iter().map(signed).collect();
+        VerifiedVote::check_all(&votes, genesis, key, verifier)?;
         Ok(Self(certificate))
     }
 

@@ -3,7 +3,7 @@
 
 use super::ballot::Ballot;
 use crate::{BlockId, Height, encoding::encode, genesis::GenesisHeader};
-use ccoin_crypto::{Hash, PublicKey, Signature, SignatureError, Verifier, sha256};
+use ccoin_crypto::{Claim, Hash, PublicKey, Signature, SignatureError, Verifier, sha256};
 use serde::{Deserialize, Serialize};
 
 /// Position of a validator in `miners` of the genesis block, which has at most 100.
@@ -171,16 +171,43 @@ impl VerifiedVote {
         key: impl Fn(VoterIndex) -> Option<&'k PublicKey>,
         verifier: &mut Verifier,
     ) -> Result<Self, VoteError> {
-        let voter = signed.vote.voter;
-        let miners = genesis.config.miners.len();
-        if usize::from(voter) >= miners {
-            return Err(VoteError::Voter { voter, miners });
-        }
-        let key = key(voter).ok_or(VoteError::Key(voter))?;
-        verifier
-            .verify(key, &signed.vote.digest(&genesis.id), &signed.signature)
-            .map_err(|source| VoteError::Signature { voter, source })?;
+        Self::check_all(std::slice::from_ref(&signed), genesis, key, verifier)?;
         Ok(Self(signed))
+    }
+
+    /// [`verify`](Self::verify) for many votes, whose signatures are judged together.
+    ///
+    /// # Errors
+    /// The first [`VoteError`] in their order.
+    pub fn check_all<'k>(
+        votes: &[SignedVote],
+        genesis: &GenesisHeader,
+        key: impl Fn(VoterIndex) -> Option<&'k PublicKey>,
+        verifier: &mut Verifier,
+    ) -> Result<(), VoteError> {
+        let miners = genesis.config.miners.len();
+        let key = |voter: VoterIndex| {
+            if usize::from(voter) >= miners {
+                return Err(VoteError::Voter { voter, miners });
+            }
+            key(voter).ok_or(VoteError::Key(voter))
+        };
+        let keys: Vec<_> = votes.iter().map(|signed| key(signed.vote.voter)).collect();
+        let unfit = keys.iter().position(Result::is_err);
+        let known = votes.iter().zip(keys.iter().flatten());
+        let known = known.take(unfit.unwrap_or(votes.len()));
+        let claims: Vec<_> = known
+            .map(|(signed, key)| Claim {
+                key,
+                message: signed.vote.digest(&genesis.id),
+                signature: &signed.signature,
+            })
+            .collect();
+        for (verdict, signed) in verifier.verify_many(&claims).into_iter().zip(votes) {
+            let voter = signed.vote.voter;
+            verdict.map_err(|source| VoteError::Signature { voter, source })?;
+        }
+        keys.into_iter().try_for_each(|key| key.map(drop))
     }
 
     /// Checks that the vote is of phase 1 and of the leader of its ballot (V1).

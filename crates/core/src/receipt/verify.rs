@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
     BlockId,
-    block::{SignedHeader, block_id},
+    block::{Header, SignedHeader, block_id},
     consensus::{
         certificate::{Certificate, VerifiedCertificate},
         vote::{Phase, VoterIndex},
     },
     encoding::decode,
     genesis::GenesisHeader,
-    rules::check_header,
+    rules::check_headers,
 };
 use ccoin_crypto::{Address, Hash, PublicKey, Signature, Verifier};
 use std::collections::BTreeMap;
@@ -112,57 +112,59 @@ impl Proof<'_> {
         Err(format!("a key of {} for miner {voter}", key.address()))
     }
 
-    /// Step 3.
+    /// Step 3. The signatures are judged together; the first fault in the order of the
+    /// headers is the answer all the same.
     fn check_headers(
         &self,
         verifier: &mut Verifier,
     ) -> Result<Vec<(VerifiedBlock, SignedHeader)>, Refused> {
+        let refused = Refused::at(3);
+        let mut read: Vec<(SignedHeader, Option<PublicKey>)> = Vec::new();
+        let headers = self.receipt.headers.iter();
+        let reading = headers.map(|bytes| self.read_header(bytes));
+        let unread = reading
+            .map(|header| header.map(|header| read.push(header)))
+            .find_map(Result::err);
+        let signed = read
+            .iter()
+            .filter_map(|(signed, key)| Some((signed, key.as_ref()?)));
+        let signed: Vec<_> = signed.collect();
+        let mut verdicts = check_headers(&signed, self.genesis, verifier).into_iter();
         let mut checked: Vec<(VerifiedBlock, SignedHeader)> = Vec::new();
-        for bytes in &self.receipt.headers {
+        for (signed, key) in read {
+            let id = match key {
+                None => self.genesis.id,
+                Some(_) => match verdicts.next() {
+                    Some(Ok(id)) => id,
+                    Some(Err(error)) => {
+                        return Err(refused(&error, &"a header that keeps the rules"));
+                    }
+                    // One verdict came for each header with a key.
+                    None => return Err(refused(&"no verdict", &"a verdict on each header")),
+                },
+            };
             let parent = checked.last().map(|(block, _)| block);
-            let header = self.check_header(bytes, parent, verifier)?;
-            checked.push(header);
+            let block = check_place(&signed.header, id, parent)?;
+            checked.push((block, signed));
         }
-        Ok(checked)
+        unread.map_or(Ok(checked), Err)
     }
 
-    fn check_header(
-        &self,
-        bytes: &[u8],
-        parent: Option<&VerifiedBlock>,
-        verifier: &mut Verifier,
-    ) -> Result<(VerifiedBlock, SignedHeader), Refused> {
+    /// A header, and its signer's key unless it is that of block 1.
+    fn read_header(&self, bytes: &[u8]) -> Result<(SignedHeader, Option<PublicKey>), Refused> {
         let refused = Refused::at(3);
         let signed: SignedHeader = decode("header", bytes)
             .map_err(|error| refused(&error, &"the encoding of a signed header"))?;
-        let header = &signed.header;
-        let id = if bytes == self.receipt.genesis {
-            self.genesis.id
-        } else {
-            let miner = self.genesis.schedule.index(&header.coinbase);
-            let miner = miner.and_then(|index| VoterIndex::try_from(index).ok());
-            let miner = miner.ok_or_else(|| refused(&header.coinbase, &"a miner in genesis"))?;
-            let expected = format!("the key of {}", header.coinbase);
-            let key = self.key(miner, &header.coinbase);
-            let key = key.map_err(|error| refused(&error, &expected))?;
-            check_header(&signed, self.genesis, &key, verifier)
-                .map_err(|error| refused(&error, &"a header that keeps the rules"))?
-        };
-        if let Some(parent) = parent {
-            let next = parent.number.next();
-            if header.hash_parent != parent.id || next != Some(header.number) {
-                let got = format!("block {} on {}", header.number, header.hash_parent);
-                let expected = format!("a child of block {} {}", parent.number, parent.id);
-                return Err(refused(&got, &expected));
-            }
+        if bytes == self.receipt.genesis {
+            return Ok((signed, None));
         }
-        let block = VerifiedBlock {
-            number: header.number,
-            id,
-            time: header.time,
-            miner: header.coinbase,
-        };
-        Ok((block, signed))
+        let coinbase = &signed.header.coinbase;
+        let miner = self.genesis.schedule.index(coinbase);
+        let miner = miner.and_then(|index| VoterIndex::try_from(index).ok());
+        let miner = miner.ok_or_else(|| refused(coinbase, &"a miner in genesis"))?;
+        let key = self.key(miner, coinbase);
+        let key = key.map_err(|error| refused(&error, &format!("the key of {coinbase}")))?;
+        Ok((signed, Some(key)))
     }
 
     /// Step 8.
@@ -231,4 +233,26 @@ impl Proof<'_> {
                 .saturating_sub(1),
         })
     }
+}
+
+/// That a header continues the one before it.
+fn check_place(
+    header: &Header,
+    id: BlockId,
+    parent: Option<&VerifiedBlock>,
+) -> Result<VerifiedBlock, Refused> {
+    if let Some(parent) = parent {
+        let next = parent.number.next();
+        if header.hash_parent != parent.id || next != Some(header.number) {
+            let got = format!("block {} on {}", header.number, header.hash_parent);
+            let expected = format!("a child of block {} {}", parent.number, parent.id);
+            return Err(Refused::at(3)(&got, &expected));
+        }
+    }
+    Ok(VerifiedBlock {
+        number: header.number,
+        id,
+        time: header.time,
+        miner: header.coinbase,
+    })
 }
