@@ -5,7 +5,7 @@ use std::fs;
 
 use ccoin_client::Progress;
 use ccoin_core::{BlockId, genesis::Genesis};
-use ccoin_home::{DataDir, ExitCode, Failure, LockFile};
+use ccoin_home::{DataDir, ExitCode, Failure, LockFile, environment, lanes};
 use ccoin_node::{ChainPaths, Exported, Imported, NodeError, abstain, genesis_of_file};
 use serde_json::json;
 
@@ -74,6 +74,7 @@ impl In {
     /// `ccoin import`.
     pub(crate) fn import(&self, options: &Options) -> Result<(), Failure> {
         let wanted = self.wanted(options)?;
+        let lanes = lanes(&environment)?;
         let (dir, chain, _lock) = self.take(options)?;
         let mut abstains = None;
         if !chain.exist()? {
@@ -82,7 +83,7 @@ impl In {
             abstains = voter(&dir, &genesis)?;
         }
         let mut progress = Progress::of_bytes("import", file_bytes(&self.file));
-        let imported = chain.import(&self.file, wanted, &own_key(&dir), &mut |done| {
+        let imported = chain.import(&self.file, wanted, &own_key(&dir), lanes, &mut |done| {
             progress.tell(done);
         });
         let imported = imported?;
@@ -94,6 +95,7 @@ impl In {
     /// `ccoin restore`.
     pub(crate) fn restore(&self, options: &Options) -> Result<(), Failure> {
         let wanted = self.wanted(options)?;
+        let lanes = lanes(&environment)?;
         let (dir, chain, _lock) = self.take(options)?;
         let mut progress = Progress::of_bytes("restore", file_bytes(&self.file));
         let mut abstains = None;
@@ -101,6 +103,7 @@ impl In {
             &self.file,
             wanted,
             &own_key(&dir),
+            lanes,
             &mut |done| progress.tell(done),
             |genesis| {
                 abstains = voter(&dir, genesis)?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ccoin_client::Progress;
-use ccoin_home::{ExitCode, Failure};
+use ccoin_home::{ExitCode, Failure, environment, lanes};
 use ccoin_node::BadChain;
 use serde_json::json;
 
@@ -15,7 +15,7 @@ impl Directory {
         let (chain, keys) = self.chain(options)?;
         let begun = Instant::now();
         let mut progress = Progress::of_bytes("check", chain.log_bytes()?);
-        let checked = chain.verify(&keys, &mut |done| progress.tell(done));
+        let checked = chain.verify(&keys, lanes(&environment)?, &mut |done| progress.tell(done));
         let report = match checked {
             Ok(report) => report,
             Err(bad) => {

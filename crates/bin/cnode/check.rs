@@ -2,9 +2,10 @@
 
 use crate::options::{NodeType, Options};
 use ccoin_core::{BlockId, genesis::Genesis};
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::{Lanes, SecretKey};
 use ccoin_home::{
-    Config, DataDir, ExitCode, Failure, PassphraseSource, environment, miner_warnings, unlock_key,
+    Config, DataDir, ExitCode, Failure, PassphraseSource, environment, lanes, miner_warnings,
+    unlock_key,
 };
 use ccoin_node::{ChainPaths, NodeError};
 use ccoin_storage::StorageError;
@@ -20,6 +21,7 @@ pub(crate) struct Found {
     /// The network that was asked for.
     pub(crate) wanted: Option<BlockId>,
     pub(crate) key: Arc<SecretKey>,
+    pub(crate) lanes: Lanes,
     /// What the operator should know.
     pub(crate) remarks: Vec<String>,
 }
@@ -33,6 +35,7 @@ pub(crate) fn find(options: &Options) -> Result<Found, Failure> {
 }
 
 fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
+    let lanes = lanes(&environment)?;
     let dir = config.data_dir()?;
     let passphrase = match &options.passphrase_file {
         Some(path) => PassphraseSource::File(path.clone()),
@@ -57,6 +60,7 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
         genesis,
         wanted,
         key,
+        lanes,
     })
 }
 
@@ -108,6 +112,7 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
         found.key.public_key().bits()
     );
     println!("data directory {}", found.dir.root().display());
+    println!("signatures     {}", found.lanes);
     match &found.genesis {
         Some(genesis) => {
             println!("genesis        {}", genesis.id);

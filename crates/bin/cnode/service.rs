@@ -178,6 +178,7 @@ impl Process<'_> {
             dir,
             chain,
             key,
+            lanes,
             ..
         } = found;
         let votes = match self.options.node_type {
@@ -195,6 +196,7 @@ impl Process<'_> {
             trusted_block: self.options.trusted_block,
             reindex: self.options.reindex,
             peers: Some(self.reload.links.setup.clone()),
+            lanes,
         })?;
         let guard = WalletGuard {
             token_matches: self.reload.token_matches(),

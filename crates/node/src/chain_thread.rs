@@ -7,13 +7,14 @@ use crate::{
     commit_batch::{CommitBatch, RestartPoint, Results},
     metrics::Metrics,
     peers::outbound::Outbound,
-    threads::{Threads, own_runtime},
+    threads::{Ending, Threads, own_runtime},
     view::QueueSize,
 };
 use ccoin_core::{
     machine::{Input, Machine, NodeState, PeerId, Publish, Step, Ticket},
     transaction::VerifiedTransaction,
 };
+use ccoin_crypto::LaneFault;
 use std::{
     sync::{Arc, mpsc},
     time::{Duration, Instant},
@@ -51,6 +52,8 @@ pub(crate) enum Event {
     Input(Box<Input>),
     /// A question about the machine as it is, durable or not.
     Ask(Box<dyn FnOnce(&Machine) + Send>),
+    /// Signatures can be trusted no longer: the thread ends, and with it the node.
+    Fault(Box<LaneFault>),
 }
 
 /// The other threads' ends of the queues into the chain thread.
@@ -105,25 +108,25 @@ enum Woken {
 impl ChainThread {
     pub(crate) fn spawn(self, threads: &mut Threads) -> Result<(), NodeError> {
         let runtime = own_runtime()?;
-        threads.spawn("chain", move || {
-            self.run(&runtime);
-            Ok(())
-        })
+        threads.spawn("chain", move || self.run(&runtime))
     }
 
     /// Runs until the machine has stopped or the storage thread is gone.
-    fn run(mut self, runtime: &tokio::runtime::Runtime) {
+    ///
+    /// # Errors
+    /// [`NodeError::Lanes`]; what is decided and not yet handed on is dropped.
+    fn run(mut self, runtime: &tokio::runtime::Runtime) -> Ending {
         let mut woken = Woken::Time;
         let mut next_ticket = 0;
         let mut hindrances = None;
         loop {
             let mut batch = CommitBatch::default();
-            self.decide(woken, &mut next_ticket, &mut batch);
+            self.decide(woken, &mut next_ticket, &mut batch)?;
             for turn in 1..GROUP {
                 let Some(next) = self.waiting(turn) else {
                     break;
                 };
-                self.decide(next, &mut next_ticket, &mut batch);
+                self.decide(next, &mut next_ticket, &mut batch)?;
             }
             let pool = self.machine.pool();
             batch.queue = QueueSize {
@@ -140,10 +143,10 @@ impl ChainThread {
                 batch.anchor = self.restart_point();
             }
             if !batch.is_empty() && self.commits.send(batch).is_err() {
-                return;
+                return Ok(());
             }
             if self.machine.state() == NodeState::Stopping {
-                return;
+                return Ok(());
             }
             let wait = self.machine.wake_in(clock::now());
             let sleep =
@@ -185,11 +188,20 @@ impl ChainThread {
         }
     }
 
-    fn decide(&mut self, woken: Woken, next_ticket: &mut Ticket, batch: &mut CommitBatch) {
+    fn decide(
+        &mut self,
+        woken: Woken,
+        next_ticket: &mut Ticket,
+        batch: &mut CommitBatch,
+    ) -> Ending {
         let input = match woken {
             Woken::Time => Input::Tick,
             Woken::Event(Event::Input(input)) => *input,
-            Woken::Event(Event::Ask(question)) => return question(&self.machine),
+            Woken::Event(Event::Ask(question)) => {
+                question(&self.machine);
+                return Ok(());
+            }
+            Woken::Event(Event::Fault(fault)) => return Err((*fault).into()),
             Woken::Batch(Batch {
                 txns,
                 from,
@@ -214,5 +226,6 @@ impl ChainThread {
         ask.into_iter().for_each(|ask| self.outbound.ask(ask));
         batch.write.extend(write);
         batch.publish.extend(publish);
+        Ok(())
     }
 }

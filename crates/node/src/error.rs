@@ -1,6 +1,7 @@
 //! Why a node cannot start or cannot go on.
 
 use ccoin_core::{Address, Amount, BlockId, Height, genesis::GenesisError};
+use ccoin_crypto::LaneFault;
 use ccoin_home::{ExitCode, Failure};
 use ccoin_storage::{IndexError, Position, StorageError};
 use std::{
@@ -96,6 +97,9 @@ pub enum NodeError {
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
+    /// The processor's lanes cannot be trusted, nor can signatures that they have accepted.
+    #[error(transparent)]
+    Lanes(#[from] LaneFault),
     /// A thread has panicked; the log says where.
     #[error("the {0} thread has failed")]
     Panic(&'static str),
@@ -149,6 +153,10 @@ impl From<NodeError> for Failure {
             NodeError::MinerKey(_) => Self::new(ExitCode::NotFound, message)
                 .hint("the file keys in chain/ holds these keys; peers send a node those that it lacks")
                 .hint("start the node, and check again when it has stopped"),
+            NodeError::Lanes(_) => Self::new(ExitCode::Unexpected, message)
+                .hint("nothing was changed; signatures that the lanes accepted before may be false")
+                .hint("export CCOIN_LANES=off, then ccoin check judges the whole chain without lanes")
+                .hint("the node may start again with CCOIN_LANES=off; report processor and version"),
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),
             NodeError::File { .. } => full_or_broken(message),
             NodeError::Socket(_) | NodeError::Thread(_) | NodeError::Panic(_) => {

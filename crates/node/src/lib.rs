@@ -39,6 +39,7 @@ pub mod genesis_mining;
 mod handle;
 mod index_handle;
 mod indexer;
+mod lane_watch;
 mod log_lines;
 mod maintenance;
 mod metrics;

@@ -11,6 +11,7 @@ use crate::{
     disk_reserve,
     handle::NodeHandle,
     indexer::Indexer,
+    lane_watch::WatchedLanes,
     log_lines::LogLines,
     metrics::Metrics,
     miner::Miner,
@@ -30,7 +31,7 @@ use ccoin_core::{
     genesis::Genesis,
     machine::{Input, Machine, PlaceholderText, SealMark, Start},
 };
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::{Lanes, SecretKey};
 use ccoin_p2p::ChainStatus;
 use ccoin_storage::{ChainLock, VoteFile, VoteRecord};
 use std::sync::{Arc, mpsc};
@@ -58,6 +59,8 @@ pub struct NodeSetup {
     pub reindex: bool,
     /// How it meets others; `None`: it does not.
     pub peers: Option<PeerSetup>,
+    /// How many signatures at once are checked.
+    pub lanes: Lanes,
 }
 
 /// A running node.
@@ -91,7 +94,12 @@ impl Node {
         let (commits, committed) = mpsc::sync_channel(WAITING_COMMITS);
 
         let metrics = Metrics::new();
-        let verifiers = VerifierPool::spawn(&genesis, &metrics)?;
+        let lanes = WatchedLanes {
+            lanes: setup.lanes,
+            chain: chain.clone(),
+        };
+        tracing::info!("signatures are checked: {}", setup.lanes);
+        let verifiers = VerifierPool::spawn(&genesis, &lanes, &metrics)?;
         let log = recovered.blocks.reader();
         let index = Indexer::spawn(
             &mut threads,
@@ -138,7 +146,7 @@ impl Node {
             validator,
             local: told,
             verifiers: verifiers.clone(),
-            vote_verifier: VerifierPool::with_threads(&genesis, "votes", 1, &metrics)?,
+            vote_verifier: VerifierPool::with_threads(&genesis, "votes", 1, &lanes, &metrics)?,
             reader: reader.clone(),
             gossip: gossip.clone(),
             chain: chain.clone(),

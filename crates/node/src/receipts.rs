@@ -196,7 +196,7 @@ impl NodeHandle {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{ChainPaths, Node, NodeSetup};
     use ccoin_core::Amount;
@@ -210,7 +210,7 @@ mod tests {
     const DEADLINE: Duration = Duration::from_secs(60);
 
     /// A node that makes blocks alone.
-    fn start(place: &Path) -> Node {
+    pub(crate) fn start(place: &Path) -> Node {
         let chain = ChainPaths::new(place.join("chain"));
         std::fs::create_dir(&chain.root).unwrap();
         let network = Network {
@@ -232,6 +232,7 @@ mod tests {
             trusted_block: None,
             reindex: false,
             peers: None,
+            lanes: ccoin_crypto::Lanes::detect(),
         };
         Node::start(setup).unwrap()
     }

@@ -1,7 +1,9 @@
 //! The verifier threads: signatures are checked here, on all cores, off the chain's
 //! thread. Each thread keeps its own cache of parsed keys.
 
-use crate::{NodeError, checked_signatures::CheckedSignatures, metrics::Metrics};
+use crate::{
+    NodeError, checked_signatures::CheckedSignatures, lane_watch::WatchedLanes, metrics::Metrics,
+};
 use ccoin_core::{
     BlockId,
     genesis::Genesis,
@@ -16,6 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Transactions that one thread checks before another may help: about a millisecond.
 const CHUNK: usize = 64;
+
+/// Transactions that are judged together: the lanes' eight, so that a sender who is hung up on
+/// at the first that is not valid costs at most seven more.
+const GROUP: usize = 8;
 
 /// Jobs that may wait for a thread; beyond that callers wait.
 const WAITING_JOBS: usize = 256;
@@ -42,9 +48,13 @@ pub(crate) struct VerifierPool {
 
 impl VerifierPool {
     /// Starts one thread per core; they end when the pool is dropped.
-    pub(crate) fn spawn(genesis: &Genesis, metrics: &Metrics) -> Result<Self, NodeError> {
+    pub(crate) fn spawn(
+        genesis: &Genesis,
+        lanes: &WatchedLanes,
+        metrics: &Metrics,
+    ) -> Result<Self, NodeError> {
         let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self::with_threads(genesis, "verifier", threads, metrics)
+        Self::with_threads(genesis, "verifier", threads, lanes, metrics)
     }
 
     /// Starts so many threads.
@@ -52,22 +62,26 @@ impl VerifierPool {
         genesis: &Genesis,
         name: &str,
         threads: usize,
+        lanes: &WatchedLanes,
         metrics: &Metrics,
     ) -> Result<Self, NodeError> {
         let (jobs, job) = mpsc::channel::<Job>();
         let job = Arc::new(Mutex::new(job));
         for number in 0..threads {
             let job = Arc::clone(&job);
-            let seconds = metrics.verify.clone();
+            let (seconds, lanes) = (metrics.verify.clone(), lanes.clone());
             thread::Builder::new()
                 .name(format!("{name}-{number}"))
                 .spawn(move || {
-                    let mut verifier = Verifier::new(CACHED_KEYS);
+                    let mut verifier = Verifier::with_lanes(CACHED_KEYS, lanes.lanes);
                     loop {
                         let next = job.lock().unwrap_or_else(PoisonError::into_inner).recv();
                         let Ok((work, place)) = next else { return };
                         Metrics::time(&seconds, || work(&mut verifier));
                         drop(place);
+                        if let Some(fault) = verifier.lane_fault() {
+                            lanes.report(fault);
+                        }
                     }
                 })
                 .map_err(NodeError::Thread)?;
@@ -131,11 +145,10 @@ impl VerifierPool {
             let this = self.clone();
             let check = move |verifier: &mut Verifier| -> Vec<Verdict> {
                 let mut verdicts = Vec::with_capacity(chunk.len());
-                for txn in chunk {
-                    verdicts.push(this.verdict(txn, verifier));
-                    if !verdicts.last().is_some_and(goes_on) {
-                        break;
-                    }
+                let mut chunk = chunk.into_iter();
+                while !chunk.as_slice().is_empty() && verdicts.iter().all(goes_on) {
+                    let group: Vec<_> = chunk.by_ref().take(GROUP).collect();
+                    verdicts.extend(this.verdicts(group, verifier));
                 }
                 verdicts
             };
@@ -148,21 +161,31 @@ impl VerifierPool {
         Some(verdicts)
     }
 
-    fn verdict(&self, txn: Transaction, verifier: &mut Verifier) -> Verdict {
-        let id = txn.id(&self.genesis);
-        match self.checked.find(&id, &txn) {
-            Some(Ok(())) => {
-                return Ok(VerifiedTransaction::already_verified(txn, &self.genesis));
-            }
-            Some(Err(error)) => return Err(error),
-            None => {}
-        }
-        let verified =
-            VerifiedTransaction::verify(txn.clone(), &self.genesis, self.max_data, verifier);
-        if let Err(error) = &verified {
-            self.checked.remember(&id, &txn, Err(error.clone()));
-        }
-        verified
+    /// Verdicts in the order of the transactions; those that were refused before are not
+    /// verified again.
+    fn verdicts(&self, txns: Vec<Transaction>, verifier: &mut Verifier) -> Vec<Verdict> {
+        let found = |txn: &Transaction| self.checked.find(&txn.id(&self.genesis), txn);
+        let found: Vec<_> = txns.iter().map(found).collect();
+        let new = txns.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let new = new.map(|(txn, _)| txn.clone());
+        let new = VerifiedTransaction::verify_many(new, &self.genesis, self.max_data, verifier);
+        let mut new = new.into_iter();
+        let verdict = |(txn, found): (Transaction, Option<Result<(), TransactionError>>)| {
+            let verdict = match found {
+                Some(Ok(())) => Ok(VerifiedTransaction::already_verified(txn, &self.genesis)),
+                Some(Err(error)) => Err(error),
+                None => {
+                    let verdict = new.next()?;
+                    if let Err(error) = &verdict {
+                        let id = txn.id(&self.genesis);
+                        self.checked.remember(&id, &txn, Err(error.clone()));
+                    }
+                    verdict
+                }
+            };
+            Some(verdict)
+        };
+        txns.into_iter().zip(found).filter_map(verdict).collect()
     }
 
     /// Remembers that the signature of a transaction fits which the pool has refused.
@@ -175,7 +198,7 @@ impl VerifierPool {
 pub(crate) mod tests {
     use super::*;
     use ccoin_core::{AccountNonce, Address, Amount, Timestamp, transaction::Payment};
-    use ccoin_crypto::{SecretKey, Signature, SignatureError};
+    use ccoin_crypto::{Lanes, SecretKey, Signature, SignatureError};
 
     fn pool(genesis: BlockId) -> VerifierPool {
         VerifierPool {
@@ -208,19 +231,52 @@ pub(crate) mod tests {
             signature: Signature::new(&[1; 256]).unwrap(),
             ..good.clone()
         };
-        let first = pool.verdict(bad.clone(), &mut verifier);
+        let mut verdict = |txn| pool.verdicts(vec![txn], &mut verifier).pop().unwrap();
+        let first = verdict(bad.clone());
         assert!(matches!(first, Err(TransactionError::Signature { .. })));
         let id = bad.id(&BlockId::ZERO);
         assert_eq!(pool.checked.find(&id, &bad), Some(Err(first.unwrap_err())));
         // the pool has refused this one, which no check would let through
         let forged = VerifiedTransaction::already_verified(bad.clone(), &BlockId::ZERO);
         pool.remember_refused(&forged);
-        assert!(pool.verdict(bad, &mut verifier).is_ok());
-        assert!(pool.verdict(good.clone(), &mut verifier).is_ok());
+        assert!(verdict(bad).is_ok());
+        assert!(verdict(good.clone()).is_ok());
         let source = SignatureError::Mismatch;
         let refused = TransactionError::Signature { id, source };
         pool.checked.remember(&id, &good, Err(refused.clone()));
-        let verdict = pool.verdict(good, &mut verifier);
+        let verdict = verdict(good);
         assert_eq!(verdict.unwrap_err(), refused);
+    }
+
+    #[test]
+    fn verdicts_keep_the_order_beside_refused_ones_with_and_without_lanes() {
+        let good: Vec<_> = (0..3).map(|_| payment()).collect();
+        let bad = Transaction {
+            signature: Signature::new(&[1; 256]).unwrap(),
+            ..good[0].clone()
+        };
+        let long = Transaction {
+            data: "longer than ten bytes".into(),
+            ..good[1].clone()
+        };
+        let txns: Vec<_> = [
+            &long, &good[0], &bad, &good[1], &good[2], &bad, &good[0], &long, &good[1],
+        ]
+        .map(Clone::clone)
+        .into();
+        for lanes in [Lanes::off(), Lanes::detect()] {
+            let (pool, mut verifier) = (pool(BlockId::ZERO), Verifier::with_lanes(1, lanes));
+            for round in 0..2 {
+                let verdicts = pool.verdicts(txns.clone(), &mut verifier);
+                assert_eq!(verdicts.len(), txns.len(), "round {round}");
+                for (verdict, txn) in verdicts.iter().zip(&txns) {
+                    match verdict {
+                        Ok(verified) => assert!(**verified == *txn && good.contains(txn)),
+                        Err(TransactionError::Data { .. }) => assert_eq!(*txn, long),
+                        Err(TransactionError::Signature { .. }) => assert_eq!(*txn, bad),
+                    }
+                }
+            }
+        }
     }
 }

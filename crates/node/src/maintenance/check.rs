@@ -13,7 +13,7 @@ use crate::{
     replayer::{Record, Replayer, Taken},
 };
 use ccoin_core::{Height, block::Block, machine::Start};
-use ccoin_crypto::PublicKey;
+use ccoin_crypto::{LaneFault, Lanes, PublicKey};
 use ccoin_home::{ExitCode, Failure};
 use ccoin_storage::{BlockLog, ChainLock, PoolLog, Position, StorageError};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl From<BadChain> for Failure {
                 bad.error,
                 NodeError::Record { .. } | NodeError::OldReward { .. }
             );
-        let no_verdict = matches!(bad.error, NodeError::MinerKey(_));
+        let no_verdict = matches!(bad.error, NodeError::MinerKey(_) | NodeError::Lanes(_));
         let failure = Self::from(bad.error);
         let message = match bad.number {
             Some(number) if no_verdict => format!("at block {number}: {}", failure.message),
@@ -79,6 +79,12 @@ impl From<NodeError> for BadChain {
             number: None,
             error,
         }
+    }
+}
+
+impl From<LaneFault> for BadChain {
+    fn from(fault: LaneFault) -> Self {
+        NodeError::from(fault).into()
     }
 }
 
@@ -117,6 +123,7 @@ impl ChainPaths {
     pub fn verify(
         &self,
         keys: &[PublicKey],
+        lanes: Lanes,
         progress: &mut dyn FnMut(u64),
     ) -> Result<ChainReport, BadChain> {
         let _lock = ChainLock::hold(&self.root).map_err(NodeError::from)?;
@@ -157,7 +164,7 @@ impl ChainPaths {
                 record,
             }
         };
-        on_all_cores(read, work, |checked: Checked| {
+        on_all_cores(lanes, read, work, |checked: Checked| {
             progress(checked.position.0 - Position::START.0);
             verified.take(checked)
         })

@@ -19,7 +19,7 @@ use ccoin_core::{
     BlockId, Height,
     block::{Block, SignedHeader},
 };
-use ccoin_crypto::{PublicKey, Verifier};
+use ccoin_crypto::{Lanes, PublicKey, Verifier};
 use ccoin_storage::{BlockLog, ChainLock};
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -50,6 +50,7 @@ impl ChainPaths {
         file: &Path,
         wanted: Option<BlockId>,
         keys: &[PublicKey],
+        lanes: Lanes,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Imported, BadChain> {
         let head = ExportHead::open(file, wanted)?;
@@ -72,7 +73,7 @@ impl ChainPaths {
         super::save_keys(&self.root, &known);
         let taker = Taker::new(file, log, replayer);
         let checker = Checker::new(&genesis, known);
-        taker.take_all(head, &checker, &Known::of(&survey), progress)
+        taker.take_all(head, &checker, &Known::of(&survey), lanes, progress)
     }
 }
 
@@ -128,6 +129,7 @@ impl<'a> Taker<'a> {
         head: ExportHead,
         checker: &Checker<'_>,
         known: &Known,
+        lanes: Lanes,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Imported, BadChain> {
         let genesis = head.genesis.id;
@@ -172,7 +174,7 @@ impl<'a> Taker<'a> {
                 record,
             })
         };
-        let taken = on_all_cores(read, work, |news: Option<News>| match news {
+        let taken = on_all_cores(lanes, read, work, |news: Option<News>| match news {
             Some(news) => {
                 progress(news.at);
                 self.take(news)

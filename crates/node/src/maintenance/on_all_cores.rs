@@ -1,11 +1,11 @@
 //! Work on all cores whose results are taken in the order of the items, while further items are
 //! read. What waits is bounded.
 
-use ccoin_crypto::Verifier;
+use ccoin_crypto::{LaneFault, Lanes, Verifier};
 use std::{
     mem,
     num::NonZero,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     thread,
 };
 
@@ -24,14 +24,16 @@ pub(super) type Feed<'a, T> = dyn FnMut(T, usize) -> bool + 'a;
 /// Gives what `work` makes of each item of `source` to `sink`, in the order of the items.
 ///
 /// # Errors
-/// The first error of `sink`, else that of `source`, after what it had given.
-pub(super) fn on_all_cores<T: Send, R: Send, S: Send, E: Send>(
+/// The first error of `sink`, else a [`LaneFault`], which ends the work, else that of `source`,
+/// after what it had given.
+pub(super) fn on_all_cores<T: Send, R: Send, S: Send, E: Send + From<LaneFault>>(
+    lanes: Lanes,
     source: impl FnOnce(&mut Feed<'_, T>) -> Result<S, E> + Send,
     work: impl Fn(T, &mut Verifier) -> R + Sync,
     mut sink: impl FnMut(R) -> Result<(), E>,
 ) -> Result<S, E> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let work = &work;
+    let (work, fault) = (&work, &OnceLock::new());
     thread::scope(|scope| {
         let (portions, portion) = mpsc::sync_channel::<(Vec<T>, mpsc::SyncSender<Vec<R>>)>(AHEAD);
         let (promises, promised) = mpsc::sync_channel::<mpsc::Receiver<Vec<R>>>(AHEAD * cores);
@@ -39,7 +41,7 @@ pub(super) fn on_all_cores<T: Send, R: Send, S: Send, E: Send>(
         for _ in 0..cores {
             let portion = Arc::clone(&portion);
             scope.spawn(move || {
-                let mut verifier = Verifier::new(CACHED_KEYS);
+                let mut verifier = Verifier::with_lanes(CACHED_KEYS, lanes);
                 loop {
                     let next = portion
                         .lock()
@@ -47,8 +49,13 @@ pub(super) fn on_all_cores<T: Send, R: Send, S: Send, E: Send>(
                         .recv();
                     let Ok((items, answer)) = next else { return };
                     let results = items.into_iter().map(|item| work(item, &mut verifier));
+                    let results = results.collect();
+                    if let Some(found) = verifier.lane_fault() {
+                        let _ = fault.set(found.clone());
+                        return;
+                    }
                     // After an error nobody waits for it.
-                    let _ = answer.send(results.collect());
+                    let _ = answer.send(results);
                 }
             });
         }
@@ -77,6 +84,9 @@ pub(super) fn on_all_cores<T: Send, R: Send, S: Send, E: Send>(
         drop(promised);
         let read = reading.join();
         sunk?;
+        if let Some(fault) = fault.get() {
+            return Err(fault.clone().into());
+        }
         read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
@@ -85,23 +95,39 @@ pub(super) fn on_all_cores<T: Send, R: Send, S: Send, E: Send>(
 mod tests {
     use super::*;
 
-    fn run(fail_at: u64, read_to: u64) -> (Result<u64, String>, Vec<u64>) {
+    #[derive(Debug, PartialEq)]
+    struct Fault(String);
+
+    impl From<LaneFault> for Fault {
+        fn from(fault: LaneFault) -> Self {
+            Self(fault.to_string())
+        }
+    }
+
+    impl From<&str> for Fault {
+        fn from(text: &str) -> Self {
+            Self(text.to_owned())
+        }
+    }
+
+    fn run(fail_at: u64, read_to: u64) -> (Result<u64, Fault>, Vec<u64>) {
         let mut seen = Vec::new();
         let outcome = on_all_cores(
+            Lanes::detect(),
             |feed| {
                 let mut read = 0;
                 while read < read_to && feed(read, PORTION / 3) {
                     read += 1;
                 }
                 match read_to {
-                    500 => Err("source".to_owned()),
+                    500 => Err("source".into()),
                     _ => Ok(read),
                 }
             },
             |item, _| item * item,
             |square| {
                 if square == fail_at * fail_at {
-                    return Err("sink".to_owned());
+                    return Err("sink".into());
                 }
                 seen.push(square);
                 Ok(())

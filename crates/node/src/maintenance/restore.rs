@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{BadChain, chain_paths::ChainPaths, error::NodeError, replayer::Replayer};
 use ccoin_core::{Address, BlockId, consensus::voter_record::Standing, genesis::Genesis};
-use ccoin_crypto::PublicKey;
+use ccoin_crypto::{Lanes, PublicKey};
 use ccoin_storage::{ChainLock, SlotFileError, StorageError, VoteFile, VoteFileError, VoteRecord};
 use std::{path::Path, sync::Arc};
 
@@ -23,6 +23,7 @@ impl ChainPaths {
         file: &Path,
         wanted: Option<BlockId>,
         keys: &[PublicKey],
+        lanes: Lanes,
         progress: &mut dyn FnMut(u64),
         before: impl FnOnce(&Genesis) -> Result<(), NodeError>,
     ) -> Result<Imported, BadChain> {
@@ -38,7 +39,7 @@ impl ChainPaths {
         known.learn(&head.keys);
         let taker = Taker::new(file, log, replayer);
         let checker = Checker::new(&genesis, known.clone());
-        let restored = taker.take_all(head, &checker, &Known::default(), progress)?;
+        let restored = taker.take_all(head, &checker, &Known::default(), lanes, progress)?;
         before(&genesis)?;
         super::save_keys(&self.root, &known);
         self.install()?;

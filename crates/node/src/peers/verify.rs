@@ -11,10 +11,10 @@ use ccoin_core::{
     consensus::{ConsensusError, vote::VoteError},
     genesis::Genesis,
     message::{BlockAnswer, Message, MessageError},
-    rules::{BlockError, check_body, check_header},
+    rules::{BlockError, check_body, check_header, check_headers},
     transaction::{Transaction, TransactionError, VerifiedTransaction},
 };
-use ccoin_crypto::Verifier;
+use ccoin_crypto::{PublicKey, Verifier};
 use std::sync::Arc;
 
 /// Bytes of blocks that one verifier thread checks before another may help.
@@ -126,8 +126,7 @@ impl Checker {
             }
             let this = self.clone();
             let check = move |verifier: &mut Verifier| -> Result<Vec<VerifiedBlock>, CheckError> {
-                let check = |bytes: Bytes| this.whole_block(bytes, verifier);
-                portion.into_iter().map(check).collect()
+                this.whole_blocks(portion, verifier)
             };
             let answer = self.verifiers.run(check).await;
             portions.push(answer.ok_or(CheckError::Stopping)?);
@@ -147,32 +146,56 @@ impl Checker {
         answer.await.map_err(|_| CheckError::Stopping)
     }
 
-    fn whole_block(
+    /// Blocks of which the first fault in their order decides. The signatures of all headers
+    /// are judged together, then those of all transactions.
+    fn whole_blocks(
         &self,
-        bytes: Bytes,
+        portion: Vec<Bytes>,
         verifier: &mut Verifier,
-    ) -> Result<VerifiedBlock, CheckError> {
-        let block = parse_block(&bytes)?;
-        let (id, ids) = self.check(&block, verifier)?;
-        let max_data = self.max_data();
-        let (mut places, rest) = self.sort(&ids, block.transactions);
-        let mut rest = rest.into_iter();
-        for place in places.iter_mut().filter(|place| place.is_none()) {
-            if let Some(txn) = rest.next() {
-                *place = Some(VerifiedTransaction::verify(
-                    txn,
-                    &self.genesis.id,
-                    max_data,
-                    verifier,
-                )?);
+    ) -> Result<Vec<VerifiedBlock>, CheckError> {
+        let mut read = Vec::with_capacity(portion.len());
+        let reading = portion.into_iter().map(|bytes| {
+            let block = parse_block(&bytes)?;
+            let key = self.key_of(&block)?;
+            read.push((bytes, block, key));
+            Ok(())
+        });
+        let mut fault = reading.into_iter().find_map(Result::err);
+        let headers = read.iter().map(|(_, block, key)| (&block.signed, key));
+        let headers: Vec<_> = headers.collect();
+        let ids = check_headers(&headers, &self.genesis, verifier);
+        let mut begun = Vec::with_capacity(read.len());
+        let mut rest = Vec::new();
+        for ((bytes, block, _), id) in read.into_iter().zip(ids) {
+            match id.and_then(|id| Ok((id, self.check_body(&block)?))) {
+                Ok((id, ids)) => {
+                    let (places, new) = self.sort(&ids, block.transactions);
+                    rest.extend(new);
+                    begun.push((bytes, id, block.signed, places));
+                }
+                Err(error) => {
+                    fault = Some(error.into());
+                    break;
+                }
             }
         }
-        let block = SealedBlock {
-            id,
-            signed: block.signed,
-            transactions: places.into_iter().flatten().collect(),
-        };
-        Ok(VerifiedBlock::from_wire(block, bytes))
+        let genesis = &self.genesis.id;
+        let verified = VerifiedTransaction::verify_many(rest, genesis, self.max_data(), verifier);
+        let mut verified = verified.into_iter();
+        let mut blocks = Vec::with_capacity(begun.len());
+        for (bytes, id, signed, mut places) in begun {
+            for place in places.iter_mut().filter(|place| place.is_none()) {
+                *place = verified.next().transpose()?;
+            }
+            let transactions = places.into_iter().flatten().collect();
+            let block = SealedBlock {
+                id,
+                signed,
+                transactions,
+            };
+            blocks.push(VerifiedBlock::from_wire(block, bytes));
+        }
+        fault.map_or(Ok(blocks), Err)
     }
 
     /// Header and body before any signature of a transaction: the ids of the block and of
@@ -182,23 +205,31 @@ impl Checker {
         block: &Block,
         verifier: &mut Verifier,
     ) -> Result<(BlockId, Vec<TxId>), CheckError> {
+        let key = self.key_of(block)?;
+        let id = check_header(&block.signed, &self.genesis, &key, verifier)?;
+        Ok((id, self.check_body(block)?))
+    }
+
+    /// The key of a block's miner.
+    fn key_of(&self, block: &Block) -> Result<PublicKey, CheckError> {
         let miner = block.signed.header.coinbase;
         // Only a listed miner's key can be missing: for other signers the turn decides.
         let known = self.gossip.lock().keys.get(&miner).cloned();
-        let key = match known {
-            Some(key) => key,
-            None if self.genesis.config.miners.contains(&miner) => {
-                return Err(CheckError::Key(miner));
-            }
+        match known {
+            Some(key) => Ok(key),
+            None if self.genesis.config.miners.contains(&miner) => Err(CheckError::Key(miner)),
             None => {
                 let (got, expected) = (miner, Address::ZERO);
-                return Err(BlockError::Turn { got, expected }.into());
+                Err(BlockError::Turn { got, expected }.into())
             }
-        };
-        let id = check_header(&block.signed, &self.genesis, &key, verifier)?;
+        }
+    }
+
+    /// The ids of the transactions of a block, if the header was made for them.
+    fn check_body(&self, block: &Block) -> Result<Vec<TxId>, BlockError> {
         let ids = self.ids(&block.transactions);
         check_body(&block.signed.header, ids.iter().copied())?;
-        Ok((id, ids))
+        Ok(ids)
     }
 
     fn ids(&self, txns: &[Transaction]) -> Vec<TxId> {
