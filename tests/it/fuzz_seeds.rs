@@ -87,6 +87,15 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "receipt" => ["tree", "account", "absent", "transaction"]
             .map(|name| text(&format!("tests/data/receipts/{name}.ccoin")))
             .into(),
+        // Good ones of all keys with every part of one altered: two eights.
+        "signatures" => vec![
+            (0..16u8)
+                .flat_map(|number| match number % 5 {
+                    4 => [number, number / 5, number, 1],
+                    _ => [number, 0, 0, 0],
+                })
+                .collect(),
+        ],
         _ => Vec::new(),
     }
 }

@@ -130,3 +130,25 @@ fn check_looks_into_the_run_directory() {
     let output = place.run("cnode", &["-d", name.to_str().unwrap(), "--check"]);
     assert_eq!(output.status.code(), Some(3));
 }
+
+#[test]
+fn a_check_says_which_path_checks_signatures_and_refuses_an_unknown_choice() {
+    let place = Place::network(&quiet());
+    let run = |choice: &str| {
+        let mut command = place.command("cnode", &["--check"]);
+        command.env("CCOIN_LANES", choice).output().unwrap()
+    };
+    let off = run("off");
+    let said = String::from_utf8_lossy(&off.stdout);
+    assert!(
+        off.status.success() && said.contains("signatures     one signature at a time"),
+        "{said}"
+    );
+    let unknown = run("maybe");
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert_eq!(unknown.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("CCOIN_LANES is \"maybe\"") && said.contains("CCOIN_LANES=off"),
+        "{said}"
+    );
+}

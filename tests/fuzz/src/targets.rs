@@ -11,7 +11,7 @@ use ccoin_core::{
     receipt::Receipt,
     transaction::{Transaction, VerifiedTransaction},
 };
-use ccoin_crypto::{SecretKey, Verifier};
+use ccoin_crypto::{Claim, Hash, Lanes, PublicKey, SecretKey, Signature, Verifier, sha256};
 use ccoin_home::{Config, GenesisDocument};
 use ccoin_p2p::{Decoder, Step};
 use ccoin_storage::VoteFile;
@@ -28,7 +28,7 @@ thread_local! {
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target but `http_body` and the stateful one.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("frames", frames),
     ("message", message),
     ("transaction", transaction),
@@ -38,6 +38,7 @@ pub const TARGETS: [Target; 9] = [
     ("key_file", key_file),
     ("vote_file", vote_file),
     ("receipt", receipt),
+    ("signatures", signatures),
 ];
 
 /// The frame reader: however a stream is cut, it gives the same frames, and each of them is
@@ -171,4 +172,79 @@ pub fn receipt(bytes: &[u8]) {
             let _ = receipt.verify(&genesis, None, verifier);
         });
     }
+}
+
+/// A key, a message, and a signature that may be the key's.
+type Claimed = (PublicKey, Hash, Signature);
+
+/// Signatures that are judged together, in lanes where the processor has them: each verdict is
+/// the one that the signature gets alone. Four bytes make a claim: a good one, what is altered
+/// in it, where, and how.
+pub fn signatures(bytes: &[u8]) {
+    thread_local! {
+        static GOOD: Vec<Claimed> = good_claims();
+        static TOGETHER: RefCell<Verifier> = RefCell::new(Verifier::with_lanes(4, Lanes::detect()));
+    }
+    let claimed: Vec<_> = GOOD.with(|good| {
+        let (quadruples, _) = bytes.as_chunks::<4>();
+        quadruples
+            .iter()
+            .take(64)
+            .map(|how| altered(good, *how))
+            .collect()
+    });
+    let claims: Vec<_> = claimed
+        .iter()
+        .map(|(key, message, signature)| Claim {
+            key,
+            message: *message,
+            signature,
+        })
+        .collect();
+    let together = TOGETHER.with_borrow_mut(|verifier| {
+        let verdicts = verifier.verify_many(&claims);
+        assert_eq!(verifier.lane_fault(), None);
+        verdicts
+    });
+    VERIFIER.with_borrow_mut(|verifier| {
+        for (claim, together) in claims.iter().zip(together) {
+            let alone = verifier.verify(claim.key, &claim.message, claim.signature);
+            assert_eq!(together, alone, "{claim:?}");
+        }
+    });
+}
+
+fn good_claims() -> Vec<Claimed> {
+    let sign = |number: u8| {
+        let key = SecretKey::generate(2048).expect("randomness");
+        let message = sha256(&[&[number]]);
+        let signature = key.sign(&message).expect("a fresh key signs");
+        (key.public_key().clone(), message, signature)
+    };
+    (0..3).map(sign).collect()
+}
+
+fn altered(good: &[Claimed], [which, part, at, mask]: [u8; 4]) -> Claimed {
+    let (mut key, mut message, mut signature) = good[usize::from(which) % good.len()].clone();
+    let at = usize::from(at);
+    match part % 4 {
+        0 => {}
+        1 => {
+            let mut bytes = signature.as_bytes().to_vec();
+            bytes[at] ^= mask;
+            signature = Signature::new(&bytes).expect("no longer than before");
+        }
+        2 => {
+            let mut bytes = *message.as_bytes();
+            bytes[at % bytes.len()] ^= mask;
+            message = Hash::new(bytes);
+        }
+        _ => {
+            let mut der = key.as_der().to_vec();
+            // The modulus begins behind 33 bytes.
+            der[33 + at] ^= mask;
+            key = PublicKey::from_der(&der).unwrap_or(key);
+        }
+    }
+    (key, message, signature)
 }

@@ -5,7 +5,7 @@ use ccoin_core::{
     Amount, BlockId, Timestamp,
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
-use ccoin_crypto::{Signature, SignatureError, Verifier};
+use ccoin_crypto::{Lanes, Signature, SignatureError, Verifier};
 use ccoin_sim::{arrived, at, coins, ghost, header, key, miner, open_network, seal, signed};
 
 fn verify(txn: &Transaction, genesis: &BlockId) -> Result<VerifiedTransaction, TransactionError> {
@@ -197,4 +197,37 @@ fn data_is_bounded_by_its_bytes() {
         matches!(kept, Err(TransactionError::Signature { .. })),
         "the length passes"
     );
+}
+
+#[test]
+fn many_transactions_are_judged_in_their_order_as_each_alone() {
+    let genesis = open_network();
+    let good: Vec<_> = (1..=10)
+        .map(|number| signed(&genesis, 0, number, miner(1), 5))
+        .collect();
+    let forged = Transaction {
+        amount: coins(6),
+        ..good[3].clone()
+    };
+    let long = Transaction {
+        data: "x".repeat(65),
+        ..good[5].clone()
+    };
+    let mut txns = good.clone();
+    txns[3] = forged;
+    txns[5] = long;
+    for lanes in [Lanes::off(), Lanes::detect()] {
+        let mut verifier = Verifier::with_lanes(4, lanes);
+        let many = VerifiedTransaction::verify_many(txns.clone(), &genesis.id, 64, &mut verifier);
+        assert_eq!(many.len(), txns.len());
+        for (index, (outcome, txn)) in many.into_iter().zip(&txns).enumerate() {
+            let alone = verify(txn, &genesis.id);
+            assert_eq!(outcome.is_ok(), good.contains(txn), "{index}");
+            assert_eq!(
+                outcome.map(|verified| *verified.id()),
+                alone.map(|verified| *verified.id()),
+                "{index}"
+            );
+        }
+    }
 }
