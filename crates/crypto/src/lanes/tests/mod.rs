@@ -14,7 +14,7 @@ fn engine(unchecked: &str) -> Option<Engine> {
     if engine.is_none() {
         let _ = writeln!(
             std::io::stderr(),
-            "SKIPPED: no AVX-512 IFMA here, so {unchecked} is not checked"
+            "SKIPPED: no AVX-512 IFMA here; not checked: {unchecked}"
         );
     }
     engine
