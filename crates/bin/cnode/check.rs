@@ -1,14 +1,16 @@
 //! Everything that a start needs, read and compared; and `--check`, which stops there.
 
-use crate::options::{NodeType, Options};
+use crate::{
+    account_key::AccountKey,
+    options::{NodeType, Options},
+};
 use ccoin_core::{BlockId, genesis::Genesis};
-use ccoin_crypto::SecretKey;
 use ccoin_home::{
-    Config, DataDir, ExitCode, Failure, PassphraseSource, environment, miner_warnings, unlock_key,
+    Config, DataDir, ExitCode, Failure, PassphraseSource, environment, key_left_behind,
+    miner_warnings,
 };
 use ccoin_node::{ChainPaths, NodeError};
 use ccoin_storage::StorageError;
-use std::sync::Arc;
 
 /// The files that a start has read; it has changed none.
 pub(crate) struct Found {
@@ -19,7 +21,7 @@ pub(crate) struct Found {
     pub(crate) genesis: Option<Genesis>,
     /// The network that was asked for.
     pub(crate) wanted: Option<BlockId>,
-    pub(crate) key: Arc<SecretKey>,
+    pub(crate) key: AccountKey,
     /// What the operator should know.
     pub(crate) remarks: Vec<String>,
 }
@@ -38,7 +40,7 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
         Some(path) => PassphraseSource::File(path.clone()),
         None => PassphraseSource::Terminal,
     };
-    let key = Arc::new(unlock_key(&dir, &passphrase)?);
+    let key = AccountKey::find(&config, &dir, &passphrase)?;
     let chain = ChainPaths::new(dir.chain());
     let wanted = options.genesis_id.or(config.genesis_id);
     let genesis = chain.exist()?.then(|| chain.genesis()).transpose()?;
@@ -46,9 +48,12 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
         check_network(genesis, wanted, &config.file)?;
         check_miner(genesis, options.node_type, &dir)?;
     }
-    let remarks = genesis.as_ref().map_or_else(Vec::new, |genesis| {
+    let mut remarks = genesis.as_ref().map_or_else(Vec::new, |genesis| {
         miner_warnings(&config.app.base_path, dir.address(), &genesis.config.miners)
     });
+    if config.signer.is_some() {
+        remarks.extend(key_left_behind(&dir.private_key()));
+    }
     Ok(Found {
         remarks,
         config,
@@ -107,6 +112,7 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
         found.dir.address(),
         found.key.public_key().bits()
     );
+    found.key.check()?;
     println!("data directory {}", found.dir.root().display());
     match &found.genesis {
         Some(genesis) => {

@@ -12,6 +12,8 @@ mod bytes;
 mod constant_time;
 mod hash;
 mod key_error;
+#[cfg(not(target_family = "wasm"))]
+mod key_signer;
 pub mod merkle;
 #[cfg(not(target_family = "wasm"))]
 mod pss;
@@ -31,6 +33,8 @@ pub use bytes::{BytesError, from_lower_hex};
 pub use constant_time::constant_time_eq;
 pub use hash::{Address, Hash, sha256};
 pub use key_error::KeyError;
+#[cfg(not(target_family = "wasm"))]
+pub use key_signer::{KeySigner, SignError, Urgency};
 pub use public_key::PublicKey;
 #[cfg(not(target_family = "wasm"))]
 pub use random::{random_bytes, random_u32};
