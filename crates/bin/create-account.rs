@@ -33,6 +33,9 @@ struct Options {
     /// Do not encrypt the key and do not ask
     #[arg(long, conflicts_with = "passphrase_file")]
     no_passphrase: bool,
+    /// The public key (PEM) of a new key that a signer holds: no key is made here
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["bits", "passphrase_file", "no_passphrase"])]
+    public_key: Option<PathBuf>,
     /// Write the address into the configuration; comments stay
     #[arg(long)]
     update_config: bool,
@@ -63,6 +66,7 @@ fn print_new_account(options: Options) -> anyhow::Result<()> {
         name: options.name,
         bits: options.bits.parse().context("--bits")?,
         passphrase,
+        public_key: options.public_key,
         update_config: options.update_config,
         update_genesis: options.update_genesis,
     };
@@ -74,7 +78,7 @@ fn print_new_account(options: Options) -> anyhow::Result<()> {
         let line = serde_json::json!({
             "address": account.address,
             "data_dir": account.data_dir.root(),
-            "key_file": account.data_dir.private_key(),
+            "key_file": Some(account.data_dir.private_key()).filter(|file| file.exists()),
         });
         println!("{line}");
     } else {

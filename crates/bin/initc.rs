@@ -6,8 +6,8 @@ use ccoin_core::{
     genesis_config::GenesisConfig,
 };
 use ccoin_home::{
-    Config, DataDir, ExitCode, Failure, GenesisDocument, ensure_key, environment, miner_warnings,
-    run,
+    Config, DataDir, ExitCode, Failure, GenesisDocument, ensure_key, environment, load_public_key,
+    miner_warnings, run,
 };
 use ccoin_node::{
     ChainPaths, NodeError, clock,
@@ -105,7 +105,11 @@ fn found(options: &Options) -> anyhow::Result<()> {
     if options.check {
         return Ok(());
     }
-    ensure_key(&dir).map_err(Failure::from)?;
+    match config.signer {
+        Some(_) => load_public_key(&dir).map(drop),
+        None => ensure_key(&dir),
+    }
+    .map_err(Failure::from)?;
     let _lock = prepare(&dir, &paths, options.force)?;
     let (genesis, mined) = match source {
         Source::Block(genesis) => (*genesis, false),

@@ -27,6 +27,7 @@ mod receipts;
 mod reverse_proxy;
 mod sdk;
 mod servers;
+mod signer;
 mod sim;
 mod strangers;
 #[path = "../support/mod.rs"]

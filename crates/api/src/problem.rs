@@ -37,7 +37,7 @@ pub(crate) fn refused(error: SubmitError) -> Problem {
             )
         }
         SubmitError::Pool(error) => not_queued(&error, detail),
-        SubmitError::Stopping | SubmitError::Behind(_) => Problem::new(NOT_READY, detail),
+        SubmitError::Stopping | SubmitError::Behind(_) | SubmitError::NotSigned(_) => Problem::new(NOT_READY, detail),
     }
 }
 

@@ -1,15 +1,17 @@
 //! Everything that a start needs, read and compared; and `--check`, which stops there.
 
-use crate::options::{NodeType, Options};
+use crate::{
+    account_key::AccountKey,
+    options::{NodeType, Options},
+};
 use ccoin_core::{BlockId, genesis::Genesis};
-use ccoin_crypto::{Lanes, SecretKey};
+use ccoin_crypto::Lanes;
 use ccoin_home::{
-    Config, DataDir, ExitCode, Failure, PassphraseSource, environment, lanes, miner_warnings,
-    unlock_key,
+    Config, DataDir, ExitCode, Failure, PassphraseSource, environment, key_left_behind, lanes,
+    miner_warnings,
 };
 use ccoin_node::{ChainPaths, NodeError};
 use ccoin_storage::StorageError;
-use std::sync::Arc;
 
 /// The files that a start has read; it has changed none.
 pub(crate) struct Found {
@@ -20,7 +22,7 @@ pub(crate) struct Found {
     pub(crate) genesis: Option<Genesis>,
     /// The network that was asked for.
     pub(crate) wanted: Option<BlockId>,
-    pub(crate) key: Arc<SecretKey>,
+    pub(crate) key: AccountKey,
     pub(crate) lanes: Lanes,
     /// What the operator should know.
     pub(crate) remarks: Vec<String>,
@@ -41,7 +43,7 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
         Some(path) => PassphraseSource::File(path.clone()),
         None => PassphraseSource::Terminal,
     };
-    let key = Arc::new(unlock_key(&dir, &passphrase)?);
+    let key = AccountKey::find(&config, &dir, &passphrase)?;
     let chain = ChainPaths::new(dir.chain());
     let wanted = options.genesis_id.or(config.genesis_id);
     let genesis = chain.exist()?.then(|| chain.genesis()).transpose()?;
@@ -49,9 +51,12 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
         check_network(genesis, wanted, &config.file)?;
         check_miner(genesis, options.node_type, &dir)?;
     }
-    let remarks = genesis.as_ref().map_or_else(Vec::new, |genesis| {
+    let mut remarks = genesis.as_ref().map_or_else(Vec::new, |genesis| {
         miner_warnings(&config.app.base_path, dir.address(), &genesis.config.miners)
     });
+    if config.signer.is_some() {
+        remarks.extend(key_left_behind(&dir.private_key()));
+    }
     Ok(Found {
         remarks,
         config,
@@ -111,6 +116,7 @@ pub(crate) fn check(options: &Options) -> Result<(), Failure> {
         found.dir.address(),
         found.key.public_key().bits()
     );
+    found.key.check()?;
     println!("data directory {}", found.dir.root().display());
     println!("signatures     {}", found.lanes);
     match &found.genesis {

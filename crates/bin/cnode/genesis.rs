@@ -10,7 +10,7 @@ use ccoin_core::{
     genesis::Genesis,
     sync::{Event, NodeState},
 };
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::KeySigner;
 use ccoin_home::Failure;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ impl Process<'_> {
     pub(crate) async fn have_genesis(
         &mut self,
         found: &mut Found,
+        key: &Arc<dyn KeySigner>,
         connected: watch::Sender<usize>,
     ) -> Result<Option<Genesis>, Failure> {
         if let Some(genesis) = found.genesis.take() {
@@ -30,7 +31,7 @@ impl Process<'_> {
             "no chain in {}: waiting for a peer that offers one (initc founds a new network)",
             found.dir.root().display()
         );
-        let joined = self.join(Arc::clone(&found.key), connected).await;
+        let joined = self.join(Arc::clone(key), connected).await;
         let settled = joined.and_then(|genesis| {
             if let Some(genesis) = &genesis {
                 check_miner(genesis, self.options.node_type, &found.dir)?;
@@ -48,7 +49,7 @@ impl Process<'_> {
     /// Waits for block 1; `None` if the node is told to end before.
     async fn join(
         &mut self,
-        key: Arc<SecretKey>,
+        key: Arc<dyn KeySigner>,
         connected: watch::Sender<usize>,
     ) -> Result<Option<Genesis>, Failure> {
         // Working is another matter: --ready-file and /readyz wait for a chain.

@@ -1,6 +1,7 @@
 //! `cnode`: a node. Reads options and files, opens sockets, starts the node and its
 //! API, and ends both in order.
 
+mod account_key;
 mod check;
 mod drop_future_blocks;
 mod genesis;

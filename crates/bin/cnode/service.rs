@@ -1,6 +1,7 @@
 //! The life of the process: start in order, wait for a signal or a fault, end in order.
 
 use crate::{
+    account_key::OpenKey,
     check::{Found, find},
     options::{NodeType, Options},
     peer_setup::PeerLinks,
@@ -15,7 +16,8 @@ use ccoin_core::{
 };
 use ccoin_crypto::random_bytes;
 use ccoin_home::{
-    DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile, raise_open_files,
+    CommandSigner, DataDir, ExitCode, Failure, LockFile, LogSink, NodeFile, PidFile,
+    raise_open_files,
 };
 use ccoin_node::{Node, NodeSetup, ReadError, View};
 use ccoin_storage::{ChainLock, SlotFileError, VoteFile, VoteFileError, VoteRecord};
@@ -71,6 +73,8 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
     ready_file.prepare()?;
     let links = PeerLinks::new(options, &found, peers);
     tracing::info!("ChainNode starting on {}", peers_address.port());
+    let key = found.key.open()?;
+    let program = key.program.as_ref().map(|(program, _)| Arc::clone(program));
     let reload = Reload::new(log, &dir, &options.config, &links)?;
     let (connected, peers) = watch::channel(0);
     let waiting = no_chain_router(NoChain {
@@ -103,7 +107,11 @@ async fn serve(options: &Options, found: Found, log: &LogSink) -> Result<(), Fai
         ready_file,
         addresses: format!("peers on {peers_address}, HTTP API on http://{http_address}"),
     };
-    let ending = process.live(found, lock, connected).await;
+    let ending = process.live(found, key, lock, connected).await;
+    if let Some(program) = program {
+        // Whatever the way here was.
+        let _ = tokio::task::spawn_blocking(move || program.stop()).await;
+    }
     http_server.close().await;
     let _ = NodeFile::remove(&dir.node_file());
     log_change(NodeState::Stopping, Event::Ended);
@@ -165,10 +173,11 @@ impl Process<'_> {
     async fn live(
         mut self,
         mut found: Found,
+        key: OpenKey,
         lock: ChainLock,
         connected: watch::Sender<usize>,
     ) -> Result<(), Failure> {
-        let Some(genesis) = self.have_genesis(&mut found, connected).await? else {
+        let Some(genesis) = self.have_genesis(&mut found, &key.key, connected).await? else {
             self.signals.end_at_once();
             signals::tell_stopping();
             return Ok(());
@@ -177,10 +186,11 @@ impl Process<'_> {
             config,
             dir,
             chain,
-            key,
             lanes,
             ..
         } = found;
+        let OpenKey { key, program } = key;
+        let (program, signer_fault) = program.unzip();
         let votes = match self.options.node_type {
             NodeType::Validator => Some(open_votes(&dir, &genesis)?),
             NodeType::Basic => None,
@@ -190,6 +200,7 @@ impl Process<'_> {
             lock,
             genesis,
             key,
+            signer_fault,
             votes,
             block_data: config.client.block_data.clone(),
             seeds: [random_bytes(), random_bytes()],
@@ -213,11 +224,15 @@ impl Process<'_> {
         }
         let routes = ccoin_api::router(node.handle().clone(), guard);
         self.http_server.routes.swap(routes);
-        self.work(node).await
+        self.work(node, program).await
     }
 
     /// Until a signal or a fault; then ends in order.
-    async fn work(mut self, mut node: Node) -> Result<(), Failure> {
+    async fn work(
+        mut self,
+        mut node: Node,
+        program: Option<Arc<CommandSigner>>,
+    ) -> Result<(), Failure> {
         let mut view = node.handle().watch();
         let mut told_ready = false;
         loop {
@@ -240,7 +255,12 @@ impl Process<'_> {
         drop(self.ready_file);
         // A hung discovery service and a hung client are waited for at the same time.
         tokio::join!(node.leave(), self.http_server.close());
-        match tokio::task::spawn_blocking(move || node.stop()).await {
+        let stop = move || {
+            // The threads of the node may wait for a signature.
+            program.iter().for_each(|program| program.stop());
+            node.stop()
+        };
+        match tokio::task::spawn_blocking(stop).await {
             Ok(ending) => Ok(ending?),
             Err(_) => Err(Failure::new(
                 ExitCode::Unexpected,

@@ -29,6 +29,7 @@ pub(crate) fn new_account(dir: &Path, name: &str) -> Result<Address, Failure> {
         name: Some(name.to_owned()),
         bits: 2048,
         passphrase: PassphraseSource::Absent,
+        public_key: None,
         update_config: true,
         update_genesis: None,
     };

@@ -83,7 +83,7 @@ pub(crate) fn sign(
     genesis: &BlockId,
 ) -> Result<Transaction, Failure> {
     let failed =
-        |error: ccoin_crypto::KeyError| Failure::new(ExitCode::Unexpected, error.to_string());
+        |error: ccoin_crypto::SignError| Failure::new(ExitCode::Unexpected, error.to_string());
     Transaction::sign(payment, key, genesis).map_err(failed)
 }
 

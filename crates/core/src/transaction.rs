@@ -71,13 +71,13 @@ impl Transaction {
     /// Signs a payment for the network with this genesis id.
     ///
     /// # Errors
-    /// If the cryptographic library cannot sign.
+    /// If the key does not sign.
     #[cfg(not(target_family = "wasm"))]
     pub fn sign(
         payment: Payment,
-        key: &ccoin_crypto::SecretKey,
+        key: &dyn ccoin_crypto::KeySigner,
         genesis: &BlockId,
-    ) -> Result<Self, ccoin_crypto::KeyError> {
+    ) -> Result<Self, ccoin_crypto::SignError> {
         let Payment {
             number,
             to,
@@ -87,7 +87,7 @@ impl Transaction {
         } = payment;
         let from = key.public_key().clone();
         let id = id(genesis, &(number, &from, to, amount, &data, time));
-        let signature = key.sign(&id.into())?;
+        let signature = key.signature(&id.into(), ccoin_crypto::Urgency::Low)?;
         Ok(Self {
             number,
             from,

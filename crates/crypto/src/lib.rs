@@ -14,6 +14,8 @@ mod constant_time;
 mod hash;
 mod key_error;
 #[cfg(not(target_family = "wasm"))]
+mod key_signer;
+#[cfg(not(target_family = "wasm"))]
 mod lanes;
 pub mod merkle;
 #[cfg(not(target_family = "wasm"))]
@@ -35,6 +37,8 @@ pub use claim::Claim;
 pub use constant_time::constant_time_eq;
 pub use hash::{Address, Hash, sha256};
 pub use key_error::KeyError;
+#[cfg(not(target_family = "wasm"))]
+pub use key_signer::{KeySigner, SignError, Urgency};
 #[cfg(not(target_family = "wasm"))]
 pub use lanes::{LaneFault, Lanes};
 pub use public_key::PublicKey;

@@ -4,7 +4,8 @@
 use crate::{Host, HostError};
 use ccoin_core::{BlockId, Timestamp, encoding::encode};
 use ccoin_crypto::{
-    Address, Hash, KeyError, PublicKey, SecretKey, Signature, SignatureError, Verifier, sha256,
+    Address, Hash, KeySigner, PublicKey, SignError, Signature, SignatureError, Urgency, Verifier,
+    sha256,
 };
 use serde::Serialize;
 
@@ -96,21 +97,21 @@ impl Record {
     /// A signed request to be listed.
     ///
     /// # Errors
-    /// If the cryptographic library cannot sign.
-    pub fn add(claim: Claim, time: Timestamp, key: &SecretKey) -> Result<Self, KeyError> {
+    /// If the key does not sign.
+    pub fn add(claim: Claim, time: Timestamp, key: &dyn KeySigner) -> Result<Self, SignError> {
         Self::sign(Command::Add, claim, time, key)
     }
 
     /// A signed request to be listed no longer.
     ///
     /// # Errors
-    /// If the cryptographic library cannot sign.
+    /// If the key does not sign.
     pub fn remove(
         network_id: u32,
         genesis_id: BlockId,
         time: Timestamp,
-        key: &SecretKey,
-    ) -> Result<Self, KeyError> {
+        key: &dyn KeySigner,
+    ) -> Result<Self, SignError> {
         let claim = Claim {
             ip: String::new(),
             port: 0,
@@ -124,8 +125,8 @@ impl Record {
         command: Command,
         claim: Claim,
         time: Timestamp,
-        key: &SecretKey,
-    ) -> Result<Self, KeyError> {
+        key: &dyn KeySigner,
+    ) -> Result<Self, SignError> {
         let mut record = Self {
             id: key.public_key().address(),
             ip: claim.ip,
@@ -136,7 +137,7 @@ impl Record {
             public_key: key.public_key().clone(),
             signature: Signature::empty(),
         };
-        record.signature = key.sign(&record.digest(command))?;
+        record.signature = key.signature(&record.digest(command), Urgency::Low)?;
         Ok(record)
     }
 
@@ -215,6 +216,7 @@ impl Verified {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use ccoin_crypto::SecretKey;
     use std::sync::OnceLock;
 
     /// Keys made once per test binary.

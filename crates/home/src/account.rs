@@ -7,14 +7,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ccoin_core::Address;
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::{PublicKey, SecretKey};
 use ccoin_storage::VoteFile;
+use zeroize::Zeroizing;
 
 use crate::atomic_file::{read_text, replace, write_new};
 use crate::config_edit::{add_miner, set_account_address};
 use crate::genesis_file::GenesisDocument;
 use crate::jsonc::{JsoncError, MAX_DOCUMENT_BYTES};
-use crate::{Config, DataDir, ExitCode, Failure, PassphraseSource, write_key};
+use crate::key_files::KeyFileError;
+use crate::{
+    Config, DataDir, ExitCode, Failure, PassphraseSource, read_public_key, write_key,
+    write_public_key,
+};
 
 /// Longest name of an account, in characters.
 const MAX_NAME_CHARS: usize = 64;
@@ -30,6 +35,9 @@ pub struct NewAccount {
     pub bits: usize,
     /// The source of its passphrase.
     pub passphrase: PassphraseSource,
+    /// The public key of a key that a signer holds and that has signed no vote yet; `None`: a key
+    /// is made here.
+    pub public_key: Option<PathBuf>,
     /// Write the address into the configuration?
     pub update_config: bool,
     /// The genesis.json to list the address in.
@@ -74,8 +82,13 @@ fn create_in(config: &Config, request: &NewAccount) -> Result<CreatedAccount, Fa
         true => Some(UserFile::read(&request.config, |_, _| Ok(()))?),
         false => None,
     };
-    let passphrase = request.passphrase.choose()?;
-    let key = generate(request.bits)?;
+    let key = match &request.public_key {
+        Some(path) => NewKey::Elsewhere(read_public_key(path)?),
+        None => {
+            let passphrase = request.passphrase.choose()?;
+            NewKey::Here(Box::new(generate(request.bits)?), passphrase)
+        }
+    };
     let address = key.public_key().address();
     let config_edit = config_file
         .map(|file| file.edit(set_account_address, &address))
@@ -87,9 +100,8 @@ fn create_in(config: &Config, request: &NewAccount) -> Result<CreatedAccount, Fa
         GenesisDocument::parse(&edit.text, &edit.name())?;
     }
 
-    let passphrase = passphrase.as_deref().map(String::as_str);
     let data_dir = DataDir::new(&config.app.base_path, address);
-    write_account(&data_dir, request.name.as_deref(), &key, passphrase)?;
+    write_account(&data_dir, request.name.as_deref(), &key)?;
     for edit in [config_edit, genesis_edit].into_iter().flatten() {
         edit.write().map_err(|failure| {
             failure.hint(format!("the account {address} was created all the same"))
@@ -117,8 +129,7 @@ pub fn create_account_in(
     let passphrase = passphrase.choose()?;
     let key = generate(bits)?;
     let data_dir = DataDir::new(base_path, key.public_key().address());
-    let passphrase = passphrase.as_deref().map(String::as_str);
-    write_account(&data_dir, name, &key, passphrase)?;
+    write_account(&data_dir, name, &NewKey::Here(Box::new(key), passphrase))?;
     Ok(data_dir)
 }
 
@@ -127,16 +138,40 @@ fn generate(bits: usize) -> Result<SecretKey, Failure> {
         .map_err(|error| Failure::new(ExitCode::Unexpected, format!("no key was made: {error}")))
 }
 
+/// The key of a new account.
+enum NewKey {
+    /// It is made here, with its passphrase.
+    Here(Box<SecretKey>, Option<Zeroizing<String>>),
+    /// A signer holds it.
+    Elsewhere(PublicKey),
+}
+
+impl NewKey {
+    fn public_key(&self) -> &PublicKey {
+        match self {
+            Self::Here(key, _) => key.public_key(),
+            Self::Elsewhere(key) => key,
+        }
+    }
+}
+
 /// Writes the files of a key that has never signed.
-fn write_account(
-    data_dir: &DataDir,
-    name: Option<&str>,
-    key: &SecretKey,
-    passphrase: Option<&str>,
-) -> Result<(), Failure> {
+fn write_account(data_dir: &DataDir, name: Option<&str>, key: &NewKey) -> Result<(), Failure> {
+    if data_dir.public_key().exists() {
+        return Err(KeyFileError::Exists(data_dir.public_key()).into());
+    }
     data_dir.create()?;
     VoteFile::create(&data_dir.votes())?;
-    write_named_key(data_dir, name, key, passphrase)
+    match key {
+        NewKey::Here(key, passphrase) => {
+            let passphrase = passphrase.as_deref().map(String::as_str);
+            write_named_key(data_dir, name, key, passphrase)
+        }
+        NewKey::Elsewhere(key) => {
+            write_name(data_dir, name)?;
+            Ok(write_public_key(data_dir, key)?)
+        }
+    }
 }
 
 /// Writes the name and the key of an account.
@@ -146,11 +181,14 @@ pub(crate) fn write_named_key(
     key: &SecretKey,
     passphrase: Option<&str>,
 ) -> Result<(), Failure> {
-    if let Some(name) = name {
-        write_new(&data_dir.name(), format!("{name}\n").as_bytes(), 0o644)
-            .map_err(|error| cannot_write(&data_dir.name(), &error))?;
-    }
+    write_name(data_dir, name)?;
     Ok(write_key(data_dir, key, passphrase)?)
+}
+
+fn write_name(data_dir: &DataDir, name: Option<&str>) -> Result<(), Failure> {
+    let Some(name) = name else { return Ok(()) };
+    write_new(&data_dir.name(), format!("{name}\n").as_bytes(), 0o644)
+        .map_err(|error| cannot_write(&data_dir.name(), &error))
 }
 
 fn remarks(config: &Config, request: &NewAccount) -> Vec<String> {

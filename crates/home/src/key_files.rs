@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ccoin_core::Address;
-use ccoin_crypto::{KeyError, SecretKey};
+use ccoin_crypto::{KeyError, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
 use crate::atomic_file::{read_text, write_new};
@@ -22,6 +22,9 @@ pub enum KeyFileError {
     /// The file does not exist, but the directory of the account does.
     #[error("there is no key at {}", .0.display())]
     Missing(PathBuf),
+    /// There is no public key of an account whose private key a signer holds.
+    #[error("there is no public key at {}", .0.display())]
+    NoPublicKey(PathBuf),
     /// There is no such directory.
     #[error("there is no key of {account}: {} does not exist", .root.display())]
     NoDirectory {
@@ -82,6 +85,9 @@ impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
         let of = |code| Self::new(code, error.to_string());
         match &error {
+            KeyFileError::NoPublicKey(_) => of(ExitCode::BadConfig)
+                .hint("put the public key of the account there, as PEM: the program of \"signer\" has it")
+                .hint("create-account --public-key FILE   makes the account of a new key"),
             KeyFileError::Missing(_) => of(ExitCode::BadConfig)
                 .hint("put id_rsa back from your backup: the account is its key")
                 .hint("create-account would make another account, with another address"),
@@ -125,12 +131,54 @@ pub fn write_key(
 ) -> Result<(), KeyFileError> {
     let path = dir.private_key();
     let pem = key.to_pem(passphrase);
-    write_part(
-        &dir.public_key(),
-        key.public_key().to_pem().as_bytes(),
-        0o644,
-    )?;
+    write_public_key(dir, key.public_key())?;
     write_part(&path, pem.as_bytes(), 0o600)
+}
+
+/// Writes the public key of an account.
+///
+/// # Errors
+/// [`KeyFileError::Exists`] if there is one; it stays as it is.
+pub fn write_public_key(dir: &DataDir, key: &PublicKey) -> Result<(), KeyFileError> {
+    write_part(&dir.public_key(), key.to_pem().as_bytes(), 0o644)
+}
+
+/// Reads a file with a public key: PEM, or the DER as base64 or hex.
+///
+/// # Errors
+/// [`KeyFileError`] with the path and the reason.
+pub fn read_public_key(path: &Path) -> Result<PublicKey, KeyFileError> {
+    let text = File::open(path).and_then(|file| read_text(file, MAX_BYTES));
+    let text = text.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => KeyFileError::NoPublicKey(path.to_owned()),
+        _ => KeyFileError::Io {
+            path: path.to_owned(),
+            source,
+        },
+    })?;
+    PublicKey::from_text(&text).map_err(|source| KeyFileError::Key {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Reads the public key of an account whose private key a signer holds. The address is a hash
+/// of it, so a file that somebody has exchanged is refused.
+///
+/// # Errors
+/// [`KeyFileError`] with the path and the reason.
+pub fn load_public_key(dir: &DataDir) -> Result<PublicKey, KeyFileError> {
+    let path = dir.public_key();
+    let key = read_public_key(&path)?;
+    let (got, expected) = (key.address(), dir.address());
+    if got != expected {
+        return Err(KeyFileError::OtherAddress {
+            path,
+            got,
+            expected,
+        });
+    }
+    Ok(key)
 }
 
 /// Makes sure that an account has a private key, without reading it.

@@ -27,6 +27,7 @@ mod open_files;
 pub mod panics;
 mod passphrase;
 mod pid_file;
+mod signer;
 mod token;
 mod variables;
 mod votes;
@@ -46,7 +47,10 @@ pub use data_dir::{DataDir, DataDirError};
 pub use exit::{ExitCode, Failure, run};
 pub use genesis_file::GenesisDocument;
 pub use jsonc::JsoncError;
-pub use key_files::{KeyFileError, ensure_key, key_pem, load_key, write_key};
+pub use key_files::{
+    KeyFileError, ensure_key, key_pem, load_key, load_public_key, read_public_key, write_key,
+    write_public_key,
+};
 pub use key_transfer::{KeyState, change_passphrase, export_key, import_key, key_state};
 pub use lanes::lanes;
 pub use logging::{LogFormat, LogSink};
@@ -55,4 +59,5 @@ pub use node_file::NodeFile;
 pub use open_files::raise_open_files;
 pub use passphrase::{PassphraseError, PassphraseSource, unlock_key};
 pub use pid_file::PidFile;
+pub use signer::{CommandSigner, SignerConfig, key_left_behind};
 pub use token::{ApiToken, TokenError};

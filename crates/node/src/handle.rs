@@ -19,7 +19,7 @@ use ccoin_core::{
     pool::{Accepted, PoolError},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::{KeySigner, SignError};
 use ccoin_p2p::{Network, PeerInfo};
 use std::sync::Arc;
 use tokio::sync::{Mutex, oneshot, watch};
@@ -36,6 +36,9 @@ pub enum SubmitError {
     /// The node does not know the newest number of its account: it would sign an old one.
     #[error("this node is {0}: it signs nothing before it has caught up")]
     Behind(Hindrance),
+    /// The program that holds the node's key does not sign now.
+    #[error(transparent)]
+    NotSigned(#[from] SignError),
     /// The node is ending.
     #[error("the node is stopping")]
     Stopping,
@@ -45,7 +48,7 @@ pub enum SubmitError {
 #[derive(Clone)]
 pub struct NodeHandle {
     pub(crate) genesis: Arc<Genesis>,
-    pub(crate) key: Arc<SecretKey>,
+    pub(crate) key: Arc<dyn KeySigner>,
     pub(crate) chain: ChainHandle,
     pub(crate) verifiers: VerifierPool,
     pub(crate) view: watch::Receiver<Arc<View>>,
@@ -210,12 +213,9 @@ impl NodeHandle {
             time: clock::wall(),
         };
         let (key, genesis) = (Arc::clone(&self.key), self.genesis.id);
-        let sign = move || Transaction::sign(payment, &key, &genesis);
-        let signed = tokio::task::spawn_blocking(sign)
-            .await
-            .ok()
-            .and_then(Result::ok);
-        let txn = signed.ok_or(SubmitError::Stopping)?;
+        let sign = move || Transaction::sign(payment, &*key, &genesis);
+        let signed = tokio::task::spawn_blocking(sign).await;
+        let txn = signed.map_err(|_| SubmitError::Stopping)??;
         self.submit(vec![txn])
             .await
             .pop()

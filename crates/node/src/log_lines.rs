@@ -152,7 +152,10 @@ pub(crate) fn hindrances(before: &[Hindrance], now: &[Hindrance]) {
     let is_wrong = |hindrance: &&Hindrance| {
         matches!(
             hindrance,
-            Hindrance::Clock { .. } | Hindrance::DatedAhead { .. } | Hindrance::RecordAhead { .. }
+            Hindrance::Signer { .. }
+                | Hindrance::Clock { .. }
+                | Hindrance::DatedAhead { .. }
+                | Hindrance::RecordAhead { .. }
         )
     };
     let same =

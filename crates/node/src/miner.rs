@@ -1,5 +1,4 @@
-//! The miner thread: looks for nonces and signs what the machine has released. Only it and
-//! the wallet hold the secret key.
+//! The miner thread: looks for nonces and signs what the machine has released.
 
 use crate::{
     NodeError,
@@ -12,7 +11,7 @@ use ccoin_core::{
     machine::{Input, JobId},
     pow::Midstate,
 };
-use ccoin_crypto::{Hash, SecretKey};
+use ccoin_crypto::{Hash, KeySigner, SignError, Urgency};
 use prometheus_client::metrics::histogram::Histogram;
 use std::sync::{
     Arc,
@@ -49,7 +48,7 @@ impl Miner {
     /// Starts the thread; it hands its answers to the machine.
     pub(crate) fn spawn(
         threads: &mut Threads,
-        key: &Arc<SecretKey>,
+        key: &Arc<dyn KeySigner>,
         chain: ChainHandle,
         metrics: &Metrics,
     ) -> Result<Self, NodeError> {
@@ -63,7 +62,7 @@ impl Miner {
         let seconds = metrics.mine.clone();
         threads.spawn("miner", move || {
             while let Ok(order) = ordered.recv() {
-                let input = carry_out(order, &key, &valid_from, &seconds);
+                let input = carry_out(order, &*key, &valid_from, &seconds);
                 let event = |input| Event::Input(Box::new(input));
                 if input.is_some_and(|input| chain.events.blocking_send(event(input)).is_err()) {
                     break;
@@ -88,7 +87,7 @@ impl Miner {
 /// What the machine hears of an order; `None` if it was cancelled.
 fn carry_out(
     order: Order,
-    key: &SecretKey,
+    key: &dyn KeySigner,
     valid_from: &AtomicU64,
     seconds: &Histogram,
 ) -> Option<Input> {
@@ -102,9 +101,10 @@ fn carry_out(
             let nonce = Metrics::time(seconds, search)?;
             Some(Input::Mined { job, nonce })
         }
-        Order::Sign { job, message } => match key.sign(&message) {
+        Order::Sign { job, message } => match key.signature(&message, Urgency::High) {
             Ok(signature) => Some(Input::Signed { job, signature }),
-            Err(error) => panic!("this node's key does not sign any more: {error}"),
+            Err(SignError::Unavailable(_)) => Some(Input::NotSigned { job }),
+            Err(SignError::Key(error)) => panic!("this node's key does not sign any more: {error}"),
         },
     }
 }

@@ -31,7 +31,7 @@ use ccoin_core::{
     genesis::Genesis,
     machine::{Input, Machine, PlaceholderText, SealMark, Start},
 };
-use ccoin_crypto::{Lanes, SecretKey};
+use ccoin_crypto::{KeySigner, Lanes};
 use ccoin_p2p::ChainStatus;
 use ccoin_storage::{ChainLock, VoteFile, VoteRecord};
 use std::sync::{Arc, mpsc};
@@ -46,7 +46,9 @@ pub struct NodeSetup {
     /// The rules.
     pub genesis: Genesis,
     /// The account's key.
-    pub key: Arc<SecretKey>,
+    pub key: Arc<dyn KeySigner>,
+    /// What keeps the key's signer from signing, if a program holds the key.
+    pub signer_fault: Option<watch::Receiver<Option<String>>>,
     /// Of a validator; a basic node never seals.
     pub votes: Option<VoteFile>,
     /// `client.block_data`.
@@ -139,7 +141,7 @@ impl Node {
             height: watched.borrow().height(),
             final_number: last_final,
         });
-        let gossip = peers::open_gossip(&setup.chain.root, &genesis, &setup.key);
+        let gossip = peers::open_gossip(&setup.chain.root, &genesis, &*setup.key);
         let parts = PeerParts {
             genesis: Arc::clone(&genesis),
             key: Arc::clone(&setup.key),
@@ -160,6 +162,9 @@ impl Node {
             local,
         });
         tokio::spawn(disk_reserve::watch(setup.chain.root.clone(), chain.clone()));
+        if let Some(fault) = setup.signer_fault {
+            tokio::spawn(watch_signer(fault, chain.clone()));
+        }
         let recent = Arc::clone(&watched.borrow().recent);
         let left_branches = ReturnedTxns {
             log: reader.log.clone(),
@@ -246,6 +251,17 @@ impl Node {
         let _ = events.blocking_send(Event::Input(Box::new(Input::Stop)));
         drop(self.handle);
         self.threads.join()
+    }
+}
+
+/// Tells the machine whether the key's signer works.
+async fn watch_signer(mut fault: watch::Receiver<Option<String>>, chain: ChainHandle) {
+    loop {
+        let fault_now = fault.borrow_and_update().clone();
+        let input = Input::SignerFault { fault: fault_now };
+        if !chain.input(input).await || fault.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -226,6 +226,7 @@ pub(crate) mod tests {
             chain,
             genesis,
             key: Arc::new(key),
+            signer_fault: None,
             votes: Some(VoteFile::create(&place.join("votes")).unwrap()),
             block_data: None,
             seeds: [[1; 32], [2; 32]],

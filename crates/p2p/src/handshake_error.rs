@@ -2,7 +2,7 @@
 
 use crate::{frame_reader::ReadError, reject::Rejection};
 use ccoin_core::message::{Bye, ByeReason};
-use ccoin_crypto::KeyError;
+use ccoin_crypto::SignError;
 use std::io;
 
 /// Why there is no connection.
@@ -29,7 +29,7 @@ pub(crate) enum HandshakeError {
     Unproven(ccoin_core::Address),
     /// This node's own key failed.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] SignError),
 }
 
 impl From<Rejection> for HandshakeError {

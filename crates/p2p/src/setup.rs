@@ -5,7 +5,7 @@ use ccoin_core::{
     Address, BlockId, Height, Timestamp,
     message::{NodeType, PeerAddress},
 };
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::KeySigner;
 use std::sync::Arc;
 use tokio::{net::TcpListener, sync::watch};
 
@@ -37,7 +37,7 @@ impl Default for ChainStatus {
 #[derive(Debug)]
 pub struct NetworkSetup {
     /// The account key that proves this node's address.
-    pub key: Arc<SecretKey>,
+    pub key: Arc<dyn KeySigner>,
     /// What this node tells peers that it does.
     pub node_type: NodeType,
     /// Name and version of the program; at most 64 bytes.

@@ -7,7 +7,9 @@ use crate::{
     limits::Limits,
     rate_limit::{KeyedRateLimit, RateLimit},
 };
-use ccoin_crypto::{Hash, KeyError, PublicKey, SecretKey, Signature, SignatureError, Verifier};
+use ccoin_crypto::{
+    Hash, KeySigner, PublicKey, SignError, Signature, SignatureError, Urgency, Verifier,
+};
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -22,7 +24,7 @@ const KNOWN_KEYS: usize = 128;
 
 /// This node's key, and the keys of peers.
 pub(crate) struct Signer {
-    key: Arc<SecretKey>,
+    key: Arc<dyn KeySigner>,
     verifier: Mutex<Verifier>,
     rate: RateLimit,
     rate_per_host: KeyedRateLimit<AddressGroup>,
@@ -31,12 +33,12 @@ pub(crate) struct Signer {
 
 /// Permission to make one signature now.
 pub(crate) struct SigningPermit {
-    key: Arc<SecretKey>,
+    key: Arc<dyn KeySigner>,
     caller: Option<OwnedSemaphorePermit>,
 }
 
 impl Signer {
-    pub(crate) fn new(key: Arc<SecretKey>, limits: &Limits) -> Self {
+    pub(crate) fn new(key: Arc<dyn KeySigner>, limits: &Limits) -> Self {
         Self {
             key,
             verifier: Mutex::new(Verifier::new(KNOWN_KEYS)),
@@ -85,15 +87,15 @@ impl SigningPermit {
     /// Signs on a blocking thread.
     ///
     /// # Errors
-    /// [`KeyError::Library`] if the key fails, or the runtime ends.
-    pub(crate) async fn sign(self, digest: Hash) -> Result<Signature, KeyError> {
+    /// [`SignError`] if the key does not sign, or the runtime ends.
+    pub(crate) async fn sign(self, digest: Hash) -> Result<Signature, SignError> {
         let sign = spawn_blocking(move || {
-            let signature = self.key.sign(&digest);
+            let signature = self.key.signature(&digest, Urgency::Low);
             // the next one begins only now, even if the caller has given up
             drop(self.caller);
             signature
         });
         sign.await
-            .unwrap_or(Err(KeyError::Library { action: "sign" }))
+            .unwrap_or_else(|_| Err(SignError::Unavailable("the node is stopping".into())))
     }
 }

@@ -37,6 +37,11 @@ pub enum Hindrance {
     /// The record of what a lone validator's key has voted is lost, and no peer has shown the
     /// chain that it may have made final (A4).
     RecordLost,
+    /// The program that holds the key does not sign.
+    Signer {
+        /// What keeps it from signing.
+        fault: String,
+    },
     /// Another process uses this node's key (A6).
     Twin(Meeting),
     /// The best block is dated in the future: a clock was wrong when it was made (F4).
@@ -79,6 +84,12 @@ impl core::fmt::Display for Hindrance {
             Self::RecordLost => f.write_str(
                 "the vote file of the only validator was lost: a peer must show the chain, or \
                  its operator says cnode recover-votes --no-other-copy",
+            ),
+            Self::Signer { fault } => write!(
+                f,
+                "this node's signer does not sign ({fault}), so the node follows, makes no block, \
+                 gives no vote and meets no new peer: mend the program of \"signer\" in ccoin.json; it \
+                 is started again by itself, and cnode --check tries it"
             ),
             Self::Twin(meeting) => write!(f, "{meeting}"),
             Self::RecordAhead { ahead_ms, alone } => {
@@ -158,7 +169,9 @@ impl Machine {
         let target = self.fetcher.credible_claim();
         let behind = target.get() > height.get().saturating_add(NEAR_BLOCKS);
         let behind = behind.then_some(Hindrance::Behind { height, target });
+        let signer = self.signer_fault.clone();
         let found = [
+            signer.map(|fault| Hindrance::Signer { fault }),
             lost,
             self.twin.now(now.mono).map(Hindrance::Twin),
             state,

@@ -62,6 +62,21 @@ pub enum Input {
         /// Over the id.
         signature: Signature,
     },
+    /// The key's signer did not sign a block id: the block is given up.
+    NotSigned {
+        /// Of [`Publish::Sign`](super::Publish::Sign).
+        job: JobId,
+    },
+    /// A vote was not signed: the signer does not work, or a newer vote waited behind it.
+    VoteNotSigned {
+        /// Whether it was this leader's proposal.
+        proposal: bool,
+    },
+    /// Whether the program that holds the key signs has changed.
+    SignerFault {
+        /// What keeps it from signing; `None`: it signs.
+        fault: Option<String>,
+    },
     /// A peer has proven who it is.
     PeerJoined {
         /// Number of its connection.

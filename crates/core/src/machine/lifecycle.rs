@@ -78,6 +78,9 @@ impl Machine {
             Input::Returned { txns, last } => self.on_returned(now, txns, last, step),
             Input::Mined { job, nonce } => self.on_mined(now, job, nonce, step),
             Input::Signed { job, signature } => self.on_signed(job, signature, step),
+            Input::NotSigned { job } => self.on_not_signed(job),
+            Input::VoteNotSigned { proposal } => self.on_vote_not_signed(proposal),
+            Input::SignerFault { fault } => self.signer_fault = fault,
             Input::PeerJoined {
                 peer,
                 validator,

@@ -106,6 +106,8 @@ pub struct Machine {
     orphans: Orphans,
     clock_offsets: hindrance::ClockOffsets,
     twin: twin::Twin,
+    /// What keeps the program that holds the key from signing.
+    signer_fault: Option<String>,
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
@@ -155,6 +157,7 @@ impl Machine {
             orphans: Orphans::default(),
             clock_offsets: hindrance::ClockOffsets::default(),
             twin: twin::Twin::default(),
+            signer_fault: None,
             miner,
             last_sealed,
             block_text,

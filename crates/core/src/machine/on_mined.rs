@@ -77,6 +77,13 @@ impl Machine {
         self.insert(applied, bytes, true, step);
     }
 
+    /// There is no signature: the block is given up. Its slot and number stay used, because the
+    /// signer may have made a signature that did not arrive (T2).
+    pub(super) fn on_not_signed(&mut self, job: JobId) {
+        self.job
+            .take_if(|open| open.id == job && open.nonce.is_some());
+    }
+
     /// Drops the block in the making when its slot is over, the node ends, the key may not sign
     /// it any more, or the head has moved to a rival: a descendant of the same parent, or a
     /// block with more slots behind it. Once the key signs, it is too late.
@@ -101,7 +108,10 @@ impl Machine {
             slot: job.slot,
             number: job.header.number,
         };
-        let barred = self.is_alarmed() || self.lacks_floor() || mark <= self.last_sealed;
+        let barred = self.is_alarmed()
+            || self.lacks_floor()
+            || self.signer_fault.is_some()
+            || mark <= self.last_sealed;
         if rival
             || barred
             || uncertified

@@ -41,6 +41,7 @@ impl Machine {
             || self.must_not_seal()
             || self.is_alarmed()
             || self.lacks_floor()
+            || self.signer_fault.is_some()
             || !self.may_seal(now.wall, &miner)
         {
             return;

@@ -196,3 +196,35 @@ fn a_block_being_signed_is_kept() {
     shell.input(6_701, Input::Signed { job, signature });
     assert_eq!(shell.log.len(), before + 1);
 }
+
+/// The signer is a program that may fail: then the block is given up, its slot and number stay
+/// used, and nothing is made before the signer is back.
+#[test]
+fn a_signer_that_fails_makes_the_node_follow_and_signs_nothing_twice() {
+    let (mut shell, _, job) = mining(&pair());
+    shell.signs = false;
+    let nonce = PowNonce::ZERO;
+    shell.input(4_001, Input::Mined { job, nonce });
+    let mark = shell.mark;
+    assert_ne!(mark, SealMark::default());
+    shell.input(4_002, Input::NotSigned { job });
+    let fault = Some("the card is gone".to_owned());
+    shell.input(4_003, Input::SignerFault { fault });
+    let now = shell.now(4_010);
+    let told = shell.machine.hindrances(now);
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert!(told[0].contains("(the card is gone)"), "{told:?}");
+    let mined = |shell: &Shell| {
+        let mined = |publish: &&Publish| matches!(publish, Publish::Mine { .. });
+        shell.published.iter().filter(mined).count()
+    };
+    // Its next slot begins after 8 s: the ticks lie closer than a sleep.
+    (5_000..9_000)
+        .step_by(500)
+        .for_each(|after| shell.tick(after));
+    assert_eq!(mined(&shell), 1, "no block while the signer fails");
+    shell.input(9_001, Input::SignerFault { fault: None });
+    shell.tick(9_002);
+    assert_eq!(mined(&shell), 2, "it goes on by itself");
+    assert_eq!(shell.mark, mark, "nothing was signed meanwhile");
+}

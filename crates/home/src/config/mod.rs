@@ -16,7 +16,7 @@ use crate::jsonc::{
     Document, JsoncError, MAX_DOCUMENT_BYTES, UnknownKeys, any_case, any_case_list,
 };
 use crate::variables::Variables;
-use crate::{DataDir, ExitCode, Failure};
+use crate::{DataDir, ExitCode, Failure, SignerConfig};
 
 /// Longest data of a block, in bytes.
 const MAX_BLOCK_DATA_BYTES: usize = 1_024;
@@ -40,6 +40,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// The peer-to-peer side.
     pub p2p: P2pConfig,
+    /// The program that holds the account's key, if it is not in a file.
+    pub signer: Option<SignerConfig>,
     /// The file, as messages name it.
     #[serde(skip)]
     pub file: String,
@@ -228,6 +230,9 @@ impl Config {
                 let advice = format!("has {got} bytes: at most {MAX_BLOCK_DATA_BYTES} bytes");
                 return Err(fault("client.block_data", &advice));
             }
+        }
+        if let Some((key, advice)) = config.signer.as_ref().and_then(SignerConfig::fault) {
+            return Err(fault(key, &advice));
         }
         file.clone_into(&mut config.file);
         config.warnings = document.into_warnings();

@@ -4,14 +4,17 @@
 
 use crate::clock;
 use ccoin_core::{Address, BlockId, message::PeerAddress};
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::{KeySigner, SignError};
 use ccoin_discovery::{Claim, ClientError, DiscoveryClient, Record};
 use ccoin_p2p::Network;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Records live three times as long.
@@ -29,7 +32,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// What is registered.
 pub(super) struct DiscoveryTask {
     pub(super) client: DiscoveryClient,
-    pub(super) key: Arc<SecretKey>,
+    pub(super) key: Arc<dyn KeySigner>,
     /// `None` without a chain: then only others are looked for.
     pub(super) claim: Option<Claim>,
     /// The network whose members are wanted.
@@ -116,18 +119,36 @@ impl DiscoveryTask {
         let Some(claim) = self.claim.clone().filter(|_| due || lost) else {
             return Ok(false);
         };
-        match Record::add(claim, clock::wall(), &self.key) {
-            Ok(record) => self.client.add(&record).await.map(|()| true),
-            Err(error) => panic!("this node's key does not sign any more: {error}"),
+        let record = self.sign(move |key| Record::add(claim, clock::wall(), key));
+        match record.await {
+            Some(record) => self.client.add(&record).await.map(|()| true),
+            // The signer has said why.
+            None => Ok(false),
         }
     }
 
     async fn remove(&self) {
         let Some(claim) = &self.claim else { return };
-        let record = Record::remove(claim.network_id, claim.genesis_id, clock::wall(), &self.key);
-        if let Ok(record) = record {
+        let (network, genesis) = (claim.network_id, claim.genesis_id);
+        let record = self.sign(move |key| Record::remove(network, genesis, clock::wall(), key));
+        if let Some(record) = record.await {
             // The record expires by itself.
             let _ = self.client.remove(&record).await;
+        }
+    }
+
+    /// Signs a record beside the runtime; `None` while the signer does not sign.
+    async fn sign(
+        &self,
+        make: impl FnOnce(&dyn KeySigner) -> Result<Record, SignError> + Send + 'static,
+    ) -> Option<Record> {
+        let key = Arc::clone(&self.key);
+        match spawn_blocking(move || make(&*key)).await {
+            Ok(Ok(record)) => Some(record),
+            Ok(Err(SignError::Key(error))) => {
+                panic!("this node's key does not sign any more: {error}")
+            }
+            Ok(Err(SignError::Unavailable(_))) | Err(_) => None,
         }
     }
 }
@@ -136,6 +157,7 @@ impl DiscoveryTask {
 mod tests {
     use super::*;
     use ccoin_core::message::NodeType;
+    use ccoin_crypto::SecretKey;
     use ccoin_discovery::{Registry, Service, router, serve};
     use ccoin_p2p::{ChainStatus, Limits, NetworkSetup};
     use std::net::SocketAddr;
@@ -166,7 +188,7 @@ mod tests {
         }
     }
 
-    fn registration(key: &Arc<SecretKey>, at: SocketAddr) -> DiscoveryTask {
+    fn registration(key: &Arc<dyn KeySigner>, at: SocketAddr) -> DiscoveryTask {
         let (network, _) = Network::start(NetworkSetup {
             key: Arc::clone(key),
             node_type: NodeType::Basic,
@@ -210,7 +232,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_service_that_has_forgotten_the_node_hears_of_it_again() {
-        let key = Arc::new(SecretKey::generate(2048).unwrap());
+        let key: Arc<dyn KeySigner> = Arc::new(SecretKey::generate(2048).unwrap());
         let (first, at) = Forgetful::start(([127, 0, 0, 1], 0).into()).await;
         let registration = registration(&key, at);
         let client = registration.client.clone();

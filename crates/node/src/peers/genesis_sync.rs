@@ -9,7 +9,7 @@ use ccoin_core::{
     message::{BlockRequest, ByeReason, Message, NodeType},
     sync::{Action, Event, NodeState, next},
 };
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::KeySigner;
 use ccoin_p2p::{ChainStatus, Connection, Network};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// [`NodeError::Socket`] if the listener cannot be used.
 pub async fn fetch_genesis(
     peers: &PeerSetup,
-    key: Arc<SecretKey>,
+    key: Arc<dyn KeySigner>,
     connected: watch::Sender<usize>,
 ) -> Result<Genesis, NodeError> {
     let (_local, local) = watch::channel(ChainStatus::default());

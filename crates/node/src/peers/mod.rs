@@ -30,7 +30,7 @@ use ccoin_core::{
     machine::Input,
     message::NodeType,
 };
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::KeySigner;
 use ccoin_p2p::{ChainStatus, Network};
 use key_store::KeyStore;
 use outbound::SharedGossip;
@@ -60,7 +60,7 @@ pub(crate) struct PeerContext {
 /// What peers need of their node.
 pub(crate) struct PeerParts {
     pub(crate) genesis: Arc<Genesis>,
-    pub(crate) key: Arc<SecretKey>,
+    pub(crate) key: Arc<dyn KeySigner>,
     pub(crate) validator: bool,
     pub(crate) local: watch::Receiver<ChainStatus>,
     pub(crate) verifiers: VerifierPool,
@@ -83,7 +83,11 @@ pub(crate) fn save_keys(directory: &Path, keys: &MinerKeys) {
 }
 
 /// The gossip of a node that knows the keys of its file and its own.
-pub(crate) fn open_gossip(directory: &Path, genesis: &Genesis, own: &SecretKey) -> SharedGossip {
+pub(crate) fn open_gossip(
+    directory: &Path,
+    genesis: &Genesis,
+    own: &dyn KeySigner,
+) -> SharedGossip {
     let mut keys = stored_keys(directory, genesis);
     keys.learn(core::slice::from_ref(own.public_key()));
     SharedGossip::new(Gossip::new(keys))

@@ -7,7 +7,7 @@ use ccoin_core::{
     genesis::Genesis,
     message::{NodeType, PeerAddress},
 };
-use ccoin_crypto::SecretKey;
+use ccoin_crypto::KeySigner;
 use ccoin_discovery::{Claim, DiscoveryClient};
 use ccoin_p2p::{ChainStatus, Connection, Limits, Network, NetworkSetup};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct PeerSetup {
 
 /// What a network tells of its node.
 pub(super) struct Identity {
-    pub(super) key: Arc<SecretKey>,
+    pub(super) key: Arc<dyn KeySigner>,
     pub(super) node_type: NodeType,
     pub(super) miners: Vec<Address>,
     pub(super) local: watch::Receiver<ChainStatus>,
@@ -82,7 +82,7 @@ impl PeerSetup {
     pub(super) fn register(
         &self,
         network: &Network,
-        key: &Arc<SecretKey>,
+        key: &Arc<dyn KeySigner>,
         chain: Option<&Genesis>,
     ) -> Option<Registered> {
         let (host, port) = self.discovery.clone()?;

@@ -230,6 +230,13 @@ impl Machine {
         self.count(now, None, &vote, step);
     }
 
+    /// A vote of this key has no signature; the record says all the same that it was given.
+    pub(in crate::machine) fn on_vote_not_signed(&mut self, proposal: bool) {
+        if proposal {
+            self.finality.proposer.on_signed();
+        }
+    }
+
     fn park(&mut self, parked: Parked) {
         let all = &mut self.finality.parked;
         all.insert(parked.vote.block.ballot, parked);

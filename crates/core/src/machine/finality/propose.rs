@@ -24,6 +24,7 @@ pub(super) struct Proposer {
 }
 
 impl Proposer {
+    /// A proposal has its signature, or will get none.
     pub(super) fn on_signed(&mut self) {
         self.signing = self.signing.saturating_sub(1);
     }

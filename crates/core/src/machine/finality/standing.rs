@@ -11,11 +11,13 @@ use ccoin_crypto::Address;
 
 impl Machine {
     /// Whether this key may sign votes now: with others only while one is connected and the
-    /// clock is not contradicted by most (C3), and never after an alarm.
+    /// clock is not contradicted by most (C3), never after an alarm, and not while the key's signer
+    /// does not sign.
     pub(super) fn may_sign_votes(&self) -> bool {
         let voter = self.finality.voter.as_ref();
         voter.is_some_and(|voter| voter.may_vote())
             && self.finality.alarm.is_none()
+            && self.signer_fault.is_none()
             && (self.is_alone() || (self.has_peers() && self.clock_is_confirmed()))
     }
 
