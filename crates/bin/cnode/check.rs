@@ -58,7 +58,6 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
         remarks.extend(key_left_behind(&dir.private_key()));
     }
     Ok(Found {
-        remarks,
         config,
         dir,
         chain,
@@ -66,6 +65,7 @@ fn find_in(config: Config, options: &Options) -> Result<Found, Failure> {
         wanted,
         key,
         lanes,
+        remarks,
     })
 }
 

@@ -330,6 +330,6 @@ async fn works(view: &mut watch::Receiver<Arc<View>>) {
     let ready = view.wait_for(|view| view.state == NodeState::Ready).await;
     if ready.is_err() {
         // The node has ended, which is told elsewhere.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -154,7 +154,7 @@ fn signed(plain: &Value, key: &SecretKey) -> Vec<Value> {
         changed("another id", &|txn| txn["id"] = "0".repeat(64).into()),
         changed("another sender", &|txn| txn["from"] = "0".repeat(40).into()),
         changed("another amount and the old id", &|txn| {
-            txn["amount"] = 6.into()
+            txn["amount"] = 6.into();
         }),
         changed("another amount", &|txn| {
             without_id(txn).unwrap();

@@ -13,7 +13,7 @@ fn signatures(c: &mut Criterion) {
     let mut verifier = Verifier::new(16);
 
     c.bench_function("sign, RSA-2048", |b| {
-        b.iter(|| key.sign(black_box(&message)))
+        b.iter(|| key.sign(black_box(&message)));
     });
     c.bench_function("verify, key remembered", |b| {
         b.iter(|| {

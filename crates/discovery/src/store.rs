@@ -79,7 +79,7 @@ impl Store {
         fs::create_dir_all(dir).map_err(failed)?;
         let lock = LockFile::take(&dir.join("lock")).map_err(|error| match error {
             LockFileError::Io { source, .. } => failed(source),
-            held => StoreError::Held(held),
+            held @ LockFileError::Held { .. } => StoreError::Held(held),
         })?;
         Ok(Self {
             file: dir.join("records.json"),

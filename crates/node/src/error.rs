@@ -154,7 +154,7 @@ impl From<NodeError> for Failure {
                 .hint("the file keys in chain/ holds these keys; peers send a node those that it lacks")
                 .hint("start the node, and check again when it has stopped"),
             NodeError::Lanes(_) => Self::new(ExitCode::Unexpected, message)
-                .hint("nothing was changed; signatures that the lanes accepted before may be false")
+                .hint("what the lanes accepted before may be false, also what was written already")
                 .hint("export CCOIN_LANES=off, then ccoin check judges the whole chain without lanes")
                 .hint("the node may start again with CCOIN_LANES=off; report processor and version"),
             NodeError::Genesis(_) => Self::new(ExitCode::BadConfig, message),

@@ -223,6 +223,9 @@ impl NodeHandle {
     }
 
     /// Whether a transaction would be taken now, without taking it.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if it would not, or if the node is ending.
     pub async fn check(&self, txn: Transaction) -> Result<Accepted, SubmitError> {
         let verdict = self
             .verifiers

@@ -47,7 +47,7 @@ impl VoteSigner {
                         let vote = VerifiedVote::already_verified(vote);
                         Input::VoteSigned { vote, justify }
                     }
-                    Err(SignError::Unavailable(_)) => not_signed(&justify),
+                    Err(SignError::Unavailable(_)) => not_signed(justify.as_ref()),
                     Err(SignError::Key(error)) => {
                         panic!("this node's key does not sign any more: {error}")
                     }
@@ -82,7 +82,7 @@ fn next(
         let same = |order: &Order| order.0.phase == phase;
         while waiting.iter().filter(|order| same(order)).count() > 1 {
             let (_, justify) = waiting.remove(waiting.iter().position(same)?)?;
-            if !send(chain, not_signed(&justify)) {
+            if !send(chain, not_signed(justify.as_ref())) {
                 return None;
             }
         }
@@ -90,7 +90,7 @@ fn next(
     waiting.pop_front()
 }
 
-fn not_signed(justify: &Option<VerifiedCertificate>) -> Input {
+fn not_signed(justify: Option<&VerifiedCertificate>) -> Input {
     Input::VoteNotSigned {
         proposal: justify.is_some(),
     }

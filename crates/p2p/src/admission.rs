@@ -242,7 +242,7 @@ mod tests {
         assert!(admission.ban(B, now));
         assert_eq!(admission.banned(&A, now), None);
         let end = now + Duration::from_secs(600);
-        let last = end - Duration::from_secs(1);
+        let last = end.checked_sub(Duration::from_secs(1)).unwrap();
         assert_eq!(admission.banned(&B, last), Some(end));
         assert_eq!(admission.banned(&B, end), None);
     }

@@ -22,6 +22,7 @@ use ccoin_crypto::{SecretKey, Signature};
 use std::sync::Arc;
 
 /// The header of a block that pays `miner` on top of `parent`, correct if `txns` apply.
+#[must_use]
 pub fn header(
     genesis: &Genesis,
     parent: &Applied,
@@ -84,6 +85,7 @@ pub fn seal(
 }
 
 /// A correct block with a filler instead of a signature, executed.
+#[must_use]
 pub fn child(
     genesis: &Genesis,
     parent: &Applied,
@@ -97,6 +99,7 @@ pub fn child(
 }
 
 /// So many blocks of miner 0 on `parent`, `gap` ms apart.
+#[must_use]
 pub fn branch(genesis: &Genesis, parent: &Arc<Applied>, count: u64, gap: u64) -> Vec<Arc<Applied>> {
     let mut made = vec![Arc::clone(parent)];
     let start = parent.block.header().time.get() - START;
@@ -110,11 +113,13 @@ pub fn branch(genesis: &Genesis, parent: &Arc<Applied>, count: u64, gap: u64) ->
 }
 
 /// The block as it arrives from outside.
+#[must_use]
 pub fn arrived(block: &SealedBlock) -> Block {
     Block::decode(&block.encode()).expect("our own encoding")
 }
 
 /// Coins of all accounts.
+#[must_use]
 pub fn total(state: &State) -> u64 {
     let balance = |value: [u8; 16]| u64::from_be_bytes(value[8..].try_into().expect("eight bytes"));
     state.values().map(|(_, value)| balance(value)).sum()
@@ -124,6 +129,7 @@ pub fn total(state: &State) -> u64 {
 pub const NOWHERE: BlockId = BlockId::new([0x77; 32]);
 
 /// The block with its bytes, as the checks of a node leave it.
+#[must_use]
 pub fn verified(block: &SealedBlock) -> VerifiedBlock {
     VerifiedBlock::made_here(block.clone())
 }

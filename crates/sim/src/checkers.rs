@@ -19,6 +19,7 @@ impl World {
     }
 
     /// Why the network is not one with everything on its chain once; `None` if it is.
+    #[must_use]
     pub fn violation(&self) -> Option<String> {
         let first = self.honest().next()?.0;
         let miners = &self.genesis.config.miners;
@@ -187,6 +188,7 @@ impl World {
     }
 
     /// How often honest nodes have asked honest ones since a moment.
+    #[must_use]
     pub fn asks_since(&self, moment: u64) -> usize {
         let of = |node: &Node| {
             let recent = node.asks.iter().filter(|(at, _)| *at >= moment);

@@ -16,6 +16,7 @@ pub fn key(index: usize) -> &'static SecretKey {
 }
 
 /// The address of miner `index`.
+#[must_use]
 pub fn miner(index: usize) -> Address {
     key(index).public_key().address()
 }
@@ -45,6 +46,7 @@ fn make_ghost(index: u32) -> PublicKey {
 }
 
 /// The address of a miner without a secret key, the same in every run of a test.
+#[must_use]
 pub fn ghost_miner(index: usize) -> Address {
     ghost_miner_key(index).address()
 }

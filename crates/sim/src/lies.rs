@@ -110,6 +110,7 @@ fn chain(own: &[SealedBlock], first: usize, most: usize) -> Vec<VerifiedBlock> {
 }
 
 /// What an honest node with this chain, block 1 not counted, answers.
+#[must_use]
 pub fn answer(
     genesis: &Genesis,
     chain: &[Arc<Applied>],

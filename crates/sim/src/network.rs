@@ -59,6 +59,7 @@ fn payers() -> impl Iterator<Item = Address> {
 
 impl Network {
     /// A network that makes a block of whatever waits, and none without.
+    #[must_use]
     pub fn ready(miners: usize) -> Self {
         Self {
             miners,
@@ -71,6 +72,7 @@ impl Network {
     }
 
     /// Block 1 of this network, made at [`START`](crate::START).
+    #[must_use]
     pub fn found(&self) -> Arc<Genesis> {
         let miners = (0..self.miners)
             .map(if self.ghosts { ghost_miner } else { miner })
@@ -104,6 +106,7 @@ impl Network {
 }
 
 /// One miner whose blocks may hold 1 to 100 transactions; miner `i` has sent `i` already.
+#[must_use]
 pub fn open_network() -> Arc<Genesis> {
     let alloc = (0..4)
         .map(|index| (miner(index), index as u64, 1_000))
@@ -119,6 +122,7 @@ pub fn open_network() -> Arc<Genesis> {
 }
 
 /// An account with this nonce and balance.
+#[must_use]
 pub fn account(nonce: u64, balance: u64) -> Account {
     Account {
         nonce: AccountNonce::new(nonce).expect("within the range"),
@@ -127,11 +131,13 @@ pub fn account(nonce: u64, balance: u64) -> Account {
 }
 
 /// A number of a block.
+#[must_use]
 pub fn height(number: u64) -> Height {
     Height::new(number).expect("within the range")
 }
 
 /// Whole coins.
+#[must_use]
 pub fn coins(amount: u64) -> Amount {
     Amount::new(amount).expect("within the range")
 }

@@ -63,6 +63,7 @@ impl World {
     }
 
     /// When what the clock that is most ahead dates now is no longer of the future.
+    #[must_use]
     pub fn future(&self) -> u64 {
         let ahead = self.nodes.iter().map(|node| node.skew.max(0) as u64).max();
         self.now + ahead.unwrap_or(0)

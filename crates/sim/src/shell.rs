@@ -78,11 +78,13 @@ pub struct Shell {
 
 impl Shell {
     /// A node of miner `index` with an empty disk.
+    #[must_use]
     pub fn new(genesis: &Arc<Genesis>, index: usize) -> Self {
         Self::with(genesis, Some(index), false)
     }
 
     /// A node whose blocks carry a filler instead of a signature.
+    #[must_use]
     pub fn unsigned(genesis: &Arc<Genesis>, index: Option<usize>) -> Self {
         Self::with(genesis, index, true)
     }
@@ -355,6 +357,7 @@ impl Shell {
 }
 
 /// A network and the node of its first miner.
+#[must_use]
 pub fn node(network: &Network) -> (Shell, Arc<Genesis>) {
     let genesis = network.found();
     (Shell::new(&genesis, 0), genesis)

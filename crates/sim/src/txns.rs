@@ -10,6 +10,7 @@ use ccoin_core::{
 use ccoin_crypto::{PublicKey, Signature};
 
 /// A payment with a filler instead of a signature, taken as verified.
+#[must_use]
 pub fn transfer(
     genesis: &Genesis,
     from: &PublicKey,
@@ -21,11 +22,13 @@ pub fn transfer(
 }
 
 /// A payment of one coin from miner `from` to the zero address.
+#[must_use]
 pub fn pay(genesis: &Genesis, from: usize, number: u64) -> VerifiedTransaction {
     give(genesis, from, number, 1)
 }
 
 /// A payment of `amount` coins from miner `from` to the zero address.
+#[must_use]
 pub fn give(genesis: &Genesis, from: usize, number: u64, amount: u64) -> VerifiedTransaction {
     transfer(
         genesis,
@@ -37,11 +40,13 @@ pub fn give(genesis: &Genesis, from: usize, number: u64, amount: u64) -> Verifie
 }
 
 /// A payment of nothing from any key to the zero address.
+#[must_use]
 pub fn give_from(genesis: &Genesis, from: &PublicKey, number: u64) -> VerifiedTransaction {
     transfer(genesis, from, number, Address::ZERO, 0)
 }
 
 /// One payment for each number.
+#[must_use]
 pub fn pays(
     genesis: &Genesis,
     from: usize,
@@ -51,6 +56,7 @@ pub fn pays(
 }
 
 /// As [`transfer`], with data.
+#[must_use]
 pub fn record(
     genesis: &Genesis,
     from: &PublicKey,
@@ -72,6 +78,7 @@ pub fn record(
 }
 
 /// A payment that miner `from` has signed.
+#[must_use]
 pub fn signed(
     genesis: &Genesis,
     from: usize,
@@ -90,6 +97,7 @@ pub fn signed(
 }
 
 /// Senders and numbers of what a pool has ready, in its order.
+#[must_use]
 pub fn ready(pool: &Pool) -> Vec<(Address, u64)> {
     pool.ready()
         .map(|txn| (txn.sender(), txn.number.get()))

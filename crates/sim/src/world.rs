@@ -143,6 +143,7 @@ pub struct World {
 
 impl World {
     /// Nodes without links that have not started; the first `validators` make blocks.
+    #[must_use]
     pub fn new(genesis: &Arc<Genesis>, validators: usize, nodes: usize) -> Self {
         let node = |index| Node::new(genesis, (index < validators).then_some(index));
         Self {
@@ -178,6 +179,7 @@ impl World {
     }
 
     /// All nodes started, each linked with each.
+    #[must_use]
     pub fn mesh(genesis: &Arc<Genesis>, validators: usize, nodes: usize) -> Self {
         let mut world = Self::new(genesis, validators, nodes);
         for b in 0..nodes {
@@ -223,11 +225,10 @@ impl World {
             | Event::Left { to, .. }
             | Event::Receiving { to, .. }
             | Event::Frame { to, .. } => match self.nodes[*to].process {
-                Process::Down => return,
                 Process::Hung if !matches!(event, Event::Wake { .. }) => {
                     return self.nodes[*to].backlog.push_back(event);
                 }
-                Process::Hung => return,
+                Process::Down | Process::Hung => return,
                 Process::Up => {}
             },
         }
@@ -326,6 +327,7 @@ impl World {
     }
 
     /// The public key that a node proves in handshakes.
+    #[must_use]
     pub fn public_key(&self, index: usize) -> PublicKey {
         let follower = || ghost(FIRST_FOLLOWER + index as u32);
         let miner = self.nodes[index].shell.index();
@@ -334,6 +336,7 @@ impl World {
     }
 
     /// The miners' keys that a node knows.
+    #[must_use]
     pub fn keys_of(&self, index: usize) -> Vec<PublicKey> {
         self.nodes[index].gossip.keys.all()
     }
@@ -343,6 +346,7 @@ impl World {
         self.now.saturating_add_signed(self.nodes[index].skew)
     }
 
+    #[must_use]
     pub fn head(&self, index: usize) -> BlockId {
         self.nodes[index].shell.machine.chain().head().block.id
     }

@@ -276,7 +276,7 @@ impl BlockLog {
                 self.prepared = next;
             }
             Err(error) => {
-                tracing::warn!(%error, "no thread to prepare a segment, it is made when needed")
+                tracing::warn!(%error, "no thread to prepare a segment, it is made when needed");
             }
         }
         Ok(())

@@ -77,8 +77,8 @@ impl ChainLock {
     /// # Errors
     /// [`StorageError::Busy`] with the number of the process that has it.
     pub fn acquire(chain_dir: &Path) -> Result<Self, StorageError> {
-        let _lock = LockFile::take(&chain_dir.join("lock"))?;
-        Ok(Self { _lock })
+        let lock = LockFile::take(&chain_dir.join("lock"))?;
+        Ok(Self { _lock: lock })
     }
 
     /// Takes the lock of `chain_dir` without writing; `None` if no process ever had it.

@@ -127,8 +127,8 @@ impl Model {
     fn with(self, mutant: Mutant) -> Self {
         let needed = self.needed - usize::from(mutant == Mutant::SmallQuorum);
         Self {
-            mutant,
             needed,
+            mutant,
             ..self
         }
     }

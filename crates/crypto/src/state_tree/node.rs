@@ -282,7 +282,7 @@ mod tests {
             for change in &changes {
                 grown = grown.update(0, std::slice::from_ref(change));
             }
-            let accounts: Vec<Account> = all.accounts().cloned().collect();
+            let accounts: Vec<Account> = all.accounts().copied().collect();
             assert_eq!(accounts.len(), usize::from(count));
             assert_eq!(all.hash, root(&accounts, 0));
             assert_eq!(grown.hash, all.hash);

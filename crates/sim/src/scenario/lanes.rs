@@ -61,10 +61,10 @@ fn show(scenario: &Scenario, run: &Run, index: usize, cell: u64, made: bool) -> 
         .edges()
         .into_iter()
         .filter(|edge| (from..until).contains(edge));
-    let moments: Vec<_> = begins.chain([(from + until) / 2]).collect();
+    let moments: Vec<_> = begins.chain([u64::midpoint(from, until)]).collect();
     let dead = moments.iter().any(|ms| scenario.is_dead(index, *ms));
     let apart = moments.iter().any(|ms| scenario.is_apart(index, *ms));
-    let led = run.leader((from + until) / 2, scenario) == index;
+    let led = run.leader(u64::midpoint(from, until), scenario) == index;
     match (dead, apart, made) {
         (true, ..) => 'x',
         (_, true, true) => '*',

@@ -103,9 +103,9 @@ fn the_chain_grows_while_a_leader_is_killed_or_hangs() {
             world.pay(2, 1);
             world.run_until(moment);
             if hangs {
-                world.hang(0)
+                world.hang(0);
             } else {
-                world.kill(0)
+                world.kill(0);
             }
             world.pay(2, 1);
             world.run_until(moment + back.min(2 * SLOT + 1_000));
@@ -118,9 +118,9 @@ fn the_chain_grows_while_a_leader_is_killed_or_hangs() {
                 }
             }
             if hangs {
-                world.resume(0)
+                world.resume(0);
             } else {
-                world.start(0)
+                world.start(0);
             }
             world.settle(world.now + 3 * SLOT);
             world.pay(0, 1);

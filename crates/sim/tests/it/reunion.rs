@@ -111,11 +111,11 @@ fn fork(common: u64, deepest: u64, (txns, data): (u64, usize)) -> Fork {
     let block_bytes = tip.block.encode().len();
     Fork {
         genesis,
+        common,
         dense,
         rival,
         sparse,
         block_bytes,
-        common,
     }
 }
 

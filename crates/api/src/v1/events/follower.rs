@@ -92,7 +92,7 @@ impl Follower {
             changes.borrow_and_update();
             match self.send_due().await {
                 Err(Ended) => return,
-                Ok(Err(ReadError::Behind(_))) | Ok(Ok(())) => {}
+                Ok(Err(ReadError::Behind(_)) | Ok(())) => {}
                 Ok(Err(error)) => {
                     unreadable(error);
                     return;

@@ -58,7 +58,7 @@ async fn a_body_that_is_not_one_payment_is_refused() {
         ("null".into(), "bad-field"),
         ("5".into(), "bad-field"),
         (format!(r#"["{to}", 5, "text"]"#), "bad-field"),
-        (format!(r#"[{}]"#, good()), "bad-field"),
+        (format!(r"[{}]", good()), "bad-field"),
         (format!("{}{}", good(), good()), "bad-json"),
         (format!("{} x", good()), "bad-json"),
         (format!("\u{feff}{}", good()), "bad-json"),
