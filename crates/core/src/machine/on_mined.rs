@@ -5,6 +5,7 @@ use crate::{
     Height, Now, PowNonce,
     applied::Applied,
     block::{SealedBlock, SignedHeader, VerifiedBlock, block_id},
+    chain::Origin,
     consensus::vote::Proposed,
 };
 use ccoin_crypto::Signature;
@@ -74,7 +75,13 @@ impl Machine {
             state,
             changes,
         });
-        self.insert(applied, bytes, true, step);
+        // What this key has signed is in the log, head or not (A1).
+        step.write.push(Write::Block {
+            applied: Arc::clone(&applied),
+            bytes: bytes.clone(),
+            timely: true,
+        });
+        self.insert(applied, bytes, (true, Origin::Log), step);
     }
 
     /// Drops the block in the making when its slot is over, the node ends, the key may not sign
