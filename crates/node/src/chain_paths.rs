@@ -64,6 +64,11 @@ impl ChainPaths {
         Ok(blocks)
     }
 
+    /// Removes a log that was begun and is not wanted any more.
+    pub(crate) fn give_up(&self) -> Result<(), NodeError> {
+        remove(&self.unfinished())
+    }
+
     /// Makes the log that was begun, and that nobody writes any more, the chain.
     pub(crate) fn install(&self) -> Result<(), NodeError> {
         let unfinished = self.unfinished();

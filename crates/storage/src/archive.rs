@@ -8,7 +8,7 @@
 //! chained SHA-256 (32 bytes): `sum = SHA-256(sum | kind | payload)`, from 32 zero bytes on.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{BufReader, Read as _, Write as _};
+use std::io::{BufReader, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use ccoin_core::Hash;
@@ -132,15 +132,30 @@ impl ArchiveWriter {
     pub fn finish(mut self) -> Result<(ArchiveSum, u64), StorageError> {
         self.put(END, &self.sum.encode())?;
         self.flush()?;
-        self.refuse_existing()?;
-        let named = fs::rename(&self.part, &self.path);
-        named.map_err(StorageError::io(&self.path))?;
+        self.take_name()?;
         self.named = true;
         let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = dir.unwrap_or(Path::new("."));
         let synced = File::open(dir).and_then(|dir| dir.sync_all());
         synced.map_err(StorageError::io(dir))?;
         Ok((self.sum, self.at))
+    }
+
+    /// Renames the part. An empty file claims the name first: what another process has put there
+    /// is never written over, and file systems without hard links do the same.
+    fn take_name(&self) -> Result<(), StorageError> {
+        let path = self.path.clone();
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                return Err(StorageError::Exists { path });
+            }
+            Err(source) => return Err(StorageError::Io { path, source }),
+        }
+        fs::rename(&self.part, &path).map_err(|source| {
+            let _ = fs::remove_file(&path);
+            StorageError::Io { path, source }
+        })
     }
 
     fn refuse_existing(&self) -> Result<(), StorageError> {

@@ -179,6 +179,8 @@ fn a_full_disk_stops_the_tools_and_loses_nothing() {
         let filler = disk.fill();
         refused(&other, &[command, name], 11, &["No space left on device"]);
         assert!(!other.data("chain/blocks").exists());
+        let left = other.data("chain/blocks.new");
+        assert!(command == "import" || !left.exists(), "it fills the disk");
         fs::remove_file(filler).unwrap();
         assert_eq!(done(&other, &[command, name])["height"], 4);
         assert_eq!(done(&other, &["check"])["good"], true);

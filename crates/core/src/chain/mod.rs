@@ -2,7 +2,8 @@
 //!
 //! `tree` holds the blocks of all branches, `fork_choice` orders them, `certified` keeps
 //! the head on the certified branch, `canonical` and `side` know which blocks are whole,
-//! `window` and `prune` bound the memory, `reorg` moves the head.
+//! `window` and `prune` bound the memory, `unlogged` says what the log lacks, `reorg` moves the
+//! head.
 
 mod canonical;
 mod certified;
@@ -11,10 +12,12 @@ mod prune;
 mod reorg;
 mod side;
 mod tree;
+mod unlogged;
 mod window;
 
 pub use fork_choice::Score;
 pub use reorg::Reorg;
+pub use unlogged::{Origin, Unlogged};
 pub use window::Window;
 
 use crate::{
@@ -44,6 +47,8 @@ pub struct Chain {
     order: Order,
     /// A better block than the head is dated in the future.
     shelved: bool,
+    /// Blocks that have lost their bodies and are not in the log yet.
+    stripped: Vec<Unlogged>,
 }
 
 impl Chain {
@@ -75,6 +80,7 @@ impl Chain {
             certified,
             order: Order::ByWeight,
             shelved: false,
+            stripped: Vec::new(),
         }
     }
 
@@ -214,9 +220,10 @@ impl Chain {
     }
 
     /// Adds an executed block whose parent is here, and which came in time or not. Returns
-    /// the change of head if it is the best block now.
-    pub fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> Option<Reorg> {
-        if !self.tree.insert(Arc::clone(&applied), timely) {
+    /// the change of head if it is the best block now. The caller then writes
+    /// [`take_unlogged`](Self::take_unlogged).
+    pub fn insert(&mut self, applied: Arc<Applied>, timely: bool, origin: Origin) -> Option<Reorg> {
+        if !self.tree.insert(Arc::clone(&applied), timely, origin) {
             return None;
         }
         self.side

@@ -1,7 +1,7 @@
 //! Keeps the chain within its memory. Whole canonical blocks beyond the budget lose body and
 //! state, then the longest unused of the other branches; whole branches go last.
 
-use super::{Chain, canonical::Key, tree::Entry};
+use super::{Chain, canonical::Key, tree::Entry, unlogged::Origin};
 use crate::BlockId;
 
 impl Chain {
@@ -46,7 +46,7 @@ impl Chain {
         let is_whole = self.get(&key.1).is_some();
         let spacing = self.window.milestone;
         if !self.canonical.push_older(key, is_whole, spacing) {
-            self.tree.strip(&key.1);
+            self.strip(&key.1);
         }
     }
 
@@ -66,18 +66,20 @@ impl Chain {
 
     /// Drops body and state of the block of other branches that came there first. Leaves keep
     /// them, because they may become head, and the newest, because the next block of a branch
-    /// that is fetched needs them.
+    /// that is fetched needs them. So do announced blocks that the log lacks: they are
+    /// forgotten instead.
     fn strip_oldest(&mut self) -> bool {
         let newest = self.side.newest();
         let is_inner = |id: &&BlockId| {
             let entry = self.tree.get(id);
-            Some(**id) != newest && entry.is_some_and(|entry| !entry.is_leaf())
+            let keeps_place = |entry: &Entry| !entry.is_leaf() && entry.origin != Origin::Announced;
+            Some(**id) != newest && entry.is_some_and(keeps_place)
         };
         let Some(id) = self.side.oldest_first().find(is_inner).copied() else {
             return false;
         };
         self.side.remove(&id);
-        self.tree.strip(&id);
+        self.strip(&id);
         true
     }
 

@@ -3,6 +3,7 @@
 
 use super::{
     fork_choice::{Order, Rank, Score, rank},
+    unlogged::{Origin, Unlogged},
     window::cost,
 };
 use crate::{
@@ -29,11 +30,12 @@ pub(super) struct Entry {
     pub(super) score: Score,
     /// Whether it came before the end of its slot and max_skew (F1).
     pub(super) timely: bool,
+    pub(super) origin: Origin,
     children: usize,
 }
 
 impl Entry {
-    fn new(applied: Arc<Applied>, score: Score, timely: bool) -> Self {
+    fn new(applied: Arc<Applied>, score: Score, timely: bool, origin: Origin) -> Self {
         let header = applied.block.header();
         Self {
             number: header.number,
@@ -44,6 +46,7 @@ impl Entry {
             whole: Some(applied),
             score,
             timely,
+            origin,
             children: 0,
         }
     }
@@ -73,7 +76,7 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn new(root: Arc<Applied>, score: Score, schedule: Schedule) -> Self {
-        let entry = Entry::new(root, score, false);
+        let entry = Entry::new(root, score, false, Origin::Log);
         Self {
             schedule,
             numbers: BTreeSet::from([entry.key()]),
@@ -116,7 +119,7 @@ impl Tree {
     }
 
     /// Adds a child of a block that is here; false if the parent is not.
-    pub(super) fn insert(&mut self, applied: Arc<Applied>, timely: bool) -> bool {
+    pub(super) fn insert(&mut self, applied: Arc<Applied>, timely: bool, origin: Origin) -> bool {
         let header = applied.block.header();
         let slot_key = (header.number, self.schedule.slot(header.time));
         let Some(parent) = self.entries.get_mut(&header.hash_parent) else {
@@ -124,12 +127,39 @@ impl Tree {
         };
         parent.children = parent.children.saturating_add(1);
         let score = parent.score.clone().child(header, timely, &self.schedule);
-        let entry = Entry::new(applied, score, timely);
+        let entry = Entry::new(applied, score, timely, origin);
         let siblings = self.siblings.entry(slot_key).or_default();
         *siblings = siblings.saturating_add(1);
         self.numbers.insert(entry.key());
         self.entries.insert(entry.id, entry);
         true
+    }
+
+    /// A peer was asked for a block that an announcement brought.
+    pub(super) fn note_fetched(&mut self, id: &BlockId) {
+        if let Some(entry) = self.entries.get_mut(id)
+            && entry.origin == Origin::Announced
+        {
+            entry.origin = Origin::Fetched;
+        }
+    }
+
+    /// A block and those of its ancestors that the log lacks, oldest first. The log holds the
+    /// ancestors of all that it holds.
+    pub(super) fn take_unlogged(&mut self, id: &BlockId) -> Vec<Unlogged> {
+        let mut taken = Vec::new();
+        let mut cursor = *id;
+        while let Some(entry) = self.entries.get_mut(&cursor)
+            && entry.origin != Origin::Log
+        {
+            entry.origin = Origin::Log;
+            let timely = entry.timely;
+            let whole = entry.whole.clone();
+            taken.extend(whole.map(|applied| Unlogged { applied, timely }));
+            cursor = entry.parent;
+        }
+        taken.reverse();
+        taken
     }
 
     /// Drops body and state of a block.

@@ -1,11 +1,11 @@
 //! A block into the chain: the rules that need it, execution, the head.
 
-use super::{Machine, Publish, Step, Write};
+use super::{Machine, Publish, Step, Write, surplus::Sender};
 use crate::{
     Now,
     applied::Applied,
     block::{SealedBlock, VerifiedBlock},
-    chain::Reorg,
+    chain::{Origin, Reorg, Unlogged},
     consensus::evidence::Evidence,
     execution::execute,
     rules::{BlockError, check_against_parent, check_body},
@@ -23,12 +23,12 @@ impl Machine {
         &mut self,
         now: Now,
         block: VerifiedBlock,
-        asked: bool,
+        from: Sender,
         step: &mut Step,
     ) -> Result<(), BlockError> {
         let header = block.header();
         if self.chain.contains(&block.id) {
-            return self.accept_again(block, asked);
+            return self.accept_again(block, from.asked, step);
         }
         let (last_final, _) = self.chain.last_final();
         if header.number <= last_final {
@@ -58,7 +58,8 @@ impl Machine {
                 tolerated_ms: skew,
             });
         }
-        if !asked && self.chain.siblings(header.number, header.time) >= MAX_SIBLINGS {
+        let is_surplus = self.chain.siblings(header.number, header.time) >= MAX_SIBLINGS;
+        if is_surplus && !(from.asked && self.takes_surplus(now, from.peer, &block)) {
             return Err(BlockError::Rivals {
                 signer: header.coinbase,
                 number: header.number,
@@ -68,19 +69,32 @@ impl Machine {
         let timely = now.wall.get() <= slot_end.saturating_add(skew);
         let (block, bytes) = block.into_parts();
         let applied = self.execute(block)?;
-        self.insert(applied, bytes, timely, step);
+        let origin = match from.asked {
+            true => Origin::Fetched,
+            false => Origin::Announced,
+        };
+        self.insert(applied, bytes, (timely, origin), step);
         Ok(())
     }
 
     /// A block that was executed before. If its body and state were dropped and a peer was
     /// asked for its branch, it is executed again, for the blocks behind it.
-    fn accept_again(&mut self, block: VerifiedBlock, asked: bool) -> Result<(), BlockError> {
+    fn accept_again(
+        &mut self,
+        block: VerifiedBlock,
+        asked: bool,
+        step: &mut Step,
+    ) -> Result<(), BlockError> {
+        if asked {
+            self.chain.note_fetched(&block.id);
+        }
         if !asked || self.chain.get(&block.id).is_some() {
             return Err(BlockError::Known(block.id));
         }
         let (block, _) = block.into_parts();
         let applied = self.execute(block)?;
         self.chain.restore(applied);
+        self.log_unlogged(step);
         Ok(())
     }
 
@@ -103,18 +117,37 @@ impl Machine {
         &mut self,
         applied: Arc<Applied>,
         bytes: Bytes,
-        timely: bool,
+        (timely, origin): (bool, Origin),
         step: &mut Step,
     ) {
         self.compare_with_sibling(&applied, step);
-        step.write.push(Write::Block {
-            applied: Arc::clone(&applied),
-            bytes: bytes.clone(),
-            timely,
-        });
-        if let Some(reorg) = self.chain.insert(applied, timely) {
-            self.follower.head_bytes = Some((self.chain.head().block.id, bytes));
-            self.follow_head(reorg, step);
+        match self.chain.insert(applied, timely, origin) {
+            Some(reorg) => {
+                self.follower.head_bytes = Some((self.chain.head().block.id, bytes));
+                self.follow_head(reorg, step);
+            }
+            None => self.log_unlogged(step),
+        }
+    }
+
+    /// Writes what the log lacks of the head's branch and of what has lost its body.
+    fn log_unlogged(&mut self, step: &mut Step) {
+        let unlogged = self.chain.take_unlogged();
+        self.log_blocks(unlogged, step);
+    }
+
+    /// Writes blocks; peers, readers and the key hear of them only then.
+    pub(super) fn log_blocks(&self, blocks: Vec<Unlogged>, step: &mut Step) {
+        for Unlogged { applied, timely } in blocks {
+            let known = self.follower.head_bytes.as_ref();
+            let known = known.filter(|(of, _)| *of == applied.block.id);
+            let bytes = known.map(|(_, bytes)| bytes.clone());
+            let bytes = bytes.unwrap_or_else(|| applied.block.encode().into());
+            step.write.push(Write::Block {
+                applied,
+                bytes,
+                timely,
+            });
         }
     }
 
@@ -135,6 +168,7 @@ impl Machine {
 
     /// Brings the pool along with the head, and tells readers.
     pub(super) fn follow_head(&mut self, reorg: Reorg, step: &mut Step) {
+        self.log_unlogged(step);
         let dropped = if reorg.reverted.is_empty() && reorg.older_applied.is_empty() {
             self.settle(&reorg)
         } else {

@@ -20,6 +20,7 @@ mod pool_follow;
 mod produce;
 mod restart;
 mod step;
+mod surplus;
 mod twin;
 mod why;
 
@@ -104,6 +105,7 @@ pub struct Machine {
     follower: fetch::Follower,
     fetcher: BlockFetcher,
     orphans: Orphans,
+    surplus: surplus::Surplus,
     clock_offsets: hindrance::ClockOffsets,
     twin: twin::Twin,
     /// What keeps the program that holds the key from signing.
@@ -155,6 +157,7 @@ impl Machine {
             follower: fetch::Follower::default(),
             fetcher: BlockFetcher::default(),
             orphans: Orphans::default(),
+            surplus: surplus::Surplus::default(),
             clock_offsets: hindrance::ClockOffsets::default(),
             twin: twin::Twin::default(),
             signer_fault: None,

@@ -1,7 +1,7 @@
 //! A block that a peer announces: into the chain, or kept until its parent or its time
 //! comes, or refused. Also what else peers tell of themselves.
 
-use super::{Ask, Fault, Machine, PeerId, Step};
+use super::{Ask, Fault, Machine, PeerId, Step, surplus::Sender};
 use crate::{
     BlockId, Height, Now,
     block::VerifiedBlock,
@@ -54,6 +54,7 @@ impl Machine {
         self.fetcher.on_peer_left(peer);
         self.orphans.forget(peer);
         self.clock_offsets.forget(peer);
+        self.surplus.forget(peer);
         self.on_voter_left(peer);
     }
 
@@ -70,12 +71,12 @@ impl Machine {
             return Err(BlockError::Refused(block.id));
         }
         let id = block.id;
-        self.accept(now, block.clone(), first.asked, step)?;
+        self.accept(now, block.clone(), Sender::of(first), step)?;
         self.note_accepted(now, &id, (first.peer, first.asked));
         let mut waiting: VecDeque<Orphan> = self.orphans.children(&id).into();
         while let Some(orphan) = waiting.pop_front() {
             let id = orphan.block.id;
-            match self.accept(now, orphan.block.clone(), orphan.asked, step) {
+            match self.accept(now, orphan.block.clone(), Sender::of(&orphan), step) {
                 Ok(()) => {
                     self.note_accepted(now, &id, (orphan.peer, orphan.asked));
                     waiting.extend(self.orphans.children(&id));
@@ -111,6 +112,10 @@ impl Machine {
                 self.orphans.hold(due, orphan);
             }
             return;
+        }
+        if orphan.asked && matches!(error, BlockError::Rivals { .. }) {
+            let wait = self.genesis.config.consensus.slot_ms;
+            self.fetcher.back_off(peer, now.mono.after(wait));
         }
         if error.blame() == Blame::Later {
             return;

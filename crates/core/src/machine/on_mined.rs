@@ -5,6 +5,7 @@ use crate::{
     Height, Now, PowNonce,
     applied::Applied,
     block::{SealedBlock, SignedHeader, VerifiedBlock, block_id},
+    chain::Origin,
     consensus::vote::Proposed,
 };
 use ccoin_crypto::Signature;
@@ -74,7 +75,13 @@ impl Machine {
             state,
             changes,
         });
-        self.insert(applied, bytes, true, step);
+        // What this key has signed is in the log, head or not (A1).
+        step.write.push(Write::Block {
+            applied: Arc::clone(&applied),
+            bytes: bytes.clone(),
+            timely: true,
+        });
+        self.insert(applied, bytes, (true, Origin::Log), step);
     }
 
     /// There is no signature: the block is given up. Its slot and number stay used, because the

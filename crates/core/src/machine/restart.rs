@@ -4,6 +4,7 @@ use super::Machine;
 use crate::{
     Now, Timestamp,
     block::SealedBlock,
+    chain::Origin,
     consensus::{
         certificate::{Certificate, VerifiedCertificate},
         evidence::Evidence,
@@ -39,7 +40,7 @@ impl Machine {
             });
         }
         let applied = self.execute(block)?;
-        self.chain.insert(applied, timely);
+        self.chain.insert(applied, timely, Origin::Log);
         Ok(())
     }
 

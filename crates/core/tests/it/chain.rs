@@ -5,7 +5,7 @@ use crate::cases::cases;
 use ccoin_core::{
     Address, BlockId,
     applied::Applied,
-    chain::{Chain, Reorg, Score, Window},
+    chain::{Chain, Origin, Reorg, Score, Window},
     encoding::{decode, encode},
     genesis::Genesis,
 };
@@ -56,7 +56,7 @@ fn better(first: &[u64], second: &[u64]) -> usize {
     let winner = |order: [usize; 2]| {
         let (mut chain, _) = start(&genesis);
         for block in order.iter().flat_map(|index| &made[*index]) {
-            chain.insert(Arc::clone(block), true);
+            chain.insert(Arc::clone(block), true, Origin::Fetched);
         }
         let mut tips = made.iter().map(|blocks| blocks.last().unwrap().block.id);
         tips.position(|tip| tip == chain.head().block.id)
@@ -94,7 +94,7 @@ fn the_smaller_id_wins_when_all_else_is_equal() {
     for order in [[0usize, 1], [1, 0]] {
         let (mut chain, _) = start(&genesis);
         for index in order {
-            chain.insert(Arc::clone(&twins[index]), true);
+            chain.insert(Arc::clone(&twins[index]), true, Origin::Fetched);
         }
         assert_eq!(Some(chain.head().block.id), smaller);
     }
@@ -106,14 +106,21 @@ fn a_reorg_names_all_blocks_reverted_and_applied() {
     let (mut chain, root) = start(&genesis);
     let old = branch(&genesis, &root, &[100, 200, 300]);
     for block in &old {
-        let reorg = chain.insert(Arc::clone(block), true).unwrap();
+        let reorg = chain
+            .insert(Arc::clone(block), true, Origin::Fetched)
+            .unwrap();
         assert!(reorg.reverted.is_empty() && reorg.applied.len() == 1);
     }
     let new = branch(&genesis, &old[0], &[250, 350, 2_000]);
-    let unmoved =
-        |block: &Arc<Applied>, chain: &mut Chain| chain.insert(Arc::clone(block), true).is_none();
+    let unmoved = |block: &Arc<Applied>, chain: &mut Chain| {
+        chain
+            .insert(Arc::clone(block), true, Origin::Fetched)
+            .is_none()
+    };
     assert!(unmoved(&new[0], &mut chain) && unmoved(&new[1], &mut chain));
-    let reorg = chain.insert(Arc::clone(&new[2]), true).unwrap();
+    let reorg = chain
+        .insert(Arc::clone(&new[2]), true, Origin::Fetched)
+        .unwrap();
     let ids = |blocks: &[Arc<Applied>]| {
         blocks
             .iter()
@@ -122,7 +129,11 @@ fn a_reorg_names_all_blocks_reverted_and_applied() {
     };
     assert_eq!(ids(&reorg.reverted), [old[2].block.id, old[1].block.id]);
     assert_eq!(ids(&reorg.applied), ids(&new));
-    assert!(chain.insert(Arc::clone(&new[2]), true).is_none());
+    assert!(
+        chain
+            .insert(Arc::clone(&new[2]), true, Origin::Fetched)
+            .is_none()
+    );
     assert_eq!(chain.canonical().len(), 5);
 }
 
@@ -131,7 +142,11 @@ fn a_block_without_parent_is_not_taken() {
     let genesis = network(2_000);
     let (mut chain, root) = start(&genesis);
     let blocks = branch(&genesis, &root, &[100, 200]);
-    assert!(chain.insert(Arc::clone(&blocks[1]), true).is_none());
+    assert!(
+        chain
+            .insert(Arc::clone(&blocks[1]), true, Origin::Fetched)
+            .is_none()
+    );
     assert!(chain.get(&blocks[1].block.id).is_none());
 }
 
@@ -205,7 +220,7 @@ proptest! {
                 continue;
             }
             tree.push(Block { applied: Arc::clone(&applied), parent: Some(parent) });
-            if let Some(reorg) = chain.insert(applied, true) {
+            if let Some(reorg) = chain.insert(applied, true, Origin::Fetched) {
                 follow(&mut followed, &reorg);
             }
             let best = (0..tree.len()).max_by_key(|index| naive_rank(&tree, *index, 2_000)).unwrap();
@@ -238,7 +253,7 @@ fn restarted(
     for block in tree {
         let applied = &block.applied;
         if chain.get(&applied.block.id).is_some() && applied.block.id != root.block.id {
-            again.insert(Arc::clone(applied), true);
+            again.insert(Arc::clone(applied), true, Origin::Fetched);
         }
     }
     prop_assert_eq!(again.head().block.id, chain.head().block.id);
@@ -272,7 +287,7 @@ fn large_blocks_shorten_the_window() {
             .collect();
         tip = child(&genesis, &tip, miner(0), (number + 1) * 50, &txns);
         sizes.insert(tip.block.header().number, tip.block.encode().len());
-        chain.insert(Arc::clone(&tip), true);
+        chain.insert(Arc::clone(&tip), true, Origin::Fetched);
     }
     let bytes = Window::default().bytes;
     let kept: usize = chain

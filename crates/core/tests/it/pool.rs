@@ -307,6 +307,7 @@ fn a_reverted_branch_returns_its_transactions() {
         written,
         [
             ("block", vec![]),
+            ("block", vec![]),
             ("returned", returned.clone()),
             ("dropped", dropped.clone())
         ]

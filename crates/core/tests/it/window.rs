@@ -4,7 +4,7 @@
 use ccoin_core::{
     BlockId, Height,
     applied::Applied,
-    chain::{Chain, Reorg, Window},
+    chain::{Chain, Origin, Reorg, Window},
     consensus::vote::Proposed,
     genesis::Genesis,
 };
@@ -55,7 +55,11 @@ fn grown_within(window: Window, count: u64) -> (Arc<Genesis>, Chain, Vec<Arc<App
     let mut chain = Chain::with_window(Arc::clone(&root), None, &genesis, window);
     let blocks = run(&genesis, &root, 50, count);
     for block in &blocks {
-        assert!(chain.insert(Arc::clone(block), true).is_some());
+        assert!(
+            chain
+                .insert(Arc::clone(block), true, Origin::Fetched)
+                .is_some()
+        );
     }
     let all = [root].into_iter().chain(blocks).collect();
     (genesis, chain, all)
@@ -81,7 +85,7 @@ fn take(chain: &mut Chain, block: &Arc<Applied>) -> Option<Reorg> {
         chain.restore(Arc::clone(block));
         return None;
     }
-    chain.insert(Arc::clone(block), true)
+    chain.insert(Arc::clone(block), true, Origin::Fetched)
 }
 
 fn proposed(block: &Applied) -> Proposed {
@@ -144,7 +148,7 @@ fn the_final_block_stays_whole() {
     final_at(&mut chain, &all[9]);
     let last_final = Arc::clone(&all[9]);
     for block in run(&genesis, &all[10], 600, 50) {
-        chain.insert(block, true);
+        chain.insert(block, true, Origin::Fetched);
     }
     assert_eq!(chain.lowest(), last_final.block.header().number);
     assert!(chain.get(&last_final.block.id).is_some());
@@ -214,7 +218,7 @@ fn other_branches_are_bounded() {
     let (genesis, mut chain, mut all) = grown_within(window, 60);
     for fork in 54..58 {
         for block in run(&genesis, &all[fork], 10_000, 80) {
-            let _ = chain.insert(Arc::clone(&block), false);
+            let _ = chain.insert(Arc::clone(&block), false, Origin::Fetched);
             all.push(block);
         }
     }

@@ -30,6 +30,24 @@ impl ChainPaths {
         let head = ExportHead::open(file, wanted)?;
         let _lock = ChainLock::acquire(&self.root).map_err(NodeError::from)?;
         self.refuse_existing()?;
+        let restored = self.take_all(file, head, keys, progress, before);
+        if restored.is_err()
+            && let Err(error) = self.give_up()
+        {
+            tracing::warn!("what was restored so far is of no use, remove it: {error}");
+        }
+        restored
+    }
+
+    /// Checks the file and makes its chain.
+    fn take_all(
+        &self,
+        file: &Path,
+        head: ExportHead,
+        keys: &[PublicKey],
+        progress: &mut dyn FnMut(u64),
+        before: impl FnOnce(&Genesis) -> Result<(), NodeError>,
+    ) -> Result<Imported, BadChain> {
         let genesis = Arc::clone(&head.genesis);
         let mut log = self.begin(&genesis)?;
         log.sync().map_err(NodeError::from)?;

@@ -8,7 +8,7 @@
 use crate::options::number;
 use ccoin_core::{
     applied::Applied,
-    chain::{Chain, Score},
+    chain::{Chain, Origin, Score},
     genesis::Genesis,
     message::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES},
 };
@@ -96,7 +96,7 @@ fn fork(common: u64, deepest: u64, (txns, data): (u64, usize)) -> Fork {
         .into_iter()
         .map(|block| {
             let id = block.block.id;
-            chain.insert(Arc::clone(&block), true);
+            chain.insert(Arc::clone(&block), true, Origin::Fetched);
             let score = chain.score(&id).expect("it has just been inserted");
             (block, score.clone())
         })

@@ -104,3 +104,22 @@ fn a_file_that_is_given_up_leaves_nothing() {
     drop(writer);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+/// A check and a rename had a moment between them in which another file was lost. A link that
+/// leads nowhere stands for one that the check does not see.
+#[cfg(unix)]
+#[test]
+fn a_name_that_was_taken_meanwhile_is_not_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("blocks");
+    let mut writer = ArchiveWriter::create(&path).unwrap();
+    writer.append(1, b"one").unwrap();
+    std::os::unix::fs::symlink(dir.path().join("nowhere"), &path).unwrap();
+    let refused = writer.finish().map(drop);
+    assert!(
+        matches!(refused, Err(StorageError::Exists { .. })),
+        "{refused:?}"
+    );
+    assert!(path.is_symlink(), "it is what it was");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}

@@ -164,9 +164,15 @@ impl Machine {
         let branches = &self.chain;
         voter.judge(now.wall, &finality.rules, proposal, &last_final, branches)?;
         let vote = voter.vote1(now.wall, proposal.block, branches);
-        step.write.push(Write::VoterRecord(voter.record));
+        let record = voter.record;
+        let branch = self.chain.take_unlogged_to(&proposal.block.id);
+        self.log_blocks(branch, step);
+        step.write.push(Write::VoterRecord(record));
         step.publish.push(Publish::SignVote { vote, justify: own });
-        if let Some(certificate) = finality.certified.get(&proposal.block.ballot) {
+        let finality = &mut self.finality;
+        if let Some(voter) = &mut finality.voter
+            && let Some(certificate) = finality.certified.get(&proposal.block.ballot)
+        {
             voter.on_certified(&certificate.block());
         }
         self.give_votes2(now, step);

@@ -2,7 +2,7 @@
 
 use super::{Finality, MAX_KEPT, Machine};
 use crate::{
-    Now,
+    Height, Now,
     consensus::{certificate::VerifiedCertificate, vote::Phase},
     machine::{PeerId, Publish, Step, Write},
 };
@@ -181,10 +181,12 @@ impl Machine {
         }
     }
 
-    /// Writes a certificate that is not in the block log.
+    /// Writes a certificate that is not in the block log, behind its block if that is here.
     pub(super) fn log_certificate(&mut self, certificate: &VerifiedCertificate, step: &mut Step) {
         let key = (certificate.ballot, certificate.phase);
         if self.finality.logged.insert(key) {
+            let branch = self.chain.take_unlogged_to(&certificate.id);
+            self.log_blocks(branch, step);
             step.write.push(Write::Certificate(certificate.clone()));
         }
     }
@@ -230,6 +232,12 @@ impl Machine {
             self.want(now, peer, (certificate.number, certificate.id));
         }
         self.finality.await_block(certificate);
+    }
+
+    /// Whether a certificate waits for a block with this number or one above.
+    pub(in crate::machine) fn awaits_from(&self, number: Height) -> bool {
+        let mut awaited = self.finality.awaited.values();
+        awaited.any(|awaited| awaited.number >= number)
     }
 
     /// Takes the certificates whose blocks have come.

@@ -6,7 +6,7 @@ use ccoin_core::{
     BlockId,
     applied::Applied,
     block::{Block, SealedBlock},
-    chain::Chain,
+    chain::{Chain, Origin},
     encoding::encode,
     execution::execute,
     genesis::Genesis,
@@ -49,7 +49,11 @@ pub(crate) fn chain(case: &Case, verifier: &mut Verifier) -> (Arc<Genesis>, Chai
         }
         ids.push(applied.block.id);
         roots.push(applied.state.root());
-        assert!(chain.insert(Arc::new(applied), true).is_some());
+        assert!(
+            chain
+                .insert(Arc::new(applied), true, Origin::Fetched)
+                .is_some()
+        );
     }
     assert_eq!(ids, get::<Vec<BlockId>>(expected, "ids"));
     assert_eq!(
