@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod audit_command;
 #[cfg(target_os = "linux")]
 mod clocks;
 mod crash;

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use crate::{Options, place::config};
 
 /// Bytes of the longest public key file.
-const MAX_KEY: usize = 4_096;
+pub(crate) const MAX_KEY: usize = 4_096;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Chain {

@@ -2,6 +2,7 @@
 //! no decision of its own.
 
 mod account;
+mod audit;
 mod bench;
 mod chain;
 mod chain_file;
@@ -55,6 +56,7 @@ enum Command {
     Pay(send::Pay),
     #[command(flatten)]
     Chain(chain::Chain),
+    Audit(audit::AuditOptions),
     /// Make, list and move the keys on this host
     #[command(subcommand)]
     Account(account::Account),
@@ -71,6 +73,7 @@ enum Command {
 fn main() -> ExitCode {
     let options: Options = ccoin_home::options();
     run(|| match &options.command {
+        Command::Audit(audit) => Ok(audit.run(&options)?),
         Command::Account(account) => account.run(&options),
         Command::Bench(bench) => bench.run(&options),
         Command::Chain(chain) => Ok(chain.run(&options)?),

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod answers;
+pub mod audit;
 pub mod bench;
 mod block_line;
 mod blocks;

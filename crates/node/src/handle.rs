@@ -14,6 +14,7 @@ use crate::{
 use ccoin_core::{
     AccountNonce, Address, Amount,
     genesis::Genesis,
+    gossip::MinerKeys,
     ledger::Account,
     machine::{Hindrance, Machine, MinerVotes, PlaceholderText, Voting, Why},
     pool::{Accepted, PoolError},
@@ -86,6 +87,12 @@ impl NodeHandle {
     #[must_use]
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.network.iter().flat_map(Network::peers).collect()
+    }
+
+    /// The miners' public keys that this node has seen.
+    #[must_use]
+    pub fn miner_keys(&self) -> MinerKeys {
+        self.gossip.lock().keys.clone()
     }
 
     /// The node as of its last durable step.

@@ -1,6 +1,6 @@
 //! Who makes the chain: block 1, and the miners that it lists.
 
-use crate::schema::{AddressText, Id, TimeText, Whole};
+use crate::schema::{AddressText, Base64, Id, TimeText, Whole};
 use crate::{
     Api,
     json::{BlockSummary, Time},
@@ -16,6 +16,7 @@ use ccoin_core::{
     machine::Voting,
     message::VoterState,
 };
+use ccoin_crypto::PublicKey;
 use ccoin_http::Problem;
 use ccoin_node::View;
 use serde::Serialize;
@@ -77,6 +78,8 @@ impl VoteJson {
 #[derive(Serialize, ToSchema)]
 struct MinerJson {
     address: Address,
+    /// Once this node has seen it.
+    public_key: Option<PublicKey>,
     /// `self`, `peer`, or `away`: no connection leads to it.
     link: &'static str,
     /// Whether this is its turn.
@@ -144,6 +147,7 @@ pub(super) async fn miners(State(api): State<Api>) -> Result<Json<Miners>, Probl
     let own = api.node.is_validator().then(|| api.node.address());
     let peers = api.node.peers().into_iter();
     let peers: HashMap<_, _> = peers.map(|peer| (peer.address, peer)).collect();
+    let keys = api.node.miner_keys();
     let mut made = made(&view);
     let miner = |miner: ccoin_core::machine::MinerVotes| {
         let address = miner.address;
@@ -151,6 +155,7 @@ pub(super) async fn miners(State(api): State<Api>) -> Result<Json<Miners>, Probl
         let (last_block, blocks) = made.remove(&address).unzip();
         MinerJson {
             address,
+            public_key: keys.get(&address).cloned(),
             link: match peer {
                 _ if own == Some(address) => "self",
                 Some(_) => "peer",

@@ -23,7 +23,7 @@ async fn each_miner_is_listed_with_its_last_block_and_vote() {
     assert_eq!(
         miners["items"],
         json!([{
-            "address": node.address(), "link": "self", "leads": true,
+            "address": node.address(), "public_key": node.handle().miner_keys().get(&node.address()), "link": "self", "leads": true,
             "last_block": status["head"], "blocks": 3, "last_vote": vote,
             "voting": "votes", "vote_state": "intact", "clock_offset_ms": null,
         }])
@@ -45,7 +45,7 @@ async fn a_miner_that_is_away_is_silent_and_unknown() {
     assert_eq!(
         away,
         json!({
-            "address": numbered(0xab00), "link": "away", "leads": null, "last_block": null,
+            "address": numbered(0xab00), "public_key": null, "link": "away", "leads": null, "last_block": null,
             "blocks": 0, "last_vote": null, "voting": "silent", "vote_state": null,
             "clock_offset_ms": null,
         })
