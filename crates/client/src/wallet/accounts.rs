@@ -12,7 +12,11 @@ pub fn accounts(known: &KnownAccounts, own: Option<Address>, as_json: bool) -> S
     let mut accounts: Vec<_> = known.iter().collect();
     accounts.sort_by_key(|account| (account.name.clone(), account.address));
     if as_json {
-        return accounts.into_iter().map(document).collect::<Value>().to_string();
+        return accounts
+            .into_iter()
+            .map(document)
+            .collect::<Value>()
+            .to_string();
     }
     if accounts.is_empty() {
         return "no accounts here; ccoin account new NAME   makes one".to_owned();

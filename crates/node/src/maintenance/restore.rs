@@ -30,7 +30,7 @@ impl ChainPaths {
         let head = ExportHead::open(file, wanted)?;
         let _lock = ChainLock::acquire(&self.root).map_err(NodeError::from)?;
         self.refuse_existing()?;
-        let restored = self.take_all(file, head, keys, progress, before);
+        let restored = self.take_all(file, head, keys, lanes, progress, before);
         if restored.is_err()
             && let Err(error) = self.give_up()
         {
@@ -45,6 +45,7 @@ impl ChainPaths {
         file: &Path,
         head: ExportHead,
         keys: &[PublicKey],
+        lanes: Lanes,
         progress: &mut dyn FnMut(u64),
         before: impl FnOnce(&Genesis) -> Result<(), NodeError>,
     ) -> Result<Imported, BadChain> {
