@@ -83,7 +83,8 @@ impl Machine {
 
     /// Takes transactions of left blocks back as far as there is room. A number that the new
     /// branch uses may be used by the same transaction: readers of a dropped one look for it
-    /// in storage first. After the last ones new transactions are taken again.
+    /// in storage first. After the last ones all are judged together, and new transactions
+    /// are taken again.
     pub(super) fn on_returned(
         &mut self,
         now: Now,
@@ -105,6 +106,10 @@ impl Machine {
         }
         if !returned.is_empty() {
             self.queue_returned(arrived, returned, step);
+        }
+        if last && self.returning == 0 {
+            let waiting = self.pool.take_all();
+            dropped.extend(self.take_back(waiting, false));
         }
         if !dropped.is_empty() {
             step.write.push(Write::Dropped(dropped.clone()));
@@ -168,7 +173,8 @@ impl Machine {
     }
 
     /// Those of these transactions that could be in blocks together: some spend what
-    /// others bring, in an order that may have been lost.
+    /// others bring, in an order that may have been lost. A block of a liar may have held
+    /// transactions of senders without coins, which no queue takes.
     fn jointly_applicable(&self, waiting: &[(Timestamp, VerifiedTransaction)]) -> BTreeSet<TxId> {
         let mut draft = Draft::new(self.accounts());
         let mut applicable = BTreeSet::new();
@@ -176,7 +182,9 @@ impl Machine {
         for _ in 0..MAX_ROUNDS {
             let before = rest.len();
             rest.retain(|txn| {
-                let applied = draft.apply(txn).is_ok();
+                let (sender, pool) = (txn.sender(), &self.pool);
+                let may_send = pool.judge_coins(&sender, draft.account(&sender)).is_ok();
+                let applied = may_send && draft.apply(txn).is_ok();
                 if applied {
                     applicable.insert(*txn.id());
                 }

@@ -82,7 +82,7 @@ impl Machine {
         for (arrived, txn) in waiting.into_iter().chain(reverted) {
             let account = self.account(&txn.sender());
             let restored = self.pool.restore(arrived, account, txn.clone(), false);
-            if matches!(restored, Err(PoolError::Funds { .. })) {
+            if matches!(restored, Err(PoolError::Funds { .. } | PoolError::NoCoins)) {
                 let _ = self.pool.restore(arrived, account, txn, true);
             }
         }

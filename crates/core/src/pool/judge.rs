@@ -37,10 +37,7 @@ impl Pool {
             return Err(PoolError::NumberGap { got, next });
         }
         let coins = self.coins(&sender, account);
-        // one that has spent its coins may finish what it has begun
-        if coins == 0 && account.nonce == AccountNonce::ZERO {
-            return Err(PoolError::NoCoins);
-        }
+        self.judge_coins(&sender, account)?;
         self.judge_funds(account, txn)?;
         let size = txn.size();
         let queue = self.queues.get(&sender);
@@ -71,14 +68,24 @@ impl Pool {
     /// Why a transaction that has waited cannot be in a block any more.
     ///
     /// # Errors
-    /// [`PoolError::NumberUsed`] or [`PoolError::Funds`].
+    /// [`PoolError::NumberUsed`], [`PoolError::NoCoins`] or [`PoolError::Funds`].
     pub fn judge_again(
         &self,
         account: Account,
         txn: &VerifiedTransaction,
     ) -> Result<(), PoolError> {
         self.judge_number(account, txn)?;
+        self.judge_coins(&txn.sender(), account)?;
         self.judge_funds(account, txn)
+    }
+
+    /// Whether a sender may have transactions here at all.
+    pub(crate) fn judge_coins(&self, sender: &Address, account: Account) -> Result<(), PoolError> {
+        // one that has spent its coins may finish what it has begun
+        match self.coins(sender, account) == 0 && account.nonce == AccountNonce::ZERO {
+            true => Err(PoolError::NoCoins),
+            false => Ok(()),
+        }
     }
 
     /// What counts as the coins of a sender.

@@ -149,7 +149,8 @@ impl Pool {
     /// bring, waiting ones or blocks of another branch.
     ///
     /// # Errors
-    /// [`PoolError::NumberUsed`] or [`PoolError::Funds`]; nothing has changed then.
+    /// [`PoolError::NumberUsed`], [`PoolError::NoCoins`] or [`PoolError::Funds`]; nothing has
+    /// changed then.
     pub fn restore(
         &mut self,
         arrived: Timestamp,
@@ -160,6 +161,7 @@ impl Pool {
         let verdict = self.judge_number(account, &txn)?;
         if verdict == Accepted::New {
             if !covered {
+                self.judge_coins(&txn.sender(), account)?;
                 self.judge_funds(account, &txn)?;
             }
             self.add(arrived, account, txn, covered);

@@ -103,7 +103,7 @@ fn more_than_an_account_may_queue_comes_back() {
     for block in 0..5 {
         let numbers = block * 2_400 + 1..=(block + 1) * 2_400;
         let txns: Vec<_> = numbers
-            .map(|number| give_from(&genesis, &ghost(5), number))
+            .map(|number| give_from(&genesis, key(2).public_key(), number))
             .collect();
         tip = child(&genesis, &tip, miner(0), 100 + 100 * block, &txns);
         shell.block(1_000, &tip.block);

@@ -8,7 +8,10 @@ use ccoin_core::{
     transaction::{Transaction, VerifiedTransaction},
 };
 use ccoin_crypto::Signature;
-use ccoin_sim::{Network, STRANGER, account, at, child, coins, give, miner, now, ready, verified};
+use ccoin_sim::{
+    Network, STRANGER, account, at, child, coins, ghost, give, give_from, key, miner, now, ready,
+    transfer, verified,
+};
 use std::sync::Arc;
 
 #[test]
@@ -321,4 +324,59 @@ fn a_reverted_branch_returns_its_transactions() {
             ("gossip", vec![*first.id(), *waits.id()])
         ]
     );
+}
+
+/// A liar's block may hold transactions of a sender without coins, which no other node takes.
+#[test]
+fn a_reverted_branch_returns_nothing_of_senders_without_coins() {
+    let genesis = Network {
+        miners: 2,
+        min_bound: 1,
+        ..Network::default()
+    }
+    .found();
+    let mut machine = Machine::new(Start {
+        genesis: Arc::clone(&genesis),
+        checkpoint: None,
+        miner: None,
+        last_sealed: SealMark::default(),
+        voter_record: None,
+        block_text: PlaceholderText::Fixed(String::new()),
+    });
+    let root = genesis.applied();
+    let (poor, paid) = (ghost(90), ghost(91));
+    let free = give_from(&genesis, &poor, 1);
+    let from = key(0);
+    let payment = transfer(&genesis, from.public_key(), 1, paid.address(), 1);
+    let spent = give_from(&genesis, &paid, 1);
+    let txns = [free.clone(), payment.clone(), spent.clone()];
+    let left = child(&genesis, &root, miner(0), 100, &txns);
+    let entered = child(&genesis, &root, miner(0), 110, &[give(&genesis, 1, 1, 1)]);
+    let head = child(
+        &genesis,
+        &entered,
+        miner(0),
+        200,
+        &[give(&genesis, 1, 2, 1)],
+    );
+    let mut dropped = Vec::new();
+    for (time, block) in [(150, &left), (250, &entered), (250, &head)] {
+        let input = Input::Block {
+            peer: STRANGER,
+            block: verified(&block.block),
+        };
+        for publish in machine.step(now(time), input).publish {
+            if let Publish::Head { dropped: some, .. } = publish {
+                dropped.extend(some.into_iter().map(|(txn, why)| (*txn.id(), why)));
+            }
+        }
+    }
+    assert_eq!(machine.chain().head().block.id, head.block.id);
+    assert_eq!(dropped, [(*free.id(), PoolError::NoCoins)]);
+    let waiting: Vec<_> = machine
+        .pool()
+        .by_arrival()
+        .map(|(_, txn)| *txn.id())
+        .collect();
+    assert_eq!(waiting, [*payment.id(), *spent.id()]);
 }

@@ -76,7 +76,7 @@ impl Model {
             self.ready.retain(|r| r.0 != from);
             // They have their places: only the coins count.
             for (_, number, amount) in again {
-                if self.pending(from) + amount <= balance {
+                if (nonce, balance) != (0, 0) && self.pending(from) + amount <= balance {
                     self.waiting.push((from, number, amount));
                     self.promote(from, nonce);
                 }
