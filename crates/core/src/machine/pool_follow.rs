@@ -20,7 +20,8 @@ const STEADY_MS: u64 = 300_000;
 type Dropped = (VerifiedTransaction, PoolError);
 
 impl Machine {
-    /// Takes the senders of new blocks out of the pool as far as they got.
+    /// Takes the senders of new blocks out of the pool as far as they got, and lets those that
+    /// received coins count for more.
     pub(super) fn settle(&mut self, reorg: &Reorg) -> Vec<Dropped> {
         if self.pool.is_empty() {
             return Vec::new();
@@ -31,9 +32,12 @@ impl Machine {
                 .iter()
                 .flat_map(|block| &block.block.transactions)
         };
-        let senders: BTreeSet<_> = included().map(VerifiedTransaction::sender).collect();
+        let senders = included().map(VerifiedTransaction::sender);
+        let receivers = included().map(|txn| txn.to);
+        let touched = senders.chain(receivers);
+        let waiting: BTreeSet<_> = touched.filter(|of| self.pool.has_waiting(of)).collect();
         let mut settled = Vec::new();
-        for sender in senders {
+        for sender in waiting {
             let account = self.account(&sender);
             settled.extend(self.pool.settle(&sender, account));
         }

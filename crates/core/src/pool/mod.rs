@@ -263,6 +263,12 @@ impl Pool {
         settled
     }
 
+    /// Whether anything of this sender waits.
+    #[must_use]
+    pub fn has_waiting(&self, sender: &Address) -> bool {
+        self.queues.contains_key(sender)
+    }
+
     /// Transactions that have become ready since the last call: no gap holds them back.
     pub fn take_newly_ready(&mut self) -> Vec<TxId> {
         core::mem::take(&mut self.newly_ready)

@@ -5,12 +5,15 @@ use ccoin_core::{
     genesis::Genesis,
     machine::{Input, Machine, PeerId, PlaceholderText, Publish, SealMark, Start, Step, Write},
     pool::{
-        Accepted, HOURLY_BYTES, HOURLY_BYTES_A_COIN, LONGEST_GAP_MS, LONGEST_WAIT_MS,
+        Accepted, HOURLY_BYTES, HOURLY_BYTES_A_COIN, LONGEST_GAP_MS, LONGEST_WAIT_MS, MAX_BYTES,
         MAX_GAP_BYTES, MINER_COINS, Pool, PoolError,
     },
     transaction::VerifiedTransaction,
 };
-use ccoin_sim::{Network, account, at, child, ghost, give, miner, now, record, transfer, verified};
+use ccoin_crypto::PublicKey;
+use ccoin_sim::{
+    Network, STRANGER, account, at, child, ghost, give, miner, now, record, transfer, verified,
+};
 use std::sync::Arc;
 
 const RICH: u64 = 1 << 40;
@@ -301,4 +304,63 @@ fn nothing_expires_by_a_time_before_its_arrival() {
     pool.submit(at(1_000_000), account(0, 100), give(&genesis, 0, 3, 1))
         .unwrap();
     assert!(pool.expire(Timestamp::ZERO).is_empty());
+}
+
+/// Whose bytes make room is decided by the coins of now, also of one that a block paid.
+#[test]
+fn coins_received_while_waiting_count() {
+    let (rich, paid, payer) = (0..4, ghost(4), ghost(9));
+    let network = Network {
+        min_bound: 1,
+        max_data: 65_536,
+        alloc: (rich.clone().map(|of| (ghost(of).address(), 0, RICH)))
+            .chain([
+                (paid.address(), 0, RICH >> 10),
+                (payer.address(), 0, 2 * RICH),
+            ])
+            .collect(),
+        ..Network::default()
+    };
+    let genesis = network.found();
+    let mut machine = Machine::new(Start {
+        genesis: Arc::clone(&genesis),
+        checkpoint: None,
+        miner: None,
+        last_sealed: SealMark::default(),
+        voter_record: None,
+        block_text: PlaceholderText::Fixed(String::new()),
+    });
+    let data = "x".repeat(65_536);
+    let large = |from: &PublicKey, number| record(&genesis, from, number, Address::ZERO, 0, &data);
+    let mut submit = |machine: &mut Machine, txns| {
+        let input = Input::Submit {
+            ticket: 0,
+            txns,
+            from: None,
+        };
+        machine.step(now(50), input)
+    };
+    let _ = submit(&mut machine, vec![large(&paid, 1), large(&paid, 2)]);
+    let full = MAX_BYTES / large(&payer, 1).size();
+    for number in 1..=full as u64 {
+        let from = ghost((number % 4) as u32);
+        let _ = submit(&mut machine, vec![large(&from, number.div_ceil(4))]);
+    }
+    assert!(machine.pool().bytes() + large(&payer, 1).size() > MAX_BYTES);
+    let income = transfer(&genesis, &payer, 1, paid.address(), RICH);
+    let block = child(&genesis, &genesis.applied(), miner(0), 100, &[income]);
+    let _ = machine.step(
+        now(150),
+        Input::Block {
+            peer: STRANGER,
+            block: verified(&block.block),
+        },
+    );
+    assert_eq!(machine.chain().head().block.id, block.block.id);
+    let _ = submit(&mut machine, vec![large(&payer, 2)]);
+    let waits = |of: &PublicKey| {
+        let txns = machine.pool().by_arrival();
+        txns.filter(|(_, txn)| txn.sender() == of.address()).count()
+    };
+    assert_eq!((waits(&payer), waits(&paid)), (1, 2));
 }

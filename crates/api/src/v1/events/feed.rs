@@ -3,7 +3,7 @@
 //! [`KEPT_BYTES`], [`KEPT_NEWS`] news.
 
 use super::frames::{BlockFacts, Frame, Kind, PeerEvent};
-use ccoin_core::{Address, Height, block::SealedBlock};
+use ccoin_core::{Address, BlockId, Height, applied::Applied, block::SealedBlock};
 use ccoin_node::{BlockHead, NewsPlace, NodeHandle};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Semaphore, broadcast},
+    sync::{OnceCell, Semaphore, broadcast},
+    task::spawn_blocking,
     time::Instant,
 };
 
@@ -43,9 +44,9 @@ pub(crate) struct Feed {
 
 /// A block for readers that are at the head.
 struct Encoded {
-    facts: BlockFacts,
+    id: BlockId,
     is_final: bool,
-    txns: Arc<Vec<Frame>>,
+    txns: Arc<OnceCell<Arc<Vec<Frame>>>>,
 }
 
 /// The transactions of a block, as long as they are among the newest: a slow reader keeps none.
@@ -136,41 +137,58 @@ impl Feed {
         joined.for_each(|(_, peer)| tell("joined", peer));
     }
 
-    /// A block, encoded once for the readers that are at the head.
-    pub(super) fn encode(
+    /// A block, encoded once for the readers that are at the head, on a thread that may take
+    /// its time.
+    pub(super) async fn encode(
         &self,
-        block: &SealedBlock,
+        block: Arc<Applied>,
         last_final: Height,
     ) -> (BlockFacts, SharedTxns) {
-        let is_final = block.header().number <= last_final;
-        let mut kept = lock(&self.blocks);
-        let known = kept
-            .iter()
-            .find(|known| known.facts.id == block.id && known.is_final == is_final);
-        if let Some(known) = known {
-            return (known.facts.clone(), Arc::downgrade(&known.txns));
-        }
-        let facts = BlockFacts::new(&BlockHead::of(block), last_final);
-        let (mut txns, mut bytes) = (Vec::new(), 0);
-        for (index, txn) in block.transactions.iter().enumerate() {
-            let frame = facts.txn(index, txn, last_final);
-            bytes += frame.bytes.len();
-            if bytes > KEPT_BYTES {
-                txns = Vec::new();
-                break;
-            }
-            txns.push(frame);
-        }
-        let txns = Arc::new(txns);
-        let shared = Arc::downgrade(&txns);
-        kept.push_back(Encoded {
-            facts: facts.clone(),
-            is_final,
-            txns,
-        });
-        if kept.len() > KEPT_BLOCKS {
-            kept.pop_front();
-        }
-        (facts, shared)
+        let head = &block.block;
+        let kept = self.place(head.id, head.header().number <= last_final);
+        let facts = BlockFacts::new(&BlockHead::of(head), last_final);
+        let encode = || async {
+            let copy = facts.clone();
+            let encode = move || encode_txns(&block.block, &copy, last_final);
+            // A node that ends makes none: each reader would read them by itself.
+            spawn_blocking(encode).await.unwrap_or_default()
+        };
+        let txns = Arc::downgrade(kept.get_or_init(encode).await);
+        (facts, txns)
     }
+
+    /// Where the transactions of a block are kept.
+    fn place(&self, id: BlockId, is_final: bool) -> Arc<OnceCell<Arc<Vec<Frame>>>> {
+        let mut blocks = lock(&self.blocks);
+        let known = blocks
+            .iter()
+            .find(|known| known.id == id && known.is_final == is_final);
+        if let Some(known) = known {
+            return Arc::clone(&known.txns);
+        }
+        let txns = Arc::default();
+        blocks.push_back(Encoded {
+            id,
+            is_final,
+            txns: Arc::clone(&txns),
+        });
+        if blocks.len() > KEPT_BLOCKS {
+            blocks.pop_front();
+        }
+        txns
+    }
+}
+
+/// Nothing if it is more than [`KEPT_BYTES`].
+fn encode_txns(block: &SealedBlock, facts: &BlockFacts, last_final: Height) -> Arc<Vec<Frame>> {
+    let (mut txns, mut bytes) = (Vec::new(), 0);
+    for (index, txn) in block.transactions.iter().enumerate() {
+        let frame = facts.txn(index, txn, last_final);
+        bytes += frame.bytes.len();
+        if bytes > KEPT_BYTES {
+            return Arc::default();
+        }
+        txns.push(frame);
+    }
+    Arc::new(txns)
 }

@@ -204,13 +204,12 @@ impl Follower {
         let view = self.node.view();
         let last_final = view.last_final();
         let is_new = view.height().get().saturating_sub(number.get()) < SHARED;
-        let found = match view.at(number) {
-            Some(recent) if is_new => {
-                let block = &recent.applied.block;
-                self.feed.encode(block, last_final)
-            }
-            _ => {
-                drop(view);
+        let recent = view.at(number).filter(|_| is_new);
+        let block = recent.map(|recent| Arc::clone(&recent.applied));
+        drop(view);
+        let found = match block {
+            Some(block) => self.feed.encode(block, last_final).await,
+            None => {
                 let Some(head) = self.node.reader().head_of(number).await? else {
                     return Ok(None);
                 };
