@@ -292,6 +292,7 @@ fn a_node_stays_with_the_trusted_block() {
     net.start_with(1, &peers, &["--trusted-block", &wrong]);
     let refused = "this node was told to trust";
     net.nodes[1].as_mut().unwrap().line(refused);
+    net.node(1).reach(1);
     assert_eq!(net.node(1).height(), 1);
     net.nodes[1].as_mut().unwrap().stop();
     net.start_with(1, &peers, &["--trusted-block", &right]);

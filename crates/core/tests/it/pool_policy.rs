@@ -332,7 +332,7 @@ fn coins_received_while_waiting_count() {
     });
     let data = "x".repeat(65_536);
     let large = |from: &PublicKey, number| record(&genesis, from, number, Address::ZERO, 0, &data);
-    let mut submit = |machine: &mut Machine, txns| {
+    let submit = |machine: &mut Machine, txns| {
         let input = Input::Submit {
             ticket: 0,
             txns,
@@ -341,8 +341,8 @@ fn coins_received_while_waiting_count() {
         machine.step(now(50), input)
     };
     let _ = submit(&mut machine, vec![large(&paid, 1), large(&paid, 2)]);
-    let full = MAX_BYTES / large(&payer, 1).size();
-    for number in 1..=full as u64 {
+    let room = MAX_BYTES / large(&payer, 1).size() - 2;
+    for number in 1..=room as u64 {
         let from = ghost((number % 4) as u32);
         let _ = submit(&mut machine, vec![large(&from, number.div_ceil(4))]);
     }

@@ -199,6 +199,7 @@ fn old_network() -> (Arc<Genesis>, Vec<Arc<Applied>>) {
         max_bound: 10_000,
         alloc: (0..USERS)
             .map(|user| (ghost(user).address(), 0, 1_000))
+            .chain([(ghost(99).address(), 0, 1)])
             .collect(),
         ..ghosts(2)
     }

@@ -28,6 +28,9 @@ const SKEW: i64 = 250;
 /// Runs without a wish.
 const CASES: u64 = 150;
 
+/// Seeds of what the first ones do not meet: a lock that a certificate frees.
+const RARE: [u64; 1] = [624];
+
 /// What must have happened in so many runs.
 const RULES: [&str; 36] = [
     "V1",
@@ -328,7 +331,8 @@ fn all_is_well(world: &mut World) {
 fn after_any_trouble_there_is_one_chain_with_everything_on_it() {
     let (first, count) = (number("CCOIN_SEED", 0), number("CCOIN_CASES", CASES));
     let mut met = Coverage::default();
-    for seed in first..first + count {
+    let rare = RARE.into_iter().filter(|_| count >= CASES);
+    for seed in (first..first + count).chain(rare) {
         println!(
             "seed {seed}: CCOIN_SEED={seed} CCOIN_CASES=1 cargo test -p ccoin-sim --test it soak"
         );
