@@ -244,6 +244,70 @@ fn accounts_transactions_and_bare_hashes_have_receipts() {
     );
 }
 
+/// Exit code of a program that knows nothing of ccoin.
+fn check_cose(network: &Network, receipt: &str, id: &str, key: &Path) -> Option<i32> {
+    let program = project("tests/receipts/check_cose.py");
+    let mut command = Command::new("python3");
+    command.arg("-B").arg(program).args([receipt, id]).arg(key);
+    let output = command.current_dir(network.place.path("")).output();
+    output.unwrap().status.code()
+}
+
+#[test]
+fn a_miner_signs_a_cose_receipt_that_a_foreign_program_checks() {
+    let network = Network::start("3");
+    network.write("deed.txt", "I owe Bob a cow.\n");
+    let recorded = network.json(&["notarize", "--from", "alice", "deed.txt"]);
+    let id = recorded["id"].as_str().unwrap();
+    let said = network.json(&["proof", id, "--cose", "deed.cose"]);
+    let nodes = network.devnet.nodes();
+    let key =
+        |node: &Value| Path::new(node["key_file"].as_str().unwrap()).with_file_name("id_rsa.pub");
+    let (signer, others): (Vec<_>, Vec<_>) = nodes
+        .iter()
+        .filter(|node| node["name"].as_str().unwrap().starts_with("validator"))
+        .partition(|node| node["address"] == said["miner"]);
+    let (_, proved) = network.verify(&["deed.txt.ccoin"]);
+    let voters = proved["permanent"]["voters"].as_array().unwrap();
+    assert_eq!(said["block_number"], proved["block"]["number"]);
+
+    let good = key(signer[0]);
+    assert_eq!(check_cose(&network, "deed.cose", id, &good), Some(0));
+    let other = check_cose(&network, "deed.cose", id, &key(others[0]));
+    assert_eq!(other, Some(7), "another key");
+    let zeros = "0".repeat(64);
+    let other = check_cose(&network, "deed.cose", &zeros, &good);
+    assert_eq!(other, Some(7), "another transaction");
+    let bytes = fs::read(network.place.path("deed.cose")).unwrap();
+    for at in (0..bytes.len()).step_by(bytes.len() / 8) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        fs::write(network.place.path("changed.cose"), changed).unwrap();
+        let changed = check_cose(&network, "changed.cose", id, &good);
+        assert_eq!(changed, Some(7), "byte {at}");
+    }
+
+    for node in nodes
+        .iter()
+        .filter(|node| voters.contains(&node["address"]))
+    {
+        let name = node["name"].as_str().unwrap();
+        let said = network.json(&["proof", id, "--cose", "by.cose", "--miner", name]);
+        assert_eq!(said["miner"], node["address"]);
+        assert_eq!(check_cose(&network, "by.cose", id, &key(node)), Some(0));
+    }
+    let ended = |arguments: &[&str]| network.ccoin(arguments).status.code();
+    let alice = ["proof", id, "--cose", "alice.cose", "--miner", "alice"];
+    assert_eq!(ended(&alice), Some(7), "no miner");
+    assert_eq!(ended(&["proof", "bob", "--cose", "bob.cose"]), Some(2));
+    assert_eq!(ended(&["proof", id, "--miner", "validator-1"]), Some(2));
+    assert!(!network.place.path("alice.cose").exists() && !network.place.path("bob.cose").exists());
+    let as_receipt = ["verify", "deed.cose", "--genesis", &network.genesis];
+    let output = network.ccoin(&as_receipt);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("COSE Receipt"));
+}
+
 /// The command ends while its transaction waits; the same command continues with the same one.
 #[test]
 fn an_interrupted_recording_continues_with_its_transaction() {

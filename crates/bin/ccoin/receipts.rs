@@ -1,12 +1,12 @@
 //! `ccoin notarize`, `proof`, `verify`: record documents, fetch receipts, check one offline.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ccoin_client::{
     NodeUrl,
-    receipts::{self, Check, Inputs, Names, Notarization, ProofRequest},
+    receipts::{self, Check, CoseExport, Inputs, Names, Notarization, ProofRequest},
 };
 use ccoin_core::{BlockId, Hash, Height};
 use ccoin_home::{ExitCode, Failure, PassphraseSource, unlock_key};
@@ -64,6 +64,17 @@ pub(crate) struct Proof {
     /// The file [default: named after the transaction or account]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// In place of the receipt: a COSE Receipt (RFC 9942) of the transaction, signed by one miner
+    /// of its certificate. It proves inclusion by the word of that miner, not that it is final
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["out", "block"])]
+    cose: Option<PathBuf>,
+    /// The miner that signs, whose key lies on this host [default: the first such of the
+    /// certificate]
+    #[arg(long, value_name = "ACCOUNT", requires = "cose")]
+    miner: Option<String>,
+    /// File whose first line unlocks the miner's key
+    #[arg(long, value_name = "FILE", env = "CCOIN_PASSPHRASE_FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +112,10 @@ impl Receipts {
             }
             Self::Proof(proof) => {
                 let url = node(options)?;
+                if let Some(out) = &proof.cose {
+                    println!("{}", proof.cose(options, url, out)?);
+                    return Ok(());
+                }
                 let request = proof.request(options, &url)?;
                 let out = proof.out.as_deref();
                 println!("{}", receipts::proof(&url, request, out, options.json)?);
@@ -136,17 +151,19 @@ impl Notarize {
             return Err(Failure::new(ExitCode::NotFound, message)
                 .hint("record with an account whose data directory lies below app.base_path"));
         };
-        let passphrase = match &self.passphrase_file {
-            Some(file) => PassphraseSource::File(file.clone()),
-            None => PassphraseSource::Terminal,
-        };
         Ok(Notarization {
-            from: unlock_key(data_dir, &passphrase)?,
+            from: unlock_key(data_dir, &passphrase(self.passphrase_file.as_ref()))?,
             url,
             inputs,
             timeout: self.timeout.map(Duration::from_secs),
         })
     }
+}
+
+fn passphrase(file: Option<&PathBuf>) -> PassphraseSource {
+    file.map_or(PassphraseSource::Terminal, |file| {
+        PassphraseSource::File(file.clone())
+    })
 }
 
 fn own_account(options: &Options) -> Result<String, Failure> {
@@ -169,6 +186,27 @@ impl Proof {
         }
         let account = known_accounts(options, url)?.find(&self.of)?;
         Ok(ProofRequest::Account(account.address, self.block))
+    }
+
+    fn cose(&self, options: &Options, url: NodeUrl, out: &Path) -> Result<String, Failure> {
+        let txn = self.of.parse().map_err(|_| {
+            let message = format!(
+                "--cose is for transactions, and {} is no id of one",
+                self.of
+            );
+            Failure::new(ExitCode::Usage, message).hint("ccoin txns   lists ids of transactions")
+        })?;
+        let known = known_accounts(options, &url)?;
+        let miner = self.miner.as_ref().map(|miner| known.find(miner));
+        let export = CoseExport {
+            url,
+            txn,
+            out,
+            miner: miner.transpose()?,
+            known: &known,
+            passphrase: passphrase(self.passphrase_file.as_ref()),
+        };
+        receipts::cose_proof(&export, options.json)
     }
 }
 

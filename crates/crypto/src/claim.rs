@@ -16,16 +16,21 @@ pub struct Claim<'a> {
 impl Claim<'_> {
     /// Length and `s < n`, before any library or lane sees the signature: libraries differ there.
     pub(crate) fn check_range(&self) -> Result<(), SignatureError> {
-        let (bytes, modulus) = (self.signature.as_bytes(), self.key.modulus());
-        if bytes.len() != modulus.len() {
-            return Err(SignatureError::Length {
-                got: bytes.len(),
-                expected: modulus.len(),
-            });
-        }
-        if bytes >= modulus {
-            return Err(SignatureError::Range);
-        }
-        Ok(())
+        check_range(self.key, self.signature)
     }
+}
+
+/// The same for a message of any length.
+pub(crate) fn check_range(key: &PublicKey, signature: &Signature) -> Result<(), SignatureError> {
+    let (bytes, modulus) = (signature.as_bytes(), key.modulus());
+    if bytes.len() != modulus.len() {
+        return Err(SignatureError::Length {
+            got: bytes.len(),
+            expected: modulus.len(),
+        });
+    }
+    if bytes >= modulus {
+        return Err(SignatureError::Range);
+    }
+    Ok(())
 }

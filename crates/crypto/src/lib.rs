@@ -11,6 +11,7 @@ mod bytes;
 mod claim;
 #[cfg(not(target_family = "wasm"))]
 mod constant_time;
+mod cose;
 mod hash;
 mod key_error;
 #[cfg(not(target_family = "wasm"))]
@@ -35,6 +36,7 @@ pub use bytes::{BytesError, from_lower_hex};
 pub use claim::Claim;
 #[cfg(not(target_family = "wasm"))]
 pub use constant_time::constant_time_eq;
+pub use cose::SigStructure;
 pub use hash::{Address, Hash, sha256};
 pub use key_error::KeyError;
 #[cfg(not(target_family = "wasm"))]

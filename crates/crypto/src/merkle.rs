@@ -85,14 +85,19 @@ impl Tree {
 /// (RFC 9162, 2.1.3.2). Every argument may come from an enemy.
 #[must_use]
 pub fn verify_path(item: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> bool {
-    let Some(mut last) = size.checked_sub(1).filter(|last| index <= *last) else {
-        return false;
-    };
+    path_root(item, index, size, path) == Some(*root)
+}
+
+/// The root that `path` leads to from `item` at `index` of `size` items; `None` if no path of a
+/// tree of that size has this length. Every argument may come from an enemy.
+#[must_use]
+pub fn path_root(item: &Hash, index: u64, size: u64, path: &[Hash]) -> Option<Hash> {
+    let mut last = size.checked_sub(1).filter(|last| index <= *last)?;
     let mut at = index;
     let mut hash = leaf_hash(item);
     for sibling in path {
         if last == 0 {
-            return false;
+            return None;
         }
         if at % 2 == 1 || at == last {
             hash = node_hash(sibling, &hash);
@@ -107,7 +112,7 @@ pub fn verify_path(item: &Hash, index: u64, size: u64, path: &[Hash], root: &Has
         at /= 2;
         last /= 2;
     }
-    last == 0 && hash == *root
+    (last == 0).then_some(hash)
 }
 
 #[cfg(test)]

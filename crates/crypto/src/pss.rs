@@ -1,7 +1,7 @@
 //! RSASSA-PSS by aws-lc-rs, on the machines that run nodes. The verifier has checked length
 //! and range before.
 
-use crate::{Hash, PublicKey, SignatureError};
+use crate::{PublicKey, SignatureError};
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA256};
 
 /// A key as the library holds it.
@@ -15,9 +15,9 @@ impl PssKey {
     }
 
     /// Whether these bytes are the key's signature over `message`.
-    pub(crate) fn verify(&self, message: &Hash, signature: &[u8]) -> Result<(), SignatureError> {
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         self.0
-            .verify_sig(message.as_bytes(), signature)
+            .verify_sig(message, signature)
             .map_err(|_| SignatureError::Mismatch)
     }
 }

@@ -1,7 +1,7 @@
 //! RSA secret keys: generation, signing, and the PKCS#8 PEM that `openssl pkey` opens.
 //! Secret bytes are wiped when dropped and never printed; nothing is ever decrypted with a key.
 
-use crate::{Hash, KeyError, PublicKey, Signature, public_key::BITS, random_bytes};
+use crate::{Hash, KeyError, PublicKey, SigStructure, Signature, public_key::BITS, random_bytes};
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     rand::SystemRandom,
@@ -118,15 +118,23 @@ impl SecretKey {
     /// # Errors
     /// [`KeyError::Library`] if the library finds a fault in its own computation.
     pub fn sign(&self, message: &Hash) -> Result<Signature, KeyError> {
+        self.sign_bytes(message.as_bytes())
+    }
+
+    /// Signs for COSE as PS256 (RFC 8230, 2). The message can be no block, vote, transaction or
+    /// handshake: [`SigStructure`] says why.
+    ///
+    /// # Errors
+    /// [`KeyError::Library`] as of [`sign`](Self::sign).
+    pub fn sign_cose(&self, message: SigStructure<'_>) -> Result<Signature, KeyError> {
+        self.sign_bytes(message.as_bytes())
+    }
+
+    fn sign_bytes(&self, message: &[u8]) -> Result<Signature, KeyError> {
         let failed = KeyError::Library { action: "sign" };
         let mut bytes = vec![0; self.public.modulus_len()];
         self.pair
-            .sign(
-                &RSA_PSS_SHA256,
-                &SystemRandom::new(),
-                message.as_bytes(),
-                &mut bytes,
-            )
+            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut bytes)
             .map_err(|_| failed.clone())?;
         Signature::new(&bytes).map_err(|_| failed)
     }

@@ -7,7 +7,9 @@ use crate::lanes::{LaneFault, LaneKey, Lanes, SpotCheck, settle};
 use crate::pss::PssKey;
 #[cfg(target_family = "wasm")]
 use crate::pss_portable::PssKey;
-use crate::{Claim, Hash, KeyError, PublicKey, Signature, SignatureError};
+use crate::{
+    Claim, Hash, KeyError, PublicKey, SigStructure, Signature, SignatureError, claim::check_range,
+};
 use lru::LruCache;
 use std::{fmt, num::NonZeroUsize, sync::Arc};
 
@@ -95,6 +97,19 @@ impl Verifier {
         })
     }
 
+    /// Checks that `signature` is `key`'s over a message of COSE (PS256 with this rule's salt).
+    ///
+    /// # Errors
+    /// [`SignatureError`] if it is not.
+    pub fn verify_cose(
+        &mut self,
+        key: &PublicKey,
+        message: SigStructure<'_>,
+        signature: &Signature,
+    ) -> Result<(), SignatureError> {
+        self.judge_bytes(key, message.as_bytes(), signature)
+    }
+
     /// The verdicts of [`verify`](Self::verify) on many signatures, in their order. With lanes
     /// it takes about a fifth of the time for RSA-2048 signatures.
     #[must_use]
@@ -123,11 +138,18 @@ impl Verifier {
 
     /// The verdict of the library, whose word counts.
     fn judge(&mut self, claim: &Claim<'_>) -> Result<(), SignatureError> {
-        claim.check_range()?;
-        let known = self.find_or_read(claim.key)?;
-        known
-            .parsed
-            .verify(&claim.message, claim.signature.as_bytes())?;
+        self.judge_bytes(claim.key, claim.message.as_bytes(), claim.signature)
+    }
+
+    fn judge_bytes(
+        &mut self,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), SignatureError> {
+        check_range(key, signature)?;
+        let known = self.find_or_read(key)?;
+        known.parsed.verify(message, signature.as_bytes())?;
         self.remember(&known);
         Ok(())
     }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use ccoin_core::{Address, Height, TxId, receipt::Receipt};
+use ccoin_core::{
+    Address, Height, TxId,
+    receipt::{Receipt, Verified},
+};
 use ccoin_crypto::Verifier;
 use ccoin_home::{ExitCode, Failure, replace_file};
 use serde_json::value::RawValue;
@@ -51,13 +54,7 @@ pub fn proof(
     let path = out.map_or_else(|| request.file(), Path::to_owned);
     let number = runtime()?.block_on(async {
         let mut node = Connection::new(url.clone());
-        let status = node.status().await?;
-        let receipt = fetch(&mut node, &request.path()).await?;
-        let verified = receipt.verify(&status.genesis_id, None, &mut Verifier::new(16));
-        let verified = verified.map_err(|refused| {
-            let message = format!("the node's receipt does not hold: {refused}");
-            Failure::new(ExitCode::No, message)
-        })?;
+        let (receipt, verified) = fetch_verified(&mut node, request).await?;
         let text = format!("{}\n", receipt.to_json());
         replace_file(&path, text.as_bytes(), 0o644).map_err(unusable(&path))?;
         Ok::<_, Failure>(verified.block.number)
@@ -69,6 +66,24 @@ pub fn proof(
     Ok(format!(
         "{shown}: final in block {number}\nccoin verify {shown} --genesis ID   checks it without a node"
     ))
+}
+
+/// Asks a node for a receipt and verifies it under that node's genesis id.
+///
+/// # Errors
+/// [`Failure`] of the request, 7 if the receipt does not hold.
+pub(super) async fn fetch_verified(
+    node: &mut Connection,
+    request: ProofRequest,
+) -> Result<(Receipt, Verified), Failure> {
+    let status = node.status().await?;
+    let receipt = fetch(node, &request.path()).await?;
+    let verified = receipt.verify(&status.genesis_id, None, &mut Verifier::new(16));
+    let verified = verified.map_err(|refused| {
+        let message = format!("the node's receipt does not hold: {refused}");
+        Failure::new(ExitCode::No, message)
+    })?;
+    Ok((receipt, verified))
 }
 
 /// Asks a node for a receipt.

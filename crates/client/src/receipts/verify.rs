@@ -14,6 +14,9 @@ use ccoin_home::{ExitCode, Failure, replace_file};
 use super::{inputs::hash_file, report, words};
 use crate::files::unusable;
 
+/// A `COSE_Sign1` with its tag (RFC 9052, 2).
+const COSE_SIGN1: &[u8] = &[0xd2, 0x84];
+
 /// What is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -57,6 +60,7 @@ fn judge(check: &Check, as_json: bool) -> Result<Outcome, Failure> {
     let document = check.document.as_deref().map(hash_file).transpose()?;
     let receipt = match Receipt::parse(&bytes) {
         Ok(receipt) => receipt,
+        Err(_) if bytes.starts_with(COSE_SIGN1) => return Ok(cose(as_json)),
         Err(refused) => return Ok(no(&refused, as_json)),
     };
     let genesis = check.genesis.ok_or_else(|| no_genesis(&receipt))?;
@@ -94,6 +98,21 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             Err(Failure::new(ExitCode::NotFound, message))
         }
     }
+}
+
+fn cose(as_json: bool) -> Outcome {
+    let refused = Refused {
+        step: 1,
+        got: "a COSE Receipt, which proves less".to_owned(),
+        expected: "JSON".to_owned(),
+    };
+    let Outcome { said, failure } = no(&refused, as_json);
+    let failure = failure.map(|failure| {
+        failure
+            .hint("COSE libraries check it with the transaction id and the miner's public key")
+            .hint("ask for the receipt of the transaction: ccoin proof TXID")
+    });
+    Outcome { said, failure }
 }
 
 fn no_genesis(receipt: &Receipt) -> Failure {
