@@ -11,6 +11,7 @@ mod damage;
 mod devnet;
 mod devnet_changes;
 mod devnet_failures;
+mod devnet_manual;
 mod discovery;
 mod events;
 mod finality;

@@ -56,6 +56,7 @@ async fn status(State(node): State<NoChain>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "network_id": null, "genesis_id": null, "height": 0, "head": null, "final": null,
         "seconds_since_final": null, "leader": null,
+        "blocks_by_hand": false,
         "state": NodeState::Genesis.letter(),
         "state_word": NodeState::Genesis.word(),
         "peers": node.peers(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ccoin_client::devnet::{self, DevnetCommand, NewDevnet, RunningDevnet, block_time};
+use ccoin_client::devnet::{self, DevnetCommand, MinedBlock, NewDevnet, RunningDevnet, block_time};
 use ccoin_home::{ExitCode, Failure, environment};
 use clap::{Args, Subcommand};
 
@@ -23,6 +23,10 @@ pub(crate) struct Devnet {
     /// Longest time between two blocks, with unit or in seconds [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = block_time)]
     block_time: Option<Duration>,
+    /// Make blocks only with `ccoin devnet mine`; goes with one validator, and no other nodes
+    /// unless --basics says so
+    #[arg(long, conflicts_with = "block_time")]
+    manual: bool,
     /// Send N transfers per second among the accounts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
     traffic: Option<u32>,
@@ -59,6 +63,12 @@ enum Change {
         /// Its name: validator-1, basic-1 ...
         node: String,
     },
+    /// Make blocks of a network with --manual, with the transactions that wait
+    Mine {
+        /// How many, one after the other
+        #[arg(value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        count: u32,
+    },
     /// Cut nodes off from all others; both sides go on
     Partition {
         /// Their names
@@ -90,6 +100,7 @@ impl Change {
             Self::Partition { nodes } => DevnetCommand::Partition {
                 nodes: nodes.clone(),
             },
+            Self::Mine { .. } => DevnetCommand::Mine,
             Self::Heal => DevnetCommand::Heal,
             Self::Snapshot { name } => DevnetCommand::Snapshot { name: name.clone() },
             Self::Revert { name } => DevnetCommand::Revert { name: name.clone() },
@@ -101,11 +112,13 @@ impl Devnet {
     /// Does what the options say.
     pub(crate) fn run(&self, options: &Options) -> anyhow::Result<()> {
         let Some(change) = &self.change else {
+            self.refuse_many_by_hand()?;
             return Ok(devnet::run(&NewDevnet {
                 validators: self.validators,
                 basics: self.basics,
                 accounts: self.accounts,
                 block_time: self.block_time,
+                manual: self.manual,
                 traffic: self.traffic,
                 data_dir: self.data_dir.clone(),
                 json: options.json,
@@ -118,12 +131,28 @@ impl Devnet {
             list(options.json);
             return Ok(());
         };
-        let done = RunningDevnet::newest(&environment)?.send(&command)?;
+        let running = RunningDevnet::newest(&environment)?;
+        if let Change::Mine { count } = change {
+            return Ok(mine(&running, *count, options.json)?);
+        }
+        let done = running.send(&command)?;
         match options.json {
             true => print(&serde_json::json!({"done": done}).to_string()),
             false => print(&done),
         };
         Ok(())
+    }
+
+    /// Several miners would have to be told one after the other, each in its turn.
+    fn refuse_many_by_hand(&self) -> Result<(), Failure> {
+        match self.validators {
+            Some(count) if self.manual && count != 1 => {
+                let message = format!("--manual goes with one validator, not {count}");
+                Err(Failure::new(ExitCode::Usage, message)
+                    .hint("leave --validators out, or --manual"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Options of a new network do not go with a command to a running one. The parser
@@ -134,6 +163,7 @@ impl Devnet {
             (self.basics.is_some(), "--basics"),
             (self.accounts.is_some(), "--accounts"),
             (self.block_time.is_some(), "--block-time"),
+            (self.manual, "--manual"),
             (self.traffic.is_some(), "--traffic"),
             (self.data_dir.is_some(), "--data-dir"),
             (self.ready_file.is_some(), "--ready-file"),
@@ -146,6 +176,32 @@ impl Devnet {
             .hint("commands are for a network that runs")
             .hint("try: ccoin devnet --help"))
     }
+}
+
+/// Makes blocks one after the other, and prints the last.
+fn mine(running: &RunningDevnet, count: u32, json: bool) -> Result<(), Failure> {
+    let mut last = String::new();
+    for _ in 0..count {
+        last = running.send(&DevnetCommand::Mine)?;
+    }
+    if json {
+        print(&last);
+        return Ok(());
+    }
+    let block: MinedBlock = serde_json::from_str(&last).map_err(|error| {
+        let message = format!("the answer of the devnet is not understood: {error}");
+        Failure::new(ExitCode::Unexpected, message)
+    })?;
+    let transactions = if block.txns == 1 {
+        "transaction"
+    } else {
+        "transactions"
+    };
+    print(&format!(
+        "block {} {}, {} {transactions}, reward {}",
+        block.number, block.id, block.txns, block.reward
+    ));
+    Ok(())
 }
 
 /// The newest one last, as it is the one that commands find.

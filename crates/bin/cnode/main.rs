@@ -2,6 +2,7 @@
 //! API, and ends both in order.
 
 mod account_key;
+mod by_hand;
 mod check;
 mod drop_future_blocks;
 mod genesis;

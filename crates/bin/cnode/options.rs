@@ -75,6 +75,10 @@ pub(crate) struct Options {
     /// Look at configuration, key, genesis and data directory; change nothing
     #[arg(long)]
     pub(crate) check: bool,
+    /// Make a block only for SIGUSR2, as `ccoin devnet --manual` wants it: from no file and no
+    /// variable, under a parent, with one miner
+    #[arg(long, hide = true, requires = "until_stdin_closes")]
+    pub(crate) blocks_by_hand: bool,
     /// Throw the index away and build it from the block log
     #[arg(long)]
     pub(crate) reindex: bool,

@@ -2,6 +2,7 @@
 
 use crate::{
     account_key::OpenKey,
+    by_hand::Orders,
     check::{Found, find},
     options::{NodeType, Options},
     peer_setup::PeerLinks,
@@ -189,6 +190,7 @@ impl Process<'_> {
             lanes,
             ..
         } = found;
+        let orders = Orders::open(self.options.blocks_by_hand, &genesis)?;
         let OpenKey { key, program } = key;
         let (program, signer_fault) = program.unzip();
         let votes = match self.options.node_type {
@@ -205,6 +207,7 @@ impl Process<'_> {
             block_data: config.client.block_data.clone(),
             seeds: [random_bytes(), random_bytes()],
             trusted_block: self.options.trusted_block,
+            by_hand: self.options.blocks_by_hand,
             reindex: self.options.reindex,
             peers: Some(self.reload.links.setup.clone()),
             lanes,
@@ -224,7 +227,7 @@ impl Process<'_> {
         }
         let routes = ccoin_api::router(node.handle().clone(), guard);
         self.http_server.routes.swap(routes);
-        self.work(node, program).await
+        self.work(node, program, orders).await
     }
 
     /// Until a signal or a fault; then ends in order.
@@ -232,6 +235,7 @@ impl Process<'_> {
         mut self,
         mut node: Node,
         program: Option<Arc<CommandSigner>>,
+        mut orders: Orders,
     ) -> Result<(), Failure> {
         let mut view = node.handle().watch();
         let mut told_ready = false;
@@ -243,6 +247,7 @@ impl Process<'_> {
                     SignalEvent::Reload => self.reload.now(),
                 },
                 () = node.failed() => break,
+                () = orders.next() => node.handle().make_block().await,
                 () = works(&mut view), if !told_ready => {
                     signals::tell_ready(&self.ready_file, &self.addresses);
                     told_ready = true;

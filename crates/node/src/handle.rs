@@ -16,7 +16,7 @@ use ccoin_core::{
     genesis::Genesis,
     gossip::MinerKeys,
     ledger::Account,
-    machine::{Hindrance, Machine, MinerVotes, PlaceholderText, Voting, Why},
+    machine::{Hindrance, Input, Machine, MinerVotes, PlaceholderText, Voting, Why},
     pool::{Accepted, PoolError},
     transaction::{Payment, Transaction, TransactionError, VerifiedTransaction},
 };
@@ -58,6 +58,7 @@ pub struct NodeHandle {
     /// known when the last payment is on disk.
     pub(crate) wallet: Arc<Mutex<PlaceholderText>>,
     pub(crate) validator: bool,
+    pub(crate) by_hand: bool,
     pub(crate) network: Option<Network>,
     pub(crate) gossip: SharedGossip,
     pub(crate) receipt_limits: ReceiptLimits,
@@ -81,6 +82,19 @@ impl NodeHandle {
     #[must_use]
     pub fn is_validator(&self) -> bool {
         self.validator
+    }
+
+    /// Whether blocks are made only for [`NodeHandle::make_block`].
+    #[must_use]
+    pub fn is_by_hand(&self) -> bool {
+        self.by_hand
+    }
+
+    /// Asks for one block, made as soon as the rules allow it; without effect unless
+    /// [`NodeHandle::is_by_hand`].
+    pub async fn make_block(&self) {
+        // It fails when the node is ending.
+        self.chain.input(Input::MakeBlock).await;
     }
 
     /// The connected peers.

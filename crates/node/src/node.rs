@@ -57,6 +57,8 @@ pub struct NodeSetup {
     pub seeds: [[u8; 32]; 2],
     /// The only block with its number that is accepted.
     pub trusted_block: Option<(Height, BlockId)>,
+    /// Make a block only for [`NodeHandle::make_block`].
+    pub by_hand: bool,
     /// Throw the index away and build it again.
     pub reindex: bool,
     /// How it meets others; `None`: it does not.
@@ -86,6 +88,9 @@ impl Node {
         let mut recovered = Recovered::open(&setup.chain, &start)?;
         if let Some((number, id)) = setup.trusted_block {
             recovered.machine.trust(number, id);
+        }
+        if setup.by_hand {
+            recovered.machine.make_by_hand();
         }
         LogLines::voting_at_start(&recovered.machine);
         keep_record(setup.votes.as_mut(), genesis.id, &recovered.machine)?;
@@ -207,6 +212,7 @@ impl Node {
             view: watched,
             reader,
             validator,
+            by_hand: setup.by_hand,
             network,
             gossip,
             receipt_limits: ReceiptLimits::default(),

@@ -231,6 +231,7 @@ pub(crate) mod tests {
             block_data: None,
             seeds: [[1; 32], [2; 32]],
             trusted_block: None,
+            by_hand: false,
             reindex: false,
             peers: None,
             lanes: ccoin_crypto::Lanes::detect(),

@@ -34,6 +34,8 @@ pub(super) struct Status {
     last_final: BlockSummary,
     seconds_since_final: u64,
     leader: Option<Address>,
+    /// Whether `ccoin devnet mine` makes the blocks: never but in a devnet with `--manual`.
+    blocks_by_hand: bool,
     state: char,
     state_word: &'static str,
     peers: usize,
@@ -66,6 +68,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Probl
         last_final: BlockSummary::new(final_block.id, &final_block.signed.header),
         seconds_since_final: clock::mono().since(newest.since) / 1000,
         leader: genesis.schedule.leader_at(clock::wall()),
+        blocks_by_hand: api.node.is_by_hand(),
         state: view.state.letter(),
         state_word: view.state.word(),
         peers: api.node.peers().len(),

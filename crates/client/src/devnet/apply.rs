@@ -33,6 +33,7 @@ impl Network {
             }
             DevnetCommand::Partition { nodes } => self.partition(nodes).await,
             DevnetCommand::Heal => self.heal().await,
+            DevnetCommand::Mine => self.mine().await,
             DevnetCommand::Snapshot { name } => self.snapshot(name).await,
             DevnetCommand::Revert { name } => self.revert(name).await,
         }
@@ -52,7 +53,7 @@ impl Network {
         })
     }
 
-    fn running(&mut self, name: &str) -> Result<&mut Process, Failure> {
+    pub(super) fn running(&mut self, name: &str) -> Result<&mut Process, Failure> {
         let index = self.position(name)?;
         match self.report.nodes[index].pid {
             Some(_) => Ok(self.started(index).1),

@@ -45,6 +45,9 @@ pub enum DevnetCommand {
     Partition { nodes: Vec<String> },
     /// Lets all nodes meet again.
     Heal,
+    /// Makes one block of a network whose blocks are made by hand; answered with
+    /// [`MinedBlock`](super::MinedBlock) as JSON.
+    Mine,
     /// Keeps the chains and votes of all nodes under a name.
     Snapshot { name: String },
     /// Puts them back.

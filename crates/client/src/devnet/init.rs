@@ -25,6 +25,12 @@ use crate::files::{remove, unusable, write};
 /// Coins of each account at the start.
 const BALANCE: u64 = 1_000_000;
 
+/// Time between two blocks, unless it is given.
+const AUTOMATIC: Duration = Duration::from_secs(1);
+
+/// The same for blocks by hand: an empty block must not follow sooner (T3).
+const MANUAL: Duration = Duration::from_millis(100);
+
 /// Bounds of a slot in milliseconds: a busy machine misses shorter ones, the rules refuse
 /// longer ones.
 const SLOTS: (u64, u64) = (1_000, 600_000);
@@ -72,8 +78,9 @@ fn begin(layout: &Layout) -> Result<(), Failure> {
 
 /// Makes the keys and the genesis configuration; the genesis id is still missing.
 fn make_accounts(layout: &Layout, new: &NewDevnet) -> Result<Manifest, Failure> {
-    let validators = usize::from(new.validators.unwrap_or(2));
-    let basics = usize::from(new.basics.unwrap_or(1));
+    let (validators, basics) = if new.manual { (1, 0) } else { (2, 1) };
+    let validators = usize::from(new.validators.unwrap_or(validators));
+    let basics = usize::from(new.basics.unwrap_or(basics));
     let miners = (0..validators).map(|n| NodeType::Validator.name(n));
     let nodes = miners.chain((0..basics).map(|n| NodeType::Basic.name(n)));
     let accounts = NAMES.iter().take(new.accounts());
@@ -83,9 +90,11 @@ fn make_accounts(layout: &Layout, new: &NewDevnet) -> Result<Manifest, Failure> 
     let mut made = on_all_cores("making keys", &dirs, |_| 1, |dir| make_account(dir))?;
     let accounts = made.split_off(validators + basics);
     let basics = made.split_off(validators);
+    let block_time = if new.manual { MANUAL } else { AUTOMATIC };
     let manifest = Manifest {
         genesis_id: BlockId::ZERO,
-        block_time_ms: millis(new.block_time.unwrap_or(Duration::from_secs(1))),
+        block_time_ms: millis(new.block_time.unwrap_or(block_time)),
+        manual: new.manual,
         validators: made,
         basics,
         accounts,

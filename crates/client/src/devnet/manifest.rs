@@ -27,6 +27,9 @@ pub(super) struct Manifest {
     pub(super) genesis_id: BlockId,
     /// `block_mining.interval` of the genesis.
     pub(super) block_time_ms: u64,
+    /// Blocks are made by hand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) manual: bool,
     /// Addresses of `validator-1` and so on.
     pub(super) validators: Vec<Address>,
     /// Addresses of `basic-1` and so on.
@@ -72,6 +75,12 @@ impl Manifest {
     /// # Errors
     /// [`Failure`] 2 with the first difference.
     pub(super) fn check(&self, new: &NewDevnet, layout: &Layout) -> Result<(), Failure> {
+        if new.manual && !self.manual {
+            let dir = layout.root().display();
+            let message = format!("the blocks of the devnet in {dir} are not made by hand");
+            return Err(Failure::new(ExitCode::Usage, message)
+                .hint("leave --manual out to continue it, or name another --data-dir"));
+        }
         let count = |list: &[Address]| list.len() as u64;
         let asked = |count: Option<u16>| count.map(u64::from);
         for (unit, got, expected) in [
@@ -114,6 +123,7 @@ mod tests {
         let manifest = Manifest {
             genesis_id: BlockId::new([7; 32]),
             block_time_ms: 1_500,
+            manual: false,
             validators: vec![Address::new([1; 20]), Address::new([2; 20])],
             basics: vec![],
             accounts: vec![Address::new([3; 20])],

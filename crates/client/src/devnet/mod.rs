@@ -12,6 +12,7 @@ mod end_signals;
 mod init;
 mod layout;
 mod manifest;
+mod mine;
 mod network;
 mod node;
 mod partition;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use command::DevnetCommand;
 pub use init::block_time;
+pub use mine::MinedBlock;
 #[cfg(test)]
 pub(crate) use report::tests::example as report_example;
 pub use report::{AccountEntry, DevnetReport, DiscoveryEntry, NodeEntry};
@@ -48,6 +50,8 @@ pub struct NewDevnet {
     pub accounts: Option<u16>,
     /// Longest time between two blocks; default 1 s.
     pub block_time: Option<Duration>,
+    /// Blocks are made by hand; goes with one validator, and sets the block time.
+    pub manual: bool,
     /// Transfers per second among the accounts.
     pub traffic: Option<u32>,
     /// Directory of all files, made or continued; `None`: a temporary one.

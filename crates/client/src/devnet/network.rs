@@ -26,6 +26,8 @@ pub(super) struct Network {
     pub(super) report: DevnetReport,
     programs: Programs,
     pub(super) layout: Layout,
+    /// Its blocks are made by hand.
+    pub(super) manual: bool,
     /// All that run.
     processes: Vec<Process>,
     /// The two sides of a partition, as places in the report.
@@ -59,7 +61,9 @@ impl Network {
         };
         remove(&layout.init_marker())?;
         let url = discovery_process::url(&mut discovery, layout).await?;
+        let manual = manifest.manual;
         Ok(Self {
+            manual,
             report: report(layout, manifest, discovery.pid(), &url),
             programs,
             layout: layout.clone(),
@@ -104,7 +108,7 @@ impl Network {
         let (nodes, cnode) = (&self.report.nodes, &self.programs.cnode);
         let peer = nodes.iter().find(|node| node.pid.is_some());
         let peer = peer.map(|node| node.p2p.as_str());
-        let process = node::spawn(&nodes[index], &self.layout, cnode, peer).await?;
+        let process = node::spawn(&nodes[index], &self.layout, cnode, peer, self.manual).await?;
         self.processes.push(process);
         Ok(())
     }

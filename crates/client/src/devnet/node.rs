@@ -60,7 +60,8 @@ pub(super) fn configure(
     write(&config_file(&dir), &format!("{document:#}\n"), 0o600)
 }
 
-/// Starts the process of a node; `peer` is a node that it connects to without discovery.
+/// Starts the process of a node; `peer` is a node that it connects to without discovery;
+/// `by_hand`: it makes a block only for [`Process::make_block`].
 ///
 /// # Errors
 /// [`Failure`] if the process does not start.
@@ -69,6 +70,7 @@ pub(super) async fn spawn(
     layout: &Layout,
     cnode: &Path,
     peer: Option<&str>,
+    by_hand: bool,
 ) -> Result<Process, Failure> {
     let dir = layout.member(&node.name);
     let data_dir = DataDir::new(&dir, node.address);
@@ -84,6 +86,9 @@ pub(super) async fn spawn(
         .args(["--http-host", "127.0.0.1"]);
     if let Some(port) = port(&node.http) {
         command.args(["--http-port", &port]);
+    }
+    if by_hand {
+        command.arg("--blocks-by-hand");
     }
     if let Some(peer) = peer {
         command.args(["--peer", peer]);

@@ -186,6 +186,14 @@ impl Process {
         }
     }
 
+    /// Asks a node whose blocks are made by hand for one.
+    pub(super) fn make_block(&self) {
+        if let Some(pid) = Pid::from_raw(self.pid.cast_signed()) {
+            // An error means that it has ended already.
+            let _ = kill_process(pid, Signal::USR2);
+        }
+    }
+
     /// Asks it to end; does not wait.
     pub(super) fn close(&mut self) {
         self.child.stdin = None;

@@ -107,7 +107,7 @@ async fn stay(
             "{}{removed}\n\nready in {:.1} s; Ctrl-C ends it; in another terminal:\n{}",
             running.report,
             begun.elapsed().as_secs_f64(),
-            examples(&running.report)
+            examples(&running.report, network.manual)
         ));
     }
     let mut printing = print_blocks(network, new);
@@ -120,6 +120,7 @@ async fn stay(
             Ok((stream, _)) = control.accept() => tokio::select! {
                 _ = signals.recv() => return Ok(()),
                 done = execute(network, stream) => {
+                    let done = done.filter(|(command, _)| *command != DevnetCommand::Mine);
                     if let Some((DevnetCommand::Revert { .. }, _)) = done {
                         // The numbers of blocks begin again.
                         printing.abort();
@@ -183,7 +184,7 @@ fn unannounced(failure: &Failure) -> Option<OwnedFile> {
 }
 
 /// Commands that work as they stand: this program was started under this name.
-fn examples(report: &DevnetReport) -> String {
+fn examples(report: &DevnetReport, manual: bool) -> String {
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "ccoin".to_owned());
@@ -191,6 +192,9 @@ fn examples(report: &DevnetReport) -> String {
     if let [from, to, ..] = report.accounts.as_slice() {
         lines += &format!("  {program} send {} {} 5\n", from.name, to.name);
         lines += &format!("  {program} balance {}\n", to.name);
+    }
+    if manual {
+        lines += &format!("  {program} devnet mine\n");
     }
     lines += &format!("  {program} watch\n  {program} devnet stop validator-1\n");
     lines

@@ -23,6 +23,8 @@ struct Shown {
     #[serde(rename = "final")]
     last_final: Final,
     seconds_since_final: u64,
+    #[serde(default)]
+    blocks_by_hand: bool,
     state_word: String,
     not_ready: Vec<String>,
     peers: usize,
@@ -65,6 +67,10 @@ pub fn status(url: &NodeUrl, known: &KnownAccounts, as_json: bool) -> Result<Str
         ));
     };
     let state = match shown.not_ready.as_slice() {
+        [] if shown.blocks_by_hand => {
+            let word = shown.state_word;
+            format!("{word}; blocks are made by hand: ccoin devnet mine makes one")
+        }
         [] => shown.state_word,
         reasons => format!("not ready: {}", reasons.join("; ")),
     };

@@ -48,6 +48,9 @@ pub enum Input {
         /// [`Reorg::older_reverted`](crate::chain::Reorg::older_reverted).
         last: bool,
     },
+    /// One block is wanted, as soon as the rules allow it. Of no use unless blocks are made
+    /// [by hand](super::Machine::make_by_hand); asked for again before it is made, it stays one.
+    MakeBlock,
     /// The miner found a nonce.
     Mined {
         /// Of [`Publish::Mine`](super::Publish::Mine).

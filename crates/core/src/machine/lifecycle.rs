@@ -76,6 +76,7 @@ impl Machine {
             Input::Stop => {}
             Input::Submit { ticket, txns, from } => self.on_submit(now, ticket, txns, from, step),
             Input::Returned { txns, last } => self.on_returned(now, txns, last, step),
+            Input::MakeBlock => self.asked = self.by_hand && self.miner.is_some(),
             Input::Mined { job, nonce } => self.on_mined(now, job, nonce, step),
             Input::Signed { job, signature } => self.on_signed(job, signature, step),
             Input::NotSigned { job } => self.on_not_signed(job),

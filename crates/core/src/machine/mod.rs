@@ -113,6 +113,10 @@ pub struct Machine {
     miner: Option<Address>,
     last_sealed: SealMark,
     block_text: PlaceholderText,
+    /// A block is made only when it is asked for.
+    by_hand: bool,
+    /// A block is asked for, and not made yet.
+    asked: bool,
     /// The only block with its number that is accepted (Y1).
     trusted: Option<(Height, BlockId)>,
     /// Left branches whose older transactions are not back yet.
@@ -164,6 +168,8 @@ impl Machine {
             miner,
             last_sealed,
             block_text,
+            by_hand: false,
+            asked: false,
             trusted: None,
             returning: 0,
             disk_is_low: false,
@@ -177,6 +183,12 @@ impl Machine {
     /// chain to a node that has none (Y1).
     pub fn trust(&mut self, number: Height, id: BlockId) {
         self.trusted = Some((number, id));
+    }
+
+    /// Makes a block only for [`Input::MakeBlock`], and only when the rules allow it: for networks
+    /// that exist for tests.
+    pub fn make_by_hand(&mut self) {
+        self.by_hand = true;
     }
 
     /// The rules.

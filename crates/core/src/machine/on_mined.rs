@@ -69,6 +69,7 @@ impl Machine {
             signed,
             transactions,
         };
+        self.asked = false;
         let (block, bytes) = VerifiedBlock::made_here(block).into_parts();
         let applied = Arc::new(Applied {
             block,

@@ -34,10 +34,12 @@ pub(super) struct Job {
 }
 
 impl Machine {
-    /// Starts a block if this node leads now and a block is due (L1).
+    /// Starts a block if this node leads now and a block is due (L1); by hand, if one is asked
+    /// for, too.
     pub(super) fn produce(&mut self, now: Now, step: &mut Step) {
         let Some(miner) = self.miner else { return };
         if self.job.is_some()
+            || (self.by_hand && !self.asked)
             || self.must_not_seal()
             || self.is_alarmed()
             || self.lacks_floor()

@@ -47,6 +47,13 @@ pub enum Why {
         /// Number of the head.
         number: Height,
     },
+    /// Blocks are made by hand, and none is asked for.
+    ByHand {
+        /// Number of the head.
+        number: Height,
+        /// How many transactions wait here.
+        waiting: usize,
+    },
     /// A block waits for more transactions, or for the interval to pass.
     Batch {
         /// How many more make it due at once.
@@ -98,6 +105,15 @@ impl core::fmt::Display for Why {
             ),
             Self::NothingWaits { number } => {
                 write!(f, "no transaction waits, and block {number} is final")
+            }
+            Self::ByHand { number, waiting } => {
+                let one = *waiting == 1;
+                let (noun, verb) = if one { ("", "s") } else { ("s", "") };
+                write!(
+                    f,
+                    "blocks are made by hand: {waiting} transaction{noun} wait{verb}, block {number} is \
+                     final, and ccoin devnet mine makes the next"
+                )
             }
             Self::Batch { more, wait_ms } => write!(
                 f,
@@ -193,6 +209,9 @@ impl Machine {
         let mining = &self.genesis.config.block_mining;
         let waiting = self.pool.ready_len();
         let number = self.chain.height();
+        if self.by_hand && !self.asked {
+            return Why::ByHand { number, waiting };
+        }
         if waiting == 0 && !mining.allow_empty {
             return Why::NothingWaits { number };
         }

@@ -323,3 +323,52 @@ fn a_clock_that_steps_back_prolongs_boot_by_no_more_than_a_slot() {
     assert_eq!(shell.machine.state(), NodeState::Ready);
     assert_eq!(shell.machine.wake_in(set_back(3_000)), Some(1_000));
 }
+
+#[test]
+fn by_hand_a_block_is_made_only_when_it_is_asked_for_and_due() {
+    let (mut shell, genesis) = node(&Network::default());
+    // It is of no use to a machine that makes blocks by itself.
+    shell.input(1, Input::MakeBlock);
+    shell.machine.make_by_hand();
+    millisecond_by_millisecond(&mut shell, 2..3_500);
+    shell.submit(3_500, &pays(&genesis, 1, 1..=2));
+    millisecond_by_millisecond(&mut shell, 3_501..5_000);
+    assert_eq!(shell.blocks(), []);
+    let why = shell.machine.why(shell.now(5_000)).to_string();
+    assert_eq!(
+        why,
+        "blocks are made by hand: 2 transactions wait, block 1 is final, and ccoin devnet mine \
+         makes the next"
+    );
+
+    shell.input(5_000, Input::MakeBlock);
+    millisecond_by_millisecond(&mut shell, 5_001..8_000);
+    assert_eq!(shell.blocks(), [(2, 5_000, 2)], "once, with what waits");
+    // Asked for twice before it is made, it stays one.
+    shell.input(8_000, Input::MakeBlock);
+    shell.input(8_000, Input::MakeBlock);
+    millisecond_by_millisecond(&mut shell, 8_001..10_000);
+    assert_eq!(shell.blocks()[1..], [(3, 8_000, 0)], "at once, and empty");
+}
+
+#[test]
+fn an_empty_block_that_is_asked_for_waits_for_the_interval() {
+    let (mut shell, _) = node(&Network::default());
+    shell.machine.make_by_hand();
+    shell.input(2_000, Input::MakeBlock);
+    shell.input(2_100, Input::MakeBlock);
+    millisecond_by_millisecond(&mut shell, 2_101..2_999);
+    assert_eq!(shell.blocks(), [(2, 2_000, 0)]);
+    millisecond_by_millisecond(&mut shell, 2_999..5_000);
+    assert_eq!(shell.blocks(), [(2, 2_000, 0), (3, 3_000, 0)]);
+}
+
+#[test]
+fn a_node_that_only_follows_makes_no_block_by_hand() {
+    let genesis = Network::default().found();
+    let mut shell = Shell::unsigned(&genesis, None);
+    shell.machine.make_by_hand();
+    shell.input(2_000, Input::MakeBlock);
+    millisecond_by_millisecond(&mut shell, 2_001..4_000);
+    assert_eq!(shell.blocks(), []);
+}
