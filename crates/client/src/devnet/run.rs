@@ -190,7 +190,9 @@ fn examples(report: &DevnetReport, manual: bool) -> String {
         .unwrap_or_else(|| "ccoin".to_owned());
     let mut lines = String::new();
     if let [from, to, ..] = report.accounts.as_slice() {
-        lines += &format!("  {program} send {} {} 5\n", from.name, to.name);
+        // Nobody makes the block that it would wait for.
+        let no_wait = if manual { " --no-wait" } else { "" };
+        lines += &format!("  {program} send {} {} 5{no_wait}\n", from.name, to.name);
         lines += &format!("  {program} balance {}\n", to.name);
     }
     if manual {
